@@ -1,0 +1,65 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// PENTIMENTO_STRICT=1 turns warnings into errors; the gate sets it.
+let strict = Context.environment["PENTIMENTO_STRICT"] == "1"
+let swift: [SwiftSetting] = strict ? [.unsafeFlags(["-warnings-as-errors"])] : []
+let c: [CSetting] = strict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : []
+
+func room(_ name: String, _ uses: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: uses, exclude: readme(name), swiftSettings: swift)
+}
+
+func tests(of name: String, _ uses: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.byName(name: name), "TestSupport"] + uses, swiftSettings: swift)
+}
+
+/// Rooms in which decisions were made explain them in a README of their own.
+func readme(_ name: String) -> [String] {
+  ["NeuralGraph", "Runtime", "Kernels"].contains(name) ? ["README.md"] : []
+}
+
+let package = Package(
+  name: "Pentimento",
+  products: [
+    .library(name: "Pentimento", targets: ["Pentimento"]),
+    .executable(name: "pentimento", targets: ["PentimentoCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    .target(name: "CKernels", cSettings: c),
+    room("Tensors"),
+    room("Kernels", ["CKernels", "Tensors"]),
+    room("NeuralGraph", ["Kernels", "Tensors"]),
+    room("WeightStorage", ["Tensors"]),
+    room("Runtime", ["NeuralGraph", "WeightStorage", "Kernels"]),
+    room("StableDiffusion", ["NeuralGraph"]),
+    room("Editing", ["Tensors"]),
+    .systemLibrary(
+      name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c),
+    room("ImageFiles", ["Tensors", "CPNG"]),
+    room("Pentimento", ["Runtime", "StableDiffusion", "Editing", "WeightStorage"]),
+    .executableTarget(
+      name: "PentimentoCLI",
+      dependencies: [
+        "Pentimento", "ImageFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swift),
+
+    room("TestSupport", ["Tensors", "Editing", "WeightStorage"]),
+    tests(of: "Tensors"),
+    tests(of: "Kernels"),
+    tests(of: "NeuralGraph", ["Runtime"]),
+    tests(of: "WeightStorage"),
+    tests(of: "Runtime"),
+    tests(of: "StableDiffusion", ["Pentimento"]),
+    tests(of: "Editing"),
+    tests(of: "ImageFiles"),
+    tests(of: "Pentimento", ["ImageFiles"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
