@@ -1,0 +1,53 @@
+import Kernels
+import Tensors
+
+/// An operator: its shape rule, its forward computation and the rule that emits its gradient.
+///
+/// One file each in `Operators/`, the operators of its gradient below it.
+package protocol Op: Sendable {
+  /// What the outputs are, or why these inputs do not fit.
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType]
+
+  /// Bytes of working memory that `run` needs with this many threads; 64-byte aligned, contents undefined.
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int
+
+  /// Computes the outputs. Cannot fail: shapes were checked when the node was emitted.
+  func run(_ io: borrowing OpIO)
+
+  /// Emits nodes that compute the gradients of the inputs in `wanted`. `dOut[i]` is nil where none arrives.
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?]
+}
+
+extension Op {
+  package func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int { 0 }
+
+  /// Operators of the backward pass, and those whose gradient no method needs, have none.
+  package func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    throw .notDifferentiable(op: "\(Self.self)", input: "any")
+  }
+
+  /// The error of a shape rule.
+  func misfit(_ inputs: [TensorType]) -> GraphError { .shape(op: "\(Self.self)", got: inputs) }
+}
+
+/// What an operator may touch during one `run`.
+package struct OpIO: ~Copyable {
+  package let inputs: [TensorRef]
+  package let outputs: [TensorRef]
+  package let scratch: UnsafeMutableRawPointer
+  package let pool: ThreadPool
+
+  package init(
+    inputs: [TensorRef], outputs: [TensorRef], scratch: UnsafeMutableRawPointer, pool: ThreadPool
+  ) {
+    self.inputs = inputs
+    self.outputs = outputs
+    self.scratch = scratch
+    self.pool = pool
+  }
+
+  subscript(in index: Int) -> TensorRef { inputs[index] }
+  subscript(out index: Int) -> TensorRef { outputs[index] }
+  /// An input that may be left out, such as a bias.
+  subscript(optional index: Int) -> TensorRef? { index < inputs.count ? inputs[index] : nil }
+}

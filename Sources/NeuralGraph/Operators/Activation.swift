@@ -1,0 +1,56 @@
+import Kernels
+import Tensors
+
+/// y = x·σ(x) (sigmoid linear unit).
+struct SiLU: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+  func run(_ io: borrowing OpIO) { Kernels.silu(io[in: 0], into: io[out: 0], io.pool) }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    try g.emit(SiLUDX(), [node.inputs[0], dOut[0]!])
+  }
+}
+
+/// dx = dy·σ(x)·(1 + x·(1 − σ(x)))
+///
+/// inputs   x, dy, of one shape
+/// outputs  dx
+struct SiLUDX: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0] == inputs[1] else { throw misfit(inputs) }
+    return [inputs[0]]
+  }
+  func run(_ io: borrowing OpIO) { siluDX(io[in: 0], io[in: 1], into: io[out: 0], io.pool) }
+}
+
+/// y = x·Φ(x), Φ the normal distribution function (the exact form, with erf).
+struct GELU: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+  func run(_ io: borrowing OpIO) { Kernels.gelu(io[in: 0], into: io[out: 0], io.pool) }
+}
+
+/// y = x·σ(1.702·x), the approximation of GELU that CLIP was trained with.
+struct QuickGELU: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+  func run(_ io: borrowing OpIO) { Kernels.quickGELU(io[in: 0], into: io[out: 0], io.pool) }
+}
+
+/// Gated GELU (Shazeer 2020): the first half of the channels times the GELU of the second half.
+///
+/// inputs   x `[…, 2C]`
+/// outputs  y `[…, C]`
+struct GEGLU: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let shape = inputs[0].shape
+    guard shape.last! % 2 == 0 else { throw misfit(inputs) }
+    return [TensorType(shape.dropLast() + [shape.last! / 2])]
+  }
+  func run(_ io: borrowing OpIO) { Kernels.geglu(io[in: 0].rows, into: io[out: 0].rows, io.pool) }
+}
+
+extension Scope {
+  package func silu(_ x: Value) throws(GraphError) -> Value { try emit(SiLU(), [x])[0] }
+  package func gelu(_ x: Value) throws(GraphError) -> Value { try emit(GELU(), [x])[0] }
+  package func quickGELU(_ x: Value) throws(GraphError) -> Value { try emit(QuickGELU(), [x])[0] }
+  package func geglu(_ x: Value) throws(GraphError) -> Value { try emit(GEGLU(), [x])[0] }
+}

@@ -1,0 +1,93 @@
+import Kernels
+import Tensors
+
+/// Scaled dot-product attention of every head (Vaswani et al. 2017, eq. 1), with a running softmax over tiles
+/// of keys (Dao et al. 2022): no score matrix is ever stored.
+///
+///     o = softmax(q·kᵀ/√d)·v,  d = C/heads;  causal: row i sees keys 0…i only
+///
+/// inputs   q `[…, C]`, k `[…, C]`, v `[…, C]` (rows of q: queries; of k and v: keys)
+/// outputs  o of q's shape, logSum `[heads, queries]` = log Σ exp(scores), read again by the backward pass
+struct Attention: Op {
+  var heads: Int
+  var causal: Bool
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let c = inputs[0].shape.last!
+    guard inputs[1].shape.last == c, inputs[2] == inputs[1], c % heads == 0,
+      !causal || inputs[0].count == inputs[1].count
+    else { throw misfit(inputs) }
+    return [inputs[0], TensorType([heads, inputs[0].count / c])]
+  }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    attentionScratchBytes(q: inputs[0].rows, k: inputs[1].rows, heads: heads, threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    attention(
+      io[in: 0].rows, k: io[in: 1].rows, v: io[in: 2].rows, heads: heads, causal: causal,
+      into: io[out: 0].rows, logSum: io[out: 1], scratch: io.scratch, io.pool)
+  }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    guard let dO = dOut[0] else { return [nil, nil, nil] }
+    let saved = node.inputs + [node.outputs[0], node.outputs[1], dO]
+    let dq = wanted[0] ? try g.emit(AttentionDQ(heads: heads, causal: causal), saved)[0] : nil
+    guard wanted[1] || wanted[2] else { return [dq, nil, nil] }
+    let dkv = try g.emit(AttentionDKV(heads: heads, causal: causal), saved)
+    return [dq, dkv[0], dkv[1]]
+  }
+}
+
+/// dq = dS·k/√d  with  dS = P∘(dP − rowsum(dO∘o)), dP = dO·vᵀ; P from q, k and logSum, tile by tile.
+///
+/// inputs   q, k, v, o, logSum, dO
+/// outputs  dq
+struct AttentionDQ: Op {
+  var heads: Int
+  var causal: Bool
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    attentionGradientScratchBytes(q: inputs[0].rows, k: inputs[1].rows, heads: heads, threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    attentionDQ(
+      io[in: 0].rows, k: io[in: 1].rows, v: io[in: 2].rows, o: io[in: 3].rows, logSum: io[in: 4],
+      dO: io[in: 5].rows, heads: heads, causal: causal, into: io[out: 0].rows, scratch: io.scratch, io.pool)
+  }
+}
+
+/// dk = dSᵀ·q/√d,  dv = Pᵀ·dO.
+///
+/// inputs   q, k, v, o, logSum, dO
+/// outputs  dk, dv
+struct AttentionDKV: Op {
+  var heads: Int
+  var causal: Bool
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[1], inputs[2]] }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    attentionGradientScratchBytes(q: inputs[0].rows, k: inputs[1].rows, heads: heads, threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    attentionDKV(
+      io[in: 0].rows, k: io[in: 1].rows, v: io[in: 2].rows, o: io[in: 3].rows, logSum: io[in: 4],
+      dO: io[in: 5].rows, heads: heads, causal: causal, intoDK: io[out: 0].rows, dv: io[out: 1].rows,
+      scratch: io.scratch, io.pool)
+  }
+}
+
+extension Scope {
+  /// Attention without its projections.
+  package func attention(
+    _ q: Value, _ k: Value, _ v: Value, heads: Int, causal: Bool = false
+  ) throws(GraphError) -> Value {
+    try emit(Attention(heads: heads, causal: causal), [q, k, v])[0]
+  }
+}

@@ -1,0 +1,88 @@
+import Kernels
+import Tensors
+
+/// Two-dimensional convolution over a channels-last picture, zeros outside it.
+///
+///     y[i, j, o] = b[o] + Σ_{ky, kx, c} W[o, ky, kx, c] · x[i·stride + ky − top, j·stride + kx − left, c]
+///
+/// inputs   x `[H, W, C]`, weight panels `[O, kh, kw, C]`, bias `[O]`
+/// outputs  y `[H', W', O]`,  H' = (H + top + bottom − kh)/stride + 1
+struct Convolution: Op {
+  var geometry: ConvolutionGeometry
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let (x, weight) = (inputs[0].shape, inputs[1].shape)
+    guard inputs[1].layout == .panels, weight.count == 4, x.count == 3, x[2] == weight[3],
+      inputs[2].shape == [weight[0]]
+    else { throw misfit(inputs) }
+    let height = (x[0] + geometry.top + geometry.bottom - weight[1]) / geometry.stride + 1
+    let width = (x[1] + geometry.left + geometry.right - weight[2]) / geometry.stride + 1
+    guard height > 0, width > 0 else { throw misfit(inputs) }
+    return [TensorType([height, width, weight[0]])]
+  }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    convolutionScratchBytes(x: inputs[0], weight: inputs[1], geometry, threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    convolution(
+      io[in: 0], weight: io[in: 1], bias: io[in: 2], geometry, into: io[out: 0], scratch: io.scratch, io.pool)
+  }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    guard !wanted[1], !wanted[2] else {
+      throw .notDifferentiable(op: "Convolution", input: "weight or bias")
+    }
+    let dx = ConvolutionDX(geometry: geometry, inputShape: g.shape(node.inputs[0]))
+    return [try g.emit(dx, [dOut[0]!, node.inputs[1]])[0], nil, nil]
+  }
+}
+
+/// dx[p] = Σ over the taps whose window covers pixel p of dy · W, from the same panels as the forward pass.
+///
+/// inputs   dy `[H', W', O]`, weight panels `[O, kh, kw, C]`
+/// outputs  dx `[H, W, C]`
+struct ConvolutionDX: Op {
+  var geometry: ConvolutionGeometry
+  /// `[H, W, C]`; the stride may have dropped pixels, so it does not follow from dy.
+  var inputShape: [Int]
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[1].layout == .panels, inputs[1].shape.count == 4, inputs[0].shape.count == 3,
+      inputs[0].shape[2] == inputs[1].shape[0], inputs[1].shape[3] == inputShape[2]
+    else { throw misfit(inputs) }
+    return [TensorType(inputShape)]
+  }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    convolutionDXScratchBytes(dy: inputs[0], weight: inputs[1], geometry, threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    convolutionDX(
+      io[in: 0], weight: io[in: 1], geometry, into: io[out: 0], scratch: io.scratch, io.pool)
+  }
+}
+
+extension Scope {
+  /// `weight` and `bias` of this scope as a convolution that keeps the size (odd kernel, stride 1) or halves
+  /// it (stride 2).
+  package func conv(
+    _ x: Value, to outputs: Int, kernel: Int, stride: Int = 1
+  ) throws(GraphError) -> Value {
+    let pad = kernel / 2
+    return try conv(
+      x, to: outputs, kernel: kernel,
+      ConvolutionGeometry(stride: stride, top: pad, left: pad, bottom: pad, right: pad))
+  }
+
+  package func conv(
+    _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry
+  ) throws(GraphError) -> Value {
+    let shape = [outputs, channels(x), kernel, kernel]
+    return try emit(
+      Convolution(geometry: geometry),
+      [x, weight("weight", shape, .convolution), weight("bias", [outputs], .vector)])[0]
+  }
+}

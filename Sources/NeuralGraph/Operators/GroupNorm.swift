@@ -1,0 +1,62 @@
+import Kernels
+import Tensors
+
+/// Group normalization over channels-last pictures (Wu & He 2018).
+///
+///     y = γ·x̂ + β,  x̂ = (x − μ)/σ,  μ and σ over the pixels and channels of one group
+///
+/// inputs   x `[H, W, C]`, gamma `[C]`, beta `[C]`
+/// outputs  y `[H, W, C]`, stats `[groups, 2]` = (μ, 1/σ), read again by the backward pass
+struct GroupNorm: Op {
+  var groups: Int
+  var epsilon: Float
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let shape = inputs[0].shape
+    guard shape.count == 3, shape[2] % groups == 0, inputs[1].shape == [shape[2]], inputs[2] == inputs[1]
+    else { throw misfit(inputs) }
+    return [inputs[0], TensorType([groups, 2])]
+  }
+
+  func run(_ io: borrowing OpIO) {
+    Kernels.groupNorm(
+      io[in: 0], gamma: io[in: 1], beta: io[in: 2], groups: groups, epsilon: epsilon, into: io[out: 0],
+      stats: io[out: 1], io.pool)
+  }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    guard !wanted[1], !wanted[2] else {
+      throw .notDifferentiable(op: "GroupNorm", input: "gamma or beta")
+    }
+    guard let dy = dOut[0] else { return [nil, nil, nil] }
+    let (x, gamma, stats) = (node.inputs[0], node.inputs[1], node.outputs[1])
+    return [try g.emit(GroupNormDX(groups: groups), [x, stats, gamma, dy])[0], nil, nil]
+  }
+}
+
+/// dx = (v − mean(v) − x̂·mean(v·x̂))/σ  with  v = dy·γ, means over one group.
+///
+/// inputs   x `[H, W, C]`, stats `[groups, 2]`, gamma `[C]`, dy `[H, W, C]`
+/// outputs  dx `[H, W, C]`
+struct GroupNormDX: Op {
+  var groups: Int
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0] == inputs[3], inputs[1].shape == [groups, 2] else { throw misfit(inputs) }
+    return [inputs[0]]
+  }
+
+  func run(_ io: borrowing OpIO) {
+    groupNormDX(
+      io[in: 0], stats: io[in: 1], gamma: io[in: 2], dy: io[in: 3], groups: groups, into: io[out: 0], io.pool)
+  }
+}
+
+extension Scope {
+  /// `weight` (γ) and `bias` (β) of this scope.
+  package func groupNorm(_ x: Value, groups: Int, epsilon: Float = 1e-5) throws(GraphError) -> Value {
+    let c = [channels(x)]
+    return try emit(
+      GroupNorm(groups: groups, epsilon: epsilon), [x, weight("weight", c, .vector), weight("bias", c, .vector)])[0]
+  }
+}

@@ -1,0 +1,23 @@
+import Kernels
+import Tensors
+
+/// Nearest-neighbour enlargement: y[i, j] = x[⌊i·H/H'⌋, ⌊j·W/W'⌋].
+///
+/// inputs   x `[H, W, C]`
+/// outputs  y `[H', W', C]`
+struct UpsampleNearest: Op {
+  var height: Int
+  var width: Int
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0].shape.count == 3 else { throw misfit(inputs) }
+    return [TensorType([height, width, inputs[0].shape[2]])]
+  }
+  func run(_ io: borrowing OpIO) { Kernels.upsampleNearest(io[in: 0], into: io[out: 0], io.pool) }
+}
+
+extension Scope {
+  package func upsampleNearest(_ x: Value, height: Int, width: Int) throws(GraphError) -> Value {
+    try emit(UpsampleNearest(height: height, width: width), [x])[0]
+  }
+}

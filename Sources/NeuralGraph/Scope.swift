@@ -1,0 +1,79 @@
+import Tensors
+
+/// Collects the nodes of one graph.
+package final class GraphBuilder {
+  package fileprivate(set) var graph = Graph()
+  private var block = 0
+  private var weights: [String: Value] = [:]
+  private let elementOf: (String) -> ElementType
+
+  /// - Parameter elementOf: the element type in which the checkpoint stores a tensor.
+  package init(elementOf: @escaping (String) -> ElementType = { _ in .f32 }) {
+    self.elementOf = elementOf
+  }
+
+  /// The root of the checkpoint's name tree.
+  package var root: Scope { Scope(builder: self, path: "") }
+
+  /// Nodes from here on belong to a new unit of recomputation.
+  package func beginBlock() { block += 1 }
+
+  fileprivate func define(_ type: TensorType, _ origin: Origin) -> Value {
+    graph.types.append(type)
+    graph.origins.append(origin)
+    return Value(id: graph.types.count - 1)
+  }
+
+  fileprivate func weight(_ weight: Weight) -> Value {
+    if let known = weights[weight.name] {
+      precondition(graph.weight(known) == weight, "\(weight.name) is used in two ways")
+      return known
+    }
+    let value = define(weight.type(storedAs: elementOf(weight.name)), .weight(weight))
+    weights[weight.name] = value
+    return value
+  }
+
+  fileprivate func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
+    let types = try op.outputTypes(inputs.map(graph.type))
+    let node = graph.nodes.count
+    let outputs = types.map { define($0, .node(node)) }
+    graph.nodes.append(Node(op: op, inputs: inputs, outputs: outputs, block: block))
+    return outputs
+  }
+}
+
+/// A place in the checkpoint's name tree (`down_blocks.0.resnets.1`) where nodes are emitted. The path is the
+/// key: nothing is ever renamed.
+package struct Scope {
+  package let builder: GraphBuilder
+  package let path: String
+
+  package subscript(_ name: String) -> Scope {
+    Scope(builder: builder, path: path.isEmpty ? name : "\(path).\(name)")
+  }
+  package subscript(_ index: Int) -> Scope { self["\(index)"] }
+
+  /// A value that the caller of a run provides, under the same name wherever it is defined.
+  package func input(_ name: String, _ type: TensorType) -> Value { builder.define(type, .input(name)) }
+
+  /// The checkpoint tensor `path.name`. Asked for twice it is the same value.
+  package func weight(_ name: String, _ shape: [Int], _ role: WeightRole) -> Value {
+    builder.weight(Weight(name: self[name].path, shape: shape, role: role))
+  }
+
+  package func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
+    try builder.emit(op, inputs)
+  }
+
+  package func type(_ value: Value) -> TensorType { builder.graph.type(value) }
+  package func shape(_ value: Value) -> [Int] { type(value).shape }
+  /// The last dimension.
+  package func channels(_ value: Value) -> Int { type(value).shape.last! }
+
+  /// Names a value for parity tests. Costs nothing unless it is asked for.
+  @discardableResult package func tap(_ name: String, _ value: Value) -> Value {
+    builder.graph.taps[name] = value
+    return value
+  }
+}

@@ -1,0 +1,44 @@
+import NeuralGraph
+
+/// When values are alive, in positions of the order of execution.
+struct Lifetimes {
+  private(set) var spans: [Value: ClosedRange<Int>] = [:]
+
+  /// A value lives from the node that defines it to the last that reads it, an input from the start, a kept
+  /// value to the end.
+  init(of graph: Graph, _ order: [Int], keep: Set<Value>) {
+    for (time, index) in order.enumerated() {
+      let node = graph.nodes[index]
+      for value in node.inputs where graph.weight(value) == nil {
+        spans[value] = (spans[value]?.lowerBound ?? 0)...time
+      }
+      for value in node.outputs { spans[value] = time...time }
+    }
+    for value in keep { spans[value] = (spans[value]?.lowerBound ?? 0)...order.count }
+  }
+}
+
+/// Blocks of memory placed so that no two that are alive at the same time overlap.
+struct Placement {
+  private var placed: [(alive: ClosedRange<Int>, bytes: Range<Int>)] = []
+  /// The end of the last block.
+  private(set) var extent = 0
+
+  /// The start of the smallest gap that fits, the lowest of equals.
+  mutating func place(bytes: Int, alive: ClosedRange<Int>) -> Int {
+    let size = max(bytes, 1).aligned
+    let busy = placed.filter { $0.alive.overlaps(alive) }.map(\.bytes)
+      .sorted { $0.lowerBound < $1.lowerBound }
+    var best: (offset: Int, gap: Int)?
+    var end = 0
+    for block in busy {
+      let gap = block.lowerBound - end
+      if gap >= size, gap < best?.gap ?? .max { best = (end, gap) }
+      end = max(end, block.upperBound)
+    }
+    let offset = best?.offset ?? end
+    placed.append((alive, offset..<offset + size))
+    extent = max(extent, offset + size)
+    return offset
+  }
+}

@@ -1,0 +1,119 @@
+import NeuralGraph
+import Tensors
+
+/// Turns a graph and a byte budget into a plan.
+///
+/// Nodes run in order of emission; those whose results nobody reads are left out. Values share one arena by
+/// lifetime, largest first into the lowest gap that fits. Weights stay resident from the front of the network
+/// on, as far as the budget allows; the rest is streamed through a window. (A network is walked in cycles, so a
+/// pinned prefix is the best policy and least-recently-used the worst.)
+package struct Planner: Sendable {
+  package var threads: Int
+  /// Bytes that the executor may allocate; nil for no limit.
+  package var budget: Int?
+  /// Lanes to use where weights are streamed. Resident weights need one lane only: a second one would cost an
+  /// arena and save nothing.
+  package var lanes = 1
+
+  package init(threads: Int, budget: Int? = nil, lanes: Int = 1) {
+    self.threads = threads
+    self.budget = budget
+    self.lanes = lanes
+  }
+
+  /// - Parameter keep: the values that the caller will read after a run.
+  package func plan(_ graph: Graph, keep: [String: Value]) throws(PlanError) -> Plan {
+    let order = nodesNeeded(for: Array(keep.values), in: graph)
+    var plan = Plan()
+    plan.outputs = keep
+    placeValues(of: graph, order, keep: Set(keep.values), in: &plan)
+    plan.scratchBytes = order.map { graph.scratchBytes(ofNode: $0, threads: threads) }.max() ?? 0
+    plan.stagingBytes = order.flatMap(graph.weights(ofNode:)).map(WeightLoader.stagingBytes).max() ?? 0
+    try placeWeights(of: graph, order, in: &plan)
+    return plan
+  }
+
+  /// Indices of the nodes that contribute to `values`, in order.
+  private func nodesNeeded(for values: [Value], in graph: Graph) -> [Int] {
+    var needed = Set(values)
+    var order: [Int] = []
+    for (index, node) in graph.nodes.enumerated().reversed()
+    where node.outputs.contains(where: needed.contains) {
+      needed.formUnion(node.inputs)
+      order.append(index)
+    }
+    return order.reversed()
+  }
+
+  private func placeValues(of graph: Graph, _ order: [Int], keep: Set<Value>, in plan: inout Plan) {
+    var placement = Placement()
+    let lives = Lifetimes(of: graph, order, keep: keep)
+    let largestFirst = lives.spans.sorted {
+      (graph.type($0.key).byteCount, $1.key.id) > (graph.type($1.key).byteCount, $0.key.id)
+    }
+    for (value, span) in largestFirst {
+      plan.valueOffset[value] = placement.place(bytes: graph.type(value).byteCount, alive: span)
+    }
+    plan.arenaBytes = placement.extent
+  }
+
+  private func placeWeights(of graph: Graph, _ order: [Int], in plan: inout Plan) throws(PlanError) {
+    let perNode = order.map(graph.weights(ofNode:))
+    var resident = Set(perNode.joined().map(\.weight.name))
+    var window = 0
+    if let budget {
+      let total = perNode.joined().uniqued.map(\.bytes.aligned).reduce(0, +)
+      if plan.peakBytes + total > budget {
+        plan.lanes = lanes
+        window = perNode.map { $0.map(\.bytes.aligned).reduce(0, +) }.max() ?? 0
+        var left = budget - plan.peakBytes - window
+        guard left >= 0 else { throw .overBudget(needed: plan.peakBytes + window, budget: budget) }
+        resident = []
+        for (weight, bytes) in perNode.joined().uniqued {
+          guard left >= bytes.aligned else { break }
+          left -= bytes.aligned
+          resident.insert(weight.name)
+        }
+      }
+    }
+    for (weight, bytes) in perNode.joined().uniqued where resident.contains(weight.name) {
+      plan.residentOffset[weight.name] = plan.residentBytes
+      plan.residentBytes += bytes.aligned
+    }
+    plan.windowBytes = window
+    for (node, weights) in zip(order, perNode) {
+      let streamed = weights.filter { !resident.contains($0.weight.name) }
+      var offset = 0
+      for (weight, bytes) in streamed {
+        plan.windowOffset[weight.name] = offset
+        offset += bytes.aligned
+        plan.steps.append(.fetch(weight))
+      }
+      plan.steps.append(.run(node: node))
+      if !streamed.isEmpty { plan.steps.append(.drop) }
+    }
+  }
+}
+
+extension Graph {
+  func weights(ofNode index: Int) -> [(weight: Weight, bytes: Int)] {
+    nodes[index].inputs.compactMap { value in weight(value).map { ($0, type(value).byteCount) } }
+  }
+
+  func scratchBytes(ofNode index: Int, threads: Int) -> Int {
+    nodes[index].op.scratchBytes(nodes[index].inputs.map(type), threads: threads).aligned
+  }
+}
+
+extension Int {
+  /// Rounded up to the alignment of tensors.
+  var aligned: Int { (self + 63) / 64 * 64 }
+}
+
+extension Sequence where Element == (weight: Weight, bytes: Int) {
+  /// The first occurrence of every weight.
+  fileprivate var uniqued: [Element] {
+    var seen: Set<String> = []
+    return filter { seen.insert($0.weight.name).inserted }
+  }
+}
