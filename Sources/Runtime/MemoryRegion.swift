@@ -20,5 +20,7 @@ struct MemoryRegion: ~Copyable {
     address = mapped
   }
 
+  var bytes: UnsafeMutableRawBufferPointer { .init(start: address, count: byteCount) }
+
   deinit { munmap(address, byteCount) }
 }

@@ -1,0 +1,60 @@
+import Tensors
+
+/// What somebody wants done.
+public struct EditRequest: Sendable {
+  /// A name of `MethodEntry.all`.
+  public var method: String
+  /// The picture at its working size; nil for text-to-image.
+  public var picture: Picture?
+  /// Working size in pixels, multiples of `Model.sizeMultiple`.
+  public var width: Int
+  public var height: Int
+  /// What the result shows.
+  public var prompt: String?
+  /// What the picture shows.
+  public var sourcePrompt: String?
+  /// What guidance points away from; nil: the model's own rule, usually the empty prompt.
+  public var negativePrompt: String?
+  public var settings = MethodSettings()
+  public var seed: UInt64 = 42
+
+  public init(method: String, width: Int, height: Int) {
+    self.method = method
+    self.width = width
+    self.height = height
+  }
+}
+
+/// What a run was and what it took.
+public struct EditReport: Sendable, Codable {
+  public var method: String
+  public var model: String
+  /// Every parameter of the method with the value used.
+  public var parameters: [String: String]
+  public var prompt: String?
+  public var sourcePrompt: String?
+  public var negativePrompt: String?
+  public var seed: UInt64
+  public var generator: String
+  /// Working size in pixels.
+  public var width: Int
+  public var height: Int
+  /// Network evaluations, as planned and as done.
+  public var plannedEvaluations: Int
+  public var evaluations: Int
+  public var threads: Int
+  public var instructionSet: String
+  /// Prompts that were longer than the model reads: the parts that were cut.
+  public var cutPrompts: [String]
+  public var plannedPeakBytes: Int
+  /// As the kernel counted for this process.
+  public var peakBytes: Int
+  public var seconds: Double
+}
+
+/// A finished edit.
+public struct EditResult: Sendable {
+  /// At the working size of the request.
+  public var picture: Picture
+  public var report: EditReport
+}

@@ -1,0 +1,91 @@
+import Editing
+import Foundation
+import Tensors
+import WeightStorage
+
+/// A parity case: what another implementation computed, from which inputs, with which noise.
+///
+///     case.json              kind, params, prompts, types of the draws
+///     inputs.safetensors     inputs by name; draw i of the tape is `tape.{i:03d}`
+///
+/// Pictures and latents are NCHW in files.
+public struct TraceCase: Sendable {
+  public let modelFolder: URL
+  let kind: String
+  let params: ConfigValue
+  let prompts: ConfigValue
+  let imageSize: (height: Int, width: Int)
+  /// Type of every draw, in order.
+  private let draws: [String]
+  let inputs: SafetensorsFile
+
+  /// - Throws: `WeightFileError` for a file that is missing, damaged or without a needed key.
+  public init(folder: URL) throws {
+    let path = folder.appending(path: "case.json").path
+    let bytes = [UInt8](try FileReader.contents(of: path, label: path))
+    let json = ConfigValue(file: path, value: try JSONValue(parsing: bytes, file: path))
+    kind = try json["kind"].string()
+    params = json["params"]
+    prompts = json["prompts"]
+    let size = try json["image_size"].integers()
+    guard size.count == 2 else { throw json["image_size"].wrong("[height, width]") }
+    imageSize = (size[0], size[1])
+    draws = json["tape"].isPresent ? try json["tape"].strings() : []
+    modelFolder = URL(fileURLWithPath: try json["model"].string(), relativeTo: folder).standardizedFileURL
+    inputs = try SafetensorsFile(path: folder.appending(path: "inputs.safetensors").path)
+  }
+
+  /// The recorded draws.
+  func tape() throws -> RecordedTape {
+    try RecordedTape(
+      draws.enumerated().map { index, type in
+        let tensor = try inputs.hostTensor("tape." + String(format: "%03d", index))
+        return type == "integer" ? .integer(Int(tensor.values[0])) : .normal(tensor)
+      })
+  }
+
+  /// A latent `[1, 4, h, w]` of the inputs.
+  func latent(_ name: String) throws -> Latent {
+    Latent(HostTensor(fromNCHW: try inputs.hostTensor(name)))
+  }
+
+  /// A mask `[1, 1, h, w]` of the inputs.
+  func mask(_ name: String) throws -> Mask {
+    let tensor = try inputs.hostTensor(name)
+    return Mask(height: tensor.shape[2], width: tensor.shape[3], values: tensor.values)
+  }
+
+  /// Runs the case on a model.
+  /// - Throws: `TraceError.unknownKind` for a kind that is not implemented, and whatever the run throws.
+  public func run(_ model: Model, threads: Int) async throws -> TraceResults {
+    guard let run = Self.kinds[kind] else {
+      throw TraceError.unknownKind(kind, known: Self.kinds.keys.sorted())
+    }
+    let results = TraceResults()
+    try await run(self, model, threads, results)
+    return results
+  }
+
+  typealias Run = @Sendable (TraceCase, Model, Int, TraceResults) async throws -> Void
+
+  /// What can be traced.
+  private static let kinds: [String: Run] = componentKinds.merging(methodKinds) { a, _ in a }
+}
+
+/// Why a case could not be run.
+public enum TraceError: Error, Equatable, CustomStringConvertible {
+  case unknownKind(String, known: [String])
+  case notYet(kind: String, what: String)
+  case unusedDraws([Int])
+
+  public var description: String {
+    switch self {
+    case .unknownKind(let kind, let known):
+      "cases of kind \"\(kind)\" cannot be traced; known are \(known.joined(separator: ", "))"
+    case .notYet(let kind, let what):
+      "a case of kind \"\(kind)\" with \(what) cannot be traced"
+    case .unusedDraws(let draws):
+      "the run left draws \(draws) of the tape unused: the case was recorded with other parameters"
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import Editing
+import Foundation
+import Synchronization
+import Tensors
+import WeightStorage
+
+/// Collects what a traced run computed and writes it as the other implementation lays it out.
+public final class TraceResults: Sendable {
+  private let reported = Mutex<[String: [HostTensor]]>([:])
+  private let finished = Mutex<[String: StoredTensor]>([:])
+
+  /// A method's observer: pictures and latents reported under one name are stacked to `[n, C, H, W]`.
+  var observer: EditObserver {
+    EditObserver { [self] name, tensor in
+      reported.withLock { $0[name, default: []].append(tensor.shape.count == 3 ? tensor.toNCHW() : tensor) }
+    }
+  }
+
+  func add(_ name: String, _ tensor: HostTensor) {
+    finished.withLock { $0[name] = StoredTensor(tensor.values, shape: tensor.shape) }
+  }
+
+  func add(_ name: String, _ latent: Latent) { add(name, latent.tensor.toNCHW()) }
+
+  func add(_ name: String, _ values: [Int64], shape: [Int]) {
+    finished.withLock { $0[name] = StoredTensor(values, shape: shape) }
+  }
+
+  func add(_ name: String, _ values: [UInt8], shape: [Int]) {
+    finished.withLock { $0[name] = StoredTensor(values, shape: shape) }
+  }
+
+  private func all() -> [String: StoredTensor] {
+    let stacked = reported.withLock { reported in
+      reported.mapValues { tensors in
+        StoredTensor(
+          tensors.flatMap(\.values),
+          shape: [tensors.reduce(0) { $0 + $1.shape[0] }] + tensors[0].shape.dropFirst())
+      }
+    }
+    return finished.withLock { $0.merging(stacked) { a, _ in a } }
+  }
+
+  /// Writes all values as one safetensors file.
+  public func write(to path: String) throws {
+    try SafetensorsWriter.write(all(), to: path)
+  }
+}

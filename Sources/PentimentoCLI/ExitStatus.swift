@@ -1,0 +1,80 @@
+import ArgumentParser
+import Editing
+import Foundation
+import ImageFiles
+import Pentimento
+
+/// What the command ends with; the numbers of sysexits.h where one fits.
+enum ExitStatus: Int32 {
+  case failure = 1
+  case usage = 64
+  case badPicture = 65
+  case badModel = 66
+  case cannotWrite = 73
+  case interrupted = 130
+
+  /// The status for an error of the library.
+  init(_ error: any Error) {
+    switch error {
+    case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badPicture
+    case is WorkingSizeError: self = .badPicture
+    case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
+    case is RequestError: self = .usage
+    case is ModelLocationError: self = .badModel
+    case is CancellationError: self = .interrupted
+    default: self = Model.isModelError(error) ? .badModel : .failure
+    }
+  }
+}
+
+extension EditError {
+  /// Something went wrong while computing, not in what was asked.
+  fileprivate var isAboutTheRun: Bool {
+    switch self {
+    case .nonFinite, .diverged: true
+    default: false
+    }
+  }
+}
+
+/// Runs a command's work: its errors become one sentence on standard error and the exit status, an interrupt
+/// cancels it.
+func reportingErrors(_ work: @escaping @Sendable () async throws -> Void) async throws {
+  let task = Task { try await work() }
+  let interrupts = Interrupts { task.cancel() }
+  defer { interrupts.stop() }
+  do {
+    try await task.value
+  } catch let error as ExitCode {
+    throw error
+  } catch {
+    let status = ExitStatus(error)
+    note(status == .interrupted ? "interrupted, nothing was written" : "error: \(error)")
+    throw ExitCode(status.rawValue)
+  }
+}
+
+/// A line for the person at the terminal; results go to standard output.
+func note(_ line: String) {
+  FileHandle.standardError.write(Data("pentimento: \(line)\n".utf8))
+}
+
+/// Calls back on the first interrupt; a second one ends the process.
+private final class Interrupts: Sendable {
+  private let source: any DispatchSourceSignal
+
+  init(_ onInterrupt: @escaping @Sendable () -> Void) {
+    signal(SIGINT, SIG_IGN)
+    source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+    source.setEventHandler {
+      signal(SIGINT, SIG_DFL)
+      onInterrupt()
+    }
+    source.resume()
+  }
+
+  func stop() {
+    source.cancel()
+    signal(SIGINT, SIG_DFL)
+  }
+}

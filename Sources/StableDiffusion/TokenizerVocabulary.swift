@@ -1,0 +1,120 @@
+import Foundation
+
+/// Byte-pair encoding with CLIP's alphabet: the symbols of a word's bytes, joined by rank (Sennrich et al. 2016).
+///
+/// A byte is written as a printable character; the last one of a word carries `</w>`. Only ids are kept: what a
+/// merge is called matters while the files are read and never again.
+struct TokenizerVocabulary: Sendable {
+  private struct Merge { var rank: Int32, id: Int32 }
+
+  /// Id of each byte inside and at the end of a word, nil where the vocabulary lacks it.
+  private var insideIDs = [Int32?](repeating: nil, count: 256)
+  private var finalIDs = [Int32?](repeating: nil, count: 256)
+  /// (left id, right id) → the merge.
+  private var merges: [UInt64: Merge] = [:]
+
+  /// - Parameters:
+  ///   - ids: token → id, the content of `vocab.json`.
+  ///   - merges: pairs of tokens, most frequent first.
+  init(ids: [String: Int32], merges pairs: [(left: String, right: String)]) throws(TokenizerError) {
+    for (byte, character) in zip(Self.byteOrder, Self.alphabet) {
+      insideIDs[Int(byte)] = ids[character]
+      finalIDs[Int(byte)] = ids[character + "</w>"]
+    }
+    merges.reserveCapacity(pairs.count)
+    for (rank, (left, right)) in pairs.enumerated() {
+      guard let l = ids[left], let r = ids[right], let id = ids[left + right] else {
+        throw .badMerge(line: rank + 1, text: "\(left) \(right)")
+      }
+      let key = Self.key(l, r)
+      if merges[key] == nil { merges[key] = Merge(rank: Int32(rank), id: id) }
+    }
+  }
+
+  /// Tokens of one word, given as UTF-8; `unknown` stands for a byte the vocabulary lacks.
+  func encode(_ word: some Collection<UInt8>, unknown: Int32) -> [Int32] {
+    var symbols = word.map { insideIDs[Int($0)] ?? unknown }
+    guard let last = word.reversed().first else { return [] }
+    symbols[symbols.count - 1] = finalIDs[Int(last)] ?? unknown
+    while symbols.count > 1 {
+      // The pair with the lowest rank, everywhere it occurs, from left to right.
+      var best: Merge?
+      var pair: UInt64 = 0
+      for i in 1..<symbols.count {
+        let key = Self.key(symbols[i - 1], symbols[i])
+        if let merge = merges[key], merge.rank < best?.rank ?? .max { (best, pair) = (merge, key) }
+      }
+      guard let best else { break }
+      var joined: [Int32] = []
+      joined.reserveCapacity(symbols.count)
+      var i = 0
+      while i < symbols.count {
+        if i + 1 < symbols.count, Self.key(symbols[i], symbols[i + 1]) == pair {
+          joined.append(best.id)
+          i += 2
+        } else {
+          joined.append(symbols[i])
+          i += 1
+        }
+      }
+      symbols = joined
+    }
+    return symbols
+  }
+
+  private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
+    UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
+
+  // MARK: The alphabet
+
+  /// Bytes in the order of their ids: those that print as themselves, then the other 68.
+  private static let byteOrder: [UInt8] = {
+    let printable = Array(0x21...0x7E as ClosedRange<UInt8>) + Array(0xA1...0xAC) + Array(0xAE...0xFF)
+    return printable + (0...255).filter { !printable.contains($0) }
+  }()
+
+  /// How `byteOrder` is written: as itself (Latin-1), the others as U+0100…U+0143.
+  private static let alphabet: [String] = byteOrder.enumerated().map { i, byte in
+    String(Unicode.Scalar(i < 188 ? UInt32(byte) : UInt32(0x100 + i - 188))!)
+  }
+}
+
+// MARK: Files
+
+extension TokenizerVocabulary {
+  /// The vocabulary that follows from CLIP's merges alone: alphabet, alphabet with `</w>`, one token per merge,
+  /// then the begin and end marks.
+  static func ids(from merges: [(left: String, right: String)], begin: String, end: String) -> [String: Int32]
+  {
+    let tokens = alphabet + alphabet.map { $0 + "</w>" } + merges.map { $0.left + $0.right } + [begin, end]
+    return Dictionary(zip(tokens, 0...)) { first, _ in first }
+  }
+
+  /// The content of `vocab.json`.
+  static func ids(parsing file: Data) throws(TokenizerError) -> [String: Int32] {
+    do {
+      return try JSONDecoder().decode([String: Int32].self, from: file)
+    } catch {
+      throw .badVocabulary(reason: "\(error)")
+    }
+  }
+
+  /// The content of `merges.txt`: a line per merge, two tokens with a space between, after an optional `#version`.
+  static func merges(parsing file: Data) throws(TokenizerError) -> [(left: String, right: String)] {
+    // In bytes: as Characters, "\r\n" would be one of them.
+    var merges: [(left: String, right: String)] = []
+    for (number, line) in file.split(separator: 0x0A).enumerated() {
+      if number == 0, line.starts(with: "#version".utf8) { continue }
+      let tokens = line.split { $0 == 0x20 || $0 == 0x0D }
+      if tokens.isEmpty { continue }
+      guard tokens.count == 2, let left = String(validating: tokens[0], as: UTF8.self),
+        let right = String(validating: tokens[1], as: UTF8.self)
+      else {
+        throw .badMerge(line: number + 1, text: String(decoding: line, as: UTF8.self))
+      }
+      merges.append((left, right))
+    }
+    return merges
+  }
+}

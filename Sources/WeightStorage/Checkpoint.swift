@@ -1,0 +1,107 @@
+import Foundation
+import Tensors
+
+/// The weights of one component of a diffusers model (`unet/`), in one file or in shards, read in rows.
+///
+/// A row is one index of a tensor's first dimension. Nothing is kept: a caller reads as many rows as its window
+/// holds and drops them from the page cache when they are used, so memory grows with neither file nor model.
+package final class Checkpoint: Sendable {
+  /// How errors name the weights: the file, or the index of the shards.
+  package let label: String
+  /// All tensors, sorted.
+  package let names: [String]
+  package let files: [SafetensorsFile]
+  private let fileOfName: [String: Int]
+
+  /// One file.
+  package init(file path: String, label: String? = nil) throws(WeightFileError) {
+    let file = try SafetensorsFile(path: path, label: label)
+    self.label = file.reader.label
+    files = [file]
+    names = file.tensors.map(\.name).sorted()
+    fileOfName = Dictionary(uniqueKeysWithValues: names.map { ($0, 0) })
+  }
+
+  /// Shards, found through their index. Every shard has to exist and to hold what the index says.
+  package init(index path: String, label: String? = nil) throws(WeightFileError) {
+    let index = try ShardIndex(path: path, label: label ?? path)
+    self.label = index.label
+    let shards = Set(index.shardOfName.values).sorted()
+    var files: [SafetensorsFile] = []
+    for shard in shards {
+      files.append(
+        try SafetensorsFile(
+          path: sibling(shard, of: path), label: sibling(shard, of: index.label)))
+    }
+    let position = Dictionary(uniqueKeysWithValues: shards.enumerated().map { ($1, $0) })
+    fileOfName = index.shardOfName.mapValues { position[$0]! }
+    for (name, file) in fileOfName { _ = try files[file].tensor(name) }
+    self.files = files
+    names = fileOfName.keys.sorted()
+  }
+
+  /// The weights in a component's folder. Full precision is preferred where a folder holds both.
+  ///
+  /// - Throws: `pickle` if there are only pickles, `missingWeights` if there are none.
+  package convenience init(folder: String, label: String? = nil) throws(WeightFileError) {
+    let label = label ?? folder
+    let present = Set((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    guard let name = Self.fileNames.first(where: present.contains) else {
+      let pickles = present.filter { name in [".bin", ".ckpt", ".pt", ".pth"].contains { name.hasSuffix($0) }
+      }
+      throw pickles.min().map { .pickle(file: "\(label)/\($0)") } ?? .missingWeights(folder: label)
+    }
+    if name.hasSuffix(".json") {
+      try self.init(index: "\(folder)/\(name)", label: "\(label)/\(name)")
+    } else {
+      try self.init(file: "\(folder)/\(name)", label: "\(label)/\(name)")
+    }
+  }
+
+  /// In order of preference. Index files of the half-precision variant have had three spellings.
+  private static let fileNames = ["diffusion_pytorch_model", "model"].flatMap { stem in
+    [
+      "safetensors", "safetensors.index.json", "fp16.safetensors", "safetensors.index.fp16.json",
+      "safetensors.fp16.index.json", "fp16.safetensors.index.json",
+    ].map { "\(stem).\($0)" }
+  }
+
+  // MARK: Tensors
+
+  package func contains(_ name: String) -> Bool { fileOfName[name] != nil }
+
+  /// - Parameter shape: what the caller expects; nil accepts any.
+  /// - Throws: `missingTensor`, `shapeMismatch`.
+  package func tensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> TensorEntry {
+    try file(of: name).tensor(name, shape: shape)
+  }
+
+  package func shape(of name: String) throws(WeightFileError) -> [Int] { try tensor(name).shape }
+
+  /// What the weight is stored as: f32, f16 or bf16.
+  ///
+  /// - Throws: `missingTensor`, or `unsupportedElement` for anything a network cannot read.
+  package func element(of name: String) throws(WeightFileError) -> ElementType {
+    let file = try file(of: name)
+    let tensor = try file.tensor(name)
+    guard let element = tensor.element.weight else {
+      throw file.wrongElement(tensor, wanted: "F32, F16 or BF16")
+    }
+    return element
+  }
+
+  package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
+    try file(of: name).floats(name, shape: shape)
+  }
+
+  func file(of name: String) throws(WeightFileError) -> SafetensorsFile {
+    guard let file = fileOfName[name] else { throw .missingTensor(file: label, tensor: name) }
+    return files[file]
+  }
+}
+
+/// `unet/model.safetensors.index.json`, `model-00001-of-00002.safetensors` → `unet/model-00001-of-00002.safetensors`
+private func sibling(_ name: String, of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return name }
+  return path[...slash] + name
+}

@@ -1,0 +1,74 @@
+import Foundation
+
+/// A model in diffusers layout: `model_index.json` beside one folder per component.
+///
+///     model_index.json   {"unet": ["diffusers", "UNet2DConditionModel"], "vae": …, "safety_checker": [null, null]}
+///     unet/              config.json, diffusion_pytorch_model.safetensors
+///     text_encoder/      config.json, model.safetensors
+///     tokenizer/         vocab.json, merges.txt, …
+///     scheduler/         scheduler_config.json
+///
+/// Errors name files by their place in the folder (`unet/config.json`).
+package struct DiffusersFolder: Sendable {
+  package let path: String
+  /// `model_index.json`.
+  package let index: ConfigValue
+  /// Components that the index names and that are there, sorted.
+  package let components: [String]
+
+  /// - Throws: `missingFile` if there is nothing at `path`, `notAModelFolder` if it is something else.
+  package init(path: String) throws(WeightFileError) {
+    self.path = path
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw .missingFile(file: path)
+    }
+    guard isFolder.boolValue else { throw .notAModelFolder(folder: path, reason: "it is a single file") }
+    guard FileManager.default.fileExists(atPath: "\(path)/model_index.json") else {
+      throw .notAModelFolder(folder: path, reason: "it has no model_index.json")
+    }
+    let index = try Self.json("model_index.json", in: path)
+    self.index = index
+    components = index.keys.filter { key in
+      (try? index[key].strings())?.count == 2
+        && FileManager.default.fileExists(atPath: "\(path)/\(key)", isDirectory: &isFolder)
+        && isFolder.boolValue
+    }
+  }
+
+  package func has(_ component: String) -> Bool { components.contains(component) }
+
+  /// Class of a component, `UNet2DConditionModel`.
+  package func className(of component: String) throws(WeightFileError) -> String {
+    let pair = try index[component].strings()
+    guard pair.count == 2 else { throw index[component].wrong("library and class") }
+    return pair[1]
+  }
+
+  /// A component's configuration: `config.json`, for the scheduler `scheduler_config.json`.
+  package func config(of component: String) throws(WeightFileError) -> ConfigValue {
+    try json("\(component)/\(component == "scheduler" ? "scheduler_config" : "config").json")
+  }
+
+  /// Any JSON file of the folder, `tokenizer/tokenizer_config.json`.
+  package func json(_ name: String) throws(WeightFileError) -> ConfigValue {
+    try Self.json(name, in: path)
+  }
+
+  /// Any small file of the folder as it is, `tokenizer/merges.txt`.
+  package func data(_ name: String) throws(WeightFileError) -> Data {
+    Data(try FileReader.contents(of: "\(path)/\(name)", label: name))
+  }
+
+  package func contains(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
+
+  /// The weights of a component, validated.
+  package func weights(of component: String) throws(WeightFileError) -> Checkpoint {
+    try Checkpoint(folder: "\(path)/\(component)", label: component)
+  }
+
+  private static func json(_ name: String, in folder: String) throws(WeightFileError) -> ConfigValue {
+    let bytes = try FileReader.contents(of: "\(folder)/\(name)", label: name)
+    return ConfigValue(file: name, value: try JSONValue(parsing: bytes, file: name))
+  }
+}

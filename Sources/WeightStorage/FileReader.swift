@@ -1,0 +1,107 @@
+import Foundation
+
+/// An open file that is read at any position and is closed at deinit.
+///
+/// Weights are never mapped: a mapped file that shrinks (a download that restarts, a card that is pulled out) ends
+/// the process with SIGBUS, while `pread` returns fewer bytes and becomes an error. It also puts bytes where the
+/// plan counts them, into a window of its own, and leaves in the page cache only what `dropCache` may take away:
+/// under a memory limit cached pages count like any others.
+package final class FileReader: Sendable {
+  package let path: String
+  /// How errors name the file: its path, or its place in a model folder (`unet/config.json`).
+  package let label: String
+  /// Bytes of the file when it was opened.
+  package let count: Int
+  private let descriptor: Int32
+
+  /// - Throws: `missingFile`, `unreadable`, or `notARegularFile` for folders, pipes and devices.
+  package init(path: String, label: String? = nil) throws(WeightFileError) {
+    let label = label ?? path
+    // Without O_NONBLOCK, opening a pipe would wait for its writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      let code = errno
+      throw code == ENOENT || code == ENOTDIR
+        ? .missingFile(file: label) : .unreadable(file: label, reason: String(cString: strerror(code)))
+    }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw .notARegularFile(file: label)
+    }
+    self.path = path
+    self.label = label
+    self.count = Int(status.st_size)
+    self.descriptor = descriptor
+  }
+
+  deinit { close(descriptor) }
+
+  /// Fills `buffer` with the bytes from `offset` on.
+  ///
+  /// - Throws: `truncated` if the file has become shorter, `readFailed` if the disk reports an error.
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(WeightFileError) {
+    precondition(offset >= 0)
+    var done = 0
+    while done < buffer.count {
+      let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if n > 0 {
+        done += n
+      } else if n == 0 {
+        throw .truncated(file: label, needs: offset + buffer.count, has: offset + done)
+      } else if errno != EINTR {
+        throw .readFailed(file: label, reason: String(cString: strerror(errno)))
+      }
+    }
+  }
+
+  package func bytes(_ range: Range<Int>) throws(WeightFileError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    var failure: WeightFileError?
+    bytes.withUnsafeMutableBytes { buffer in
+      do throws(WeightFileError) { try read(into: buffer, at: range.lowerBound) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  /// Asks the system to start reading a range that is needed soon. Returns at once.
+  package func prefetch(_ range: Range<Int>) { advise(range, POSIX_FADV_WILLNEED) }
+
+  /// Gives the cached pages of a range back to the system.
+  ///
+  /// The range is widened to whole pages: the system ignores pages that are covered in part, and one such page per
+  /// tensor would stay for ever. A neighbour that loses a page reads it again.
+  package func dropCache(_ range: Range<Int>) {
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    let start = range.lowerBound / page * page
+    let end = (range.upperBound + page - 1) / page * page
+    advise(start..<end, POSIX_FADV_DONTNEED)
+  }
+
+  private func advise(_ range: Range<Int>, _ advice: Int32) {
+    guard !range.isEmpty else { return }  // length 0 would mean "to the end of the file"
+    _ = posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), advice)
+  }
+}
+
+extension FileReader {
+  static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// A whole small file, such as a configuration or a vocabulary.
+  ///
+  /// - Throws: `unreadable` above `limit` bytes, so that a wrong name cannot fill the memory.
+  package static func contents(of path: String, label: String? = nil, limit: Int = 16 << 20)
+    throws(WeightFileError) -> [UInt8]
+  {
+    let file = try FileReader(path: path, label: label)
+    guard file.count <= limit else {
+      throw .unreadable(
+        file: file.label, reason: "\(file.count) bytes, more than the \(limit) such a file may have")
+    }
+    return try file.bytes(0..<file.count)
+  }
+}

@@ -1,0 +1,87 @@
+import Tensors
+
+/// A safetensors file, validated in full when it is opened; only its table is kept in memory.
+///
+/// After that a look-up cannot fail but for a name that is not there, and a read only if the disk fails or the file
+/// shrinks (`truncated`). Opening reads the header and nothing of the data, so it costs the same for every size.
+package final class SafetensorsFile: Sendable {
+  package let reader: FileReader
+  package let metadata: [String: String]
+  /// In the order of the data.
+  package let tensors: [TensorEntry]
+  private let positions: [String: Int]
+
+  package init(path: String, label: String? = nil) throws(WeightFileError) {
+    reader = try FileReader(path: path, label: label)
+    let header = try SafetensorsHeader(of: reader)
+    metadata = header.metadata
+    tensors = header.tensors
+    positions = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
+  }
+
+  package subscript(name: String) -> TensorEntry? { positions[name].map { tensors[$0] } }
+
+  /// - Parameter shape: what the caller expects; nil accepts any.
+  /// - Throws: `missingTensor`, `shapeMismatch`.
+  package func tensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> TensorEntry {
+    guard let tensor = self[name] else { throw .missingTensor(file: reader.label, tensor: name) }
+    if let shape, shape != tensor.shape {
+      throw .shapeMismatch(file: reader.label, tensor: name, expected: shape, found: tensor.shape)
+    }
+    return tensor
+  }
+
+  // MARK: Whole tensors
+
+  /// Values of an F32, F16 or BF16 tensor, exactly.
+  package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
+    let tensor = try tensor(name, shape: shape)
+    let bytes = try reader.bytes(tensor.range)
+    return switch tensor.element {
+    case .f32: bytes.elements(UInt32.self) { Float(bitPattern: $0) }
+    case .f16: bytes.elements(UInt16.self) { Float(Float16(bitPattern: $0)) }
+    case .bf16: bytes.elements(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
+    default: throw wrongElement(tensor, wanted: "F32, F16 or BF16")
+    }
+  }
+
+  package func hostTensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> HostTensor {
+    HostTensor(shape: try tensor(name).shape, values: try floats(name, shape: shape))
+  }
+
+  /// Values of an I64 or I32 tensor.
+  package func integers(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Int64] {
+    let tensor = try tensor(name, shape: shape)
+    let bytes = try reader.bytes(tensor.range)
+    return switch tensor.element {
+    case .i64: bytes.elements(UInt64.self) { Int64(bitPattern: $0) }
+    case .i32: bytes.elements(UInt32.self) { Int64(Int32(bitPattern: $0)) }
+    default: throw wrongElement(tensor, wanted: "I64 or I32")
+    }
+  }
+
+  /// Values of a U8 tensor.
+  package func bytes(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [UInt8] {
+    let tensor = try tensor(name, shape: shape)
+    guard tensor.element == .u8 else { throw wrongElement(tensor, wanted: "U8") }
+    return try reader.bytes(tensor.range)
+  }
+
+  func wrongElement(_ tensor: TensorEntry, wanted: String) -> WeightFileError {
+    .unsupportedElement(
+      file: reader.label, tensor: tensor.name, dtype: tensor.element.rawValue, wanted: wanted)
+  }
+}
+
+extension [UInt8] {
+  /// Little-endian words, each turned into a value. Any alignment.
+  fileprivate func elements<Word: FixedWidthInteger, Value>(_: Word.Type, _ value: (Word) -> Value) -> [Value]
+  {
+    withUnsafeBytes { buffer in
+      let size = MemoryLayout<Word>.size
+      return (0..<buffer.count / size).map {
+        value(Word(littleEndian: buffer.loadUnaligned(fromByteOffset: $0 * size, as: Word.self)))
+      }
+    }
+  }
+}

@@ -1,0 +1,160 @@
+/// The table at the start of a safetensors file: 8 bytes of length (little endian), then JSON
+///
+///     {"__metadata__": {string: string}, name: {"dtype": …, "shape": […], "data_offsets": [begin, end]}, …}
+///
+/// then the data, to which the offsets are relative. `init` validates all of it against the file's size: the data
+/// is covered exactly, by ranges that neither overlap nor leave holes and that fit their shapes.
+struct SafetensorsHeader {
+  /// The format's own limit in bytes.
+  static let longest = 100_000_000
+
+  var metadata: [String: String] = [:]
+  /// In the order of the data.
+  var tensors: [TensorEntry] = []
+
+  /// A row of the table before anything is known to be true.
+  private struct Row {
+    var name = "", dtype = "", shape: [Int] = [], offsets: [Int] = []
+  }
+
+  init(of file: FileReader) throws(WeightFileError) {
+    let length = try Self.length(in: file)
+    var scanner = JSONScanner(try file.bytes(8..<8 + length))
+    var rows: [Row] = []
+    do throws(JSONError) {
+      rows = try scanTable(&scanner)
+    } catch {
+      throw error.inFile(file.label) { .badHeader(file: file.label, reason: $0) }
+    }
+    for row in rows { tensors.append(try Self.entry(row, dataStart: 8 + length, file.label)) }
+    tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
+    try checkCoverage(dataStart: 8 + length, file)
+  }
+
+  // MARK: Steps
+
+  /// The length of the JSON text, at most `longest` and inside the file.
+  private static func length(in file: FileReader) throws(WeightFileError) -> Int {
+    guard file.count > 0 else {
+      throw .notAWeightFile(file: file.label, reason: "it is empty. Download it again.")
+    }
+    let start = try file.bytes(0..<min(file.count, 64))
+    if let refusal = otherKind(start, file.label) { throw refusal }
+    guard file.count > 8 else { throw .truncated(file: file.label, needs: 10, has: file.count) }
+    guard start[8] == UInt8(ascii: "{") else {
+      throw .notAWeightFile(
+        file: file.label, reason: "its table of tensors is missing. Check what was downloaded.")
+    }
+    let length = start[..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    guard length <= UInt64(longest) else {
+      throw .headerTooLong(file: file.label, bytes: length, limit: longest)
+    }
+    guard 8 + Int(length) <= file.count else {
+      throw .truncated(file: file.label, needs: 8 + Int(length), has: file.count)
+    }
+    return Int(length)
+  }
+
+  /// Files that are often found under a weight file's name.
+  private static func otherKind(_ start: [UInt8], _ file: String) -> WeightFileError? {
+    if start.starts(with: [0x50, 0x4B, 3, 4]) || start.starts(with: [0x80, 2]) {
+      return .pickle(file: file)
+    }
+    if start.starts(with: "GGUF".utf8) {
+      return .notAWeightFile(file: file, reason: "it is GGUF. Use the model's .safetensors files.")
+    }
+    if start.starts(with: "version https://git-lfs".utf8) {
+      return .notAWeightFile(
+        file: file, reason: "it is a Git LFS pointer. Fetch the file itself: git lfs pull.")
+    }
+    if start.allSatisfy({ 0x20..<0x7F ~= $0 || 0x09...0x0D ~= $0 }) {
+      return .notAWeightFile(file: file, reason: "it is text. Check what was downloaded.")
+    }
+    return nil
+  }
+
+  private mutating func scanTable(_ scanner: inout JSONScanner) throws(JSONError) -> [Row] {
+    var rows: [Row] = []
+    var names: Set<String> = []
+    try scanner.open("{")
+    while let name = try scanner.nextKey(&names) {
+      if name == "__metadata__" {
+        var keys: Set<String> = []
+        try scanner.open("{")
+        while let key = try scanner.nextKey(&keys) { metadata[key] = try scanner.string() }
+      } else {
+        rows.append(try Self.scanRow(named: name, &scanner))
+      }
+    }
+    try scanner.expectEnd()
+    return rows
+  }
+
+  private static func scanRow(named name: String, _ scanner: inout JSONScanner) throws(JSONError) -> Row {
+    var row = Row(name: name)
+    var keys: Set<String> = []
+    try scanner.open("{")
+    while let key = try scanner.nextKey(&keys) {
+      switch key {
+      case "dtype": row.dtype = try scanner.string()
+      case "shape": row.shape = try scanSizes(&scanner)
+      case "data_offsets": row.offsets = try scanSizes(&scanner)
+      default: throw scanner.failure("tensor \(name) has an unknown property \"\(key)\"")
+      }
+    }
+    guard keys.count == 3 else { throw scanner.failure("tensor \(name) lacks dtype, shape or data_offsets") }
+    guard row.offsets.count == 2 else { throw scanner.failure("tensor \(name) has not two data_offsets") }
+    return row
+  }
+
+  private static func scanSizes(_ scanner: inout JSONScanner) throws(JSONError) -> [Int] {
+    var sizes: [Int] = []
+    var first = true
+    try scanner.open("[")
+    while try scanner.nextElement(&first) {
+      guard case .integer(let size) = try scanner.number(), size >= 0 else {
+        throw scanner.failure("a size that is no whole number")
+      }
+      sizes.append(size)
+    }
+    return sizes
+  }
+
+  /// A row whose type is known and whose bytes fit its shape; not yet compared with the file's size.
+  private static func entry(_ row: Row, dataStart: Int, _ file: String) throws(WeightFileError) -> TensorEntry
+  {
+    guard let element = StoredElement(rawValue: row.dtype) else {
+      throw .unknownElement(file: file, tensor: row.name, dtype: row.dtype)
+    }
+    var needs = element.byteCount
+    for size in row.shape {
+      let (product, overflow) = needs.multipliedReportingOverflow(by: size)
+      guard !overflow else { throw .sizeOverflow(file: file, tensor: row.name, shape: row.shape) }
+      needs = product
+    }
+    let (begin, end) = (row.offsets[0], row.offsets[1])
+    guard begin <= end, end <= Int.max - dataStart else {
+      throw .badOffsets(file: file, tensor: row.name, begin: begin, end: end)
+    }
+    guard end - begin == needs else {
+      throw .sizeMismatch(file: file, tensor: row.name, needs: needs, has: end - begin)
+    }
+    return TensorEntry(
+      name: row.name, element: element, shape: row.shape, range: dataStart + begin..<dataStart + end)
+  }
+
+  /// Every byte after the header belongs to exactly one tensor.
+  private func checkCoverage(dataStart: Int, _ file: FileReader) throws(WeightFileError) {
+    var end = dataStart
+    var last = ""
+    for tensor in tensors {
+      if tensor.range.lowerBound < end { throw .overlap(file: file.label, tensor: tensor.name, other: last) }
+      if tensor.range.lowerBound > end {
+        throw .hole(file: file.label, before: tensor.name, bytes: tensor.range.lowerBound - end)
+      }
+      (end, last) = (tensor.range.upperBound, tensor.name)
+    }
+    if end > file.count { throw .truncated(file: file.label, needs: end, has: file.count) }
+    if end < file.count { throw .trailingBytes(file: file.label, bytes: file.count - end) }
+  }
+}

@@ -1,0 +1,112 @@
+/// Why a weight file, a model folder or one of its configurations was refused.
+///
+/// A file is validated once, in full, when it is opened; what is wrong with it has a case of its own here and a
+/// sentence that names the file, the cause and the next step.
+public enum WeightFileError: Error, Equatable, Sendable {
+  // Reaching the file.
+  case missingFile(file: String)
+  case unreadable(file: String, reason: String)
+  case notARegularFile(file: String)
+  case readFailed(file: String, reason: String)
+  case writeFailed(file: String, reason: String)
+
+  // What kind of file it is.
+  case notAWeightFile(file: String, reason: String)
+  case pickle(file: String)
+
+  // The header.
+  case headerTooLong(file: String, bytes: UInt64, limit: Int)
+  case badHeader(file: String, reason: String)
+  case duplicateKey(file: String, key: String)
+  case unknownElement(file: String, tensor: String, dtype: String)
+
+  // The table of tensors against the data.
+  case sizeOverflow(file: String, tensor: String, shape: [Int])
+  case sizeMismatch(file: String, tensor: String, needs: Int, has: Int)
+  case badOffsets(file: String, tensor: String, begin: Int, end: Int)
+  case overlap(file: String, tensor: String, other: String)
+  case hole(file: String, before: String, bytes: Int)
+  case truncated(file: String, needs: Int, has: Int)
+  case trailingBytes(file: String, bytes: Int)
+
+  // What was asked of a sound file.
+  case missingTensor(file: String, tensor: String)
+  case shapeMismatch(file: String, tensor: String, expected: [Int], found: [Int])
+  case unsupportedElement(file: String, tensor: String, dtype: String, wanted: String)
+
+  // A model folder.
+  case notAModelFolder(folder: String, reason: String)
+  case missingWeights(folder: String)
+  case badShardIndex(file: String, reason: String)
+  case badJSON(file: String, reason: String)
+  case missingKey(file: String, key: String)
+  case wrongValue(file: String, key: String, expected: String, found: String)
+}
+
+extension WeightFileError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .missingFile(let file):
+      "\(file): there is no such file. Check the path."
+    case .unreadable(let file, let reason):
+      "\(file): cannot be opened (\(reason)). Check its permissions."
+    case .notARegularFile(let file):
+      "\(file): is not a file but a folder or a device. Name the weight file itself."
+    case .readFailed(let file, let reason):
+      "\(file): reading failed (\(reason)). Check the disk or card and copy the file again."
+    case .writeFailed(let file, let reason):
+      "\(file): cannot be written (\(reason)). Check free space and permissions."
+    case .notAWeightFile(let file, let reason):
+      "\(file): is not a safetensors file: \(reason)"
+    case .pickle(let file):
+      "\(file): is a pickle, which can run any program when it is loaded, so it is not opened. "
+        + "Use the model's .safetensors files, or convert it on a machine you can spare "
+        + "(diffusers: save_pretrained with safe_serialization=True)."
+    case .headerTooLong(let file, let bytes, let limit):
+      "\(file): announces a header of \(bytes) bytes, more than the \(limit) allowed. "
+        + "The file is damaged: download it again."
+    case .badHeader(let file, let reason):
+      "\(file): its header cannot be read: \(reason). The file is damaged: download it again."
+    case .duplicateKey(let file, let key):
+      "\(file): names \"\(key)\" twice, so its meaning is open. Write the file again with one entry per name."
+    case .unknownElement(let file, let tensor, let dtype):
+      "\(file): tensor \(tensor) has the element type \"\(dtype)\", which is not known here. "
+        + "Save the model as F16, BF16 or F32."
+    case .sizeOverflow(let file, let tensor, let shape):
+      "\(file): tensor \(tensor) of shape \(shape) is larger than any memory. The file is damaged: download it again."
+    case .sizeMismatch(let file, let tensor, let needs, let has):
+      "\(file): tensor \(tensor) needs \(needs) bytes for its shape but owns \(has). "
+        + "The file is damaged: download it again."
+    case .badOffsets(let file, let tensor, let begin, let end):
+      "\(file): tensor \(tensor) runs from byte \(begin) to byte \(end). The file is damaged: download it again."
+    case .overlap(let file, let tensor, let other):
+      "\(file): tensors \(tensor) and \(other) share bytes. The file is damaged: download it again."
+    case .hole(let file, let before, let bytes):
+      "\(file): \(bytes) bytes before tensor \(before) belong to no tensor. The file is damaged: download it again."
+    case .truncated(let file, let needs, let has):
+      "\(file): is cut off: it needs \(needs) bytes and has \(has). Download it again."
+    case .trailingBytes(let file, let bytes):
+      "\(file): has \(bytes) bytes after its last tensor. The file is damaged: download it again."
+    case .missingTensor(let file, let tensor):
+      "\(file): has no tensor \(tensor). The weights belong to another kind of model, or a part is missing."
+    case .shapeMismatch(let file, let tensor, let expected, let found):
+      "\(file): tensor \(tensor) has shape \(found) where \(expected) is expected. "
+        + "The weights do not belong to this configuration."
+    case .unsupportedElement(let file, let tensor, let dtype, let wanted):
+      "\(file): tensor \(tensor) is stored as \(dtype) where \(wanted) is needed. "
+        + "Save the model as F16, BF16 or F32."
+    case .notAModelFolder(let folder, let reason):
+      "\(folder): is not a model in diffusers layout: \(reason). Name the folder that holds model_index.json."
+    case .missingWeights(let folder):
+      "\(folder): has no .safetensors weights. Download the model's .safetensors files into it."
+    case .badShardIndex(let file, let reason):
+      "\(file): \(reason). Download the model's files again, all of them."
+    case .badJSON(let file, let reason):
+      "\(file): is not valid JSON: \(reason). Download it again."
+    case .missingKey(let file, let key):
+      "\(file): \(key): is missing. The configuration belongs to another kind of model, or is incomplete."
+    case .wrongValue(let file, let key, let expected, let found):
+      "\(file): \(key): expected \(expected), found \(found)."
+    }
+  }
+}

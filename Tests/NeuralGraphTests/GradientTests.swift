@@ -1,0 +1,144 @@
+import Kernels
+import NeuralGraph
+import Runtime
+import Tensors
+import Testing
+
+/// One operator, or a figure made of several, with the inputs that it can be differentiated by.
+struct Differentiable: Sendable, CustomTestStringConvertible {
+  var name: String
+  var inputs: KeyValuePairs<String, [Int]>
+  var build: @Sendable (Scope, [Value]) throws -> Value
+  var testDescription: String { name }
+
+  static let all: [Differentiable] = [
+    .init(name: "linear", inputs: ["x": [5, 7]]) { g, v in try g["fc"].linear(v[0], to: 19) },
+    .init(name: "linear without bias", inputs: ["x": [3, 33]]) { g, v in
+      try g["fc"].linear(v[0], to: 4, bias: false)
+    },
+    .init(name: "convolution 3×3", inputs: ["x": [5, 4, 3]]) { g, v in
+      try g["c"].conv(v[0], to: 17, kernel: 3)
+    },
+    .init(name: "convolution 3×3, stride 2", inputs: ["x": [5, 6, 3]]) { g, v in
+      try g["c"].conv(v[0], to: 5, kernel: 3, stride: 2)
+    },
+    .init(name: "convolution padded below and right only", inputs: ["x": [6, 5, 3]]) { g, v in
+      try g["c"].conv(
+        v[0], to: 5, kernel: 3, ConvolutionGeometry(stride: 2, top: 0, left: 0, bottom: 1, right: 1))
+    },
+    .init(name: "convolution 1×1", inputs: ["x": [3, 4, 5]]) { g, v in
+      try g["c"].conv(v[0], to: 6, kernel: 1)
+    },
+    .init(name: "addition", inputs: ["a": [3, 5], "b": [3, 5]]) { g, v in try g.add(v[0], v[1]) },
+    .init(name: "addition of a value to itself", inputs: ["a": [3, 5]]) { g, v in try g.add(v[0], v[0]) },
+    .init(name: "SiLU", inputs: ["x": [4, 9]]) { g, v in try g.silu(v[0]) },
+    .init(name: "group norm", inputs: ["x": [4, 3, 8]]) { g, v in try g["n"].groupNorm(v[0], groups: 2) },
+    .init(name: "attention", inputs: ["q": [5, 8], "k": [7, 8], "v": [7, 8]]) { g, v in
+      try g.attention(v[0], v[1], v[2], heads: 2)
+    },
+    .init(name: "causal attention", inputs: ["q": [6, 6], "k": [6, 6], "v": [6, 6]]) { g, v in
+      try g.attention(v[0], v[1], v[2], heads: 2, causal: true)
+    },
+    .init(name: "residual block and attention", inputs: ["x": [4, 4, 8], "context": [5, 6]]) { g, v in
+      try blockAndAttention(g, v[0], v[1])
+    },
+  ]
+}
+
+/// The operators of one residual block and one cross-attention, wired as in a UNet, a block of recomputation each.
+private func blockAndAttention(_ g: Scope, _ x: Value, _ context: Value) throws -> Value {
+  g.builder.beginBlock()
+  var h = try g["norm1"].groupNorm(x, groups: 4)
+  h = try g["conv1"].conv(g.silu(h), to: 8, kernel: 3)
+  h = try g["norm2"].groupNorm(h, groups: 4)
+  h = try g.add(x, g["conv2"].conv(g.silu(h), to: 8, kernel: 3))
+
+  g.builder.beginBlock()
+  let q = try g["to_q"].linear(h, to: 8, bias: false)
+  let k = try g["to_k"].linear(context, to: 8, bias: false)
+  let v = try g["to_v"].linear(context, to: 8, bias: false)
+  return try g.add(h, g["to_out"].linear(g.attention(q, k, v, heads: 2), to: 8))
+}
+
+@Suite("Emitted gradient") struct GradientTests {
+  @Test("agrees with central differences", arguments: Differentiable.all)
+  func centralDifferences(subject: Differentiable) throws {
+    var network = try Network(inputs: subject.inputs, subject.build)
+    let names = subject.inputs.map(\.key)
+    let gradients = try network.differentiate(wrt: names, recompute: false)
+    let emitted = try network.run(gradients)
+
+    for name in names {
+      let measured = try network.centralDifferences(of: name)
+      // The difference quotient in Float with step h: rounding 2⁻²⁴·|loss|·terms/h ≈ 1e-4, truncation h²/6 times a
+      // third derivative of order one ≈ 2e-5; both relative to gradients of order one, so 2e-3 of the largest.
+      let scale = measured.map(abs).max()!
+      let worst = zip(emitted[name]!.values, measured).map { abs($0 - $1) }.max()!
+      #expect(worst <= 2e-3 * max(scale, 1), "∂/∂\(name): off by \(worst) of \(scale)")
+    }
+  }
+
+  @Test("has the same bits whether activations are saved or recomputed")
+  func recomputation() throws {
+    func gradients(recompute: Bool) throws -> (results: [String: HostTensor], arena: Int) {
+      var network = try chain(blocks: 4)
+      let wanted = try network.differentiate(wrt: ["context"], recompute: recompute)
+      return (try network.run(wanted), try network.plan(wanted).arenaBytes)
+    }
+    let (saved, recomputed) = (try gradients(recompute: false), try gradients(recompute: true))
+    #expect(saved.results == recomputed.results)
+    #expect(recomputed.arena < saved.arena)
+  }
+
+  @Test("computes nothing off the path to the wanted target")
+  func onlyThePath() throws {
+    // x passes three blocks before the context enters: those blocks must have no backward nodes.
+    var network = try chain(blocks: 3)
+    let forward = network.builder.graph.nodes.count
+    let gradient = try network.differentiate(wrt: ["context"], recompute: false)
+    let plan = try network.plan(gradient)
+    let backward = plan.steps.compactMap { step in
+      if case .run(let node) = step, node >= forward { node } else { nil }
+    }
+    let used = Set(backward.flatMap { network.builder.graph.nodes[$0].inputs }
+      .compactMap { network.builder.graph.weight($0)?.name })
+    // Of the chain's weights only the values' and keys' projections, behind the output projection, matter.
+    #expect(used == ["attention.to_k.weight", "attention.to_v.weight", "attention.to_out.weight"])
+    #expect(backward.count == 5)  // out, dk and dv in one, two projections, their sum
+  }
+
+  @Test("of something that does not depend on the target is absent")
+  func independent() throws {
+    var network = try Network(inputs: ["x": [2, 4], "other": [2, 4]]) { g, v in try g.silu(v[0]) }
+    #expect(try network.differentiate(wrt: ["other"], recompute: false).isEmpty)
+  }
+
+  @Test("of a weight is refused by name")
+  func refusesWeights() throws {
+    let builder = GraphBuilder()
+    let x = builder.root.input("x", TensorType([2, 4]))
+    let y = try builder.root["fc"].linear(x, to: 3)
+    let w = builder.root["fc"].weight("weight", [3, 4], .matrix)
+    #expect(throws: GraphError.notDifferentiable(op: "Linear", input: "weight or bias")) {
+      _ = try builder.root.gradient(of: y, seed: y, wrt: [w], recompute: false)
+    }
+  }
+
+  /// Residual convolutions on x, then a cross-attention on `context`.
+  private func chain(blocks: Int) throws -> Network {
+    try Network(inputs: ["x": [8, 8, 16], "context": [5, 6]]) { g, v in
+      var h = v[0]
+      for i in 0..<blocks {
+        g.builder.beginBlock()
+        let b = g["blocks"][i]
+        h = try g.add(h, b["conv"].conv(g.silu(b["norm"].groupNorm(h, groups: 4)), to: 16, kernel: 3))
+      }
+      g.builder.beginBlock()
+      let a = g["attention"]
+      let q = try a["to_q"].linear(h, to: 16, bias: false)
+      let k = try a["to_k"].linear(v[1], to: 16, bias: false)
+      let w = try a["to_v"].linear(v[1], to: 16, bias: false)
+      return try g.add(h, a["to_out"].linear(g.attention(q, k, w, heads: 2), to: 16))
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import Kernels
+import NeuralGraph
+import Runtime
+import TestSupport
+import Tensors
+import Testing
+
+@Suite("Executor") struct ExecutorTests {
+  private struct Subject {
+    let graph: Graph
+    let output: Value
+    let weights: TemporaryCheckpoint
+
+    init() throws {
+      let builder = GraphBuilder()
+      let g = builder.root
+      var h = g.input("x", TensorType([6, 5, 16]))
+      for i in 0..<4 { h = try g.add(h, g["c"][i].conv(g.silu(h), to: 16, kernel: 3)) }
+      graph = builder.graph
+      output = h
+      weights = try TemporaryCheckpoint(
+        Dictionary(uniqueKeysWithValues: graph.weights.enumerated().map { index, weight in
+          (weight.name, HostTensor.random(weight.shape, seed: UInt64(index), scale: 0.1))
+        }))
+    }
+
+    func run(
+      budget: Int? = nil, lanes: Int = 1, threads: Int = 1, _ queries: [[String: HostTensor]]
+    ) throws -> [[String: HostTensor]] {
+      let plan = try Planner(threads: threads, budget: budget, lanes: lanes).plan(graph, keep: ["y": output])
+      let executor = try Executor(graph, plan, weights: weights.checkpoint, pool: ThreadPool(threads: threads))
+      executor.poison()
+      return try executor.run(queries)
+    }
+  }
+
+  private let queries = (1...3).map { ["x": HostTensor.random([6, 5, 16], seed: UInt64($0))] }
+
+  @Test("gives the same bits resident and streamed, for any number of lanes and threads")
+  func sameBits() throws {
+    let subject = try Subject()
+    let reference = try subject.run(queries)
+    // 4 kernels of 9.2 kB each: room for the working memory and two of them.
+    let plan = try Planner(threads: 1).plan(subject.graph, keep: ["y": subject.output])
+    let budget = plan.peakBytes + 2 * plan.arenaBytes - 18_000
+    for lanes in 1...3 {
+      for threads in 1...2 {
+        #expect(try subject.run(budget: budget, lanes: lanes, threads: threads, queries) == reference)
+      }
+    }
+  }
+
+  @Test("answers a query the same whatever else is in the list")
+  func listIndependence() throws {
+    let subject = try Subject()
+    #expect(try subject.run([queries[1]])[0] == subject.run(queries)[1])
+  }
+
+  @Test("reads nothing that an earlier run left behind")
+  func noLeftovers() throws {
+    let subject = try Subject()
+    let plan = try Planner(threads: 1).plan(subject.graph, keep: ["y": subject.output])
+    let executor = try Executor(
+      subject.graph, plan, weights: subject.weights.checkpoint, pool: ThreadPool(threads: 1))
+    let first = try executor.run([queries[0]])
+    _ = try executor.run([queries[1]])
+    executor.poison()
+    #expect(try executor.run([queries[0]]) == first)
+  }
+}

@@ -1,0 +1,62 @@
+import NeuralGraph
+import Runtime
+import Tensors
+import Testing
+
+@Suite("Plan") struct PlannerTests {
+  /// A convolution chain with a long skip connection, so that lifetimes differ.
+  private func graph() throws -> (Graph, Value) {
+    let builder = GraphBuilder()
+    let x = builder.root.input("x", TensorType([8, 8, 16]))
+    var h = x
+    for i in 0..<5 {
+      h = try builder.root["conv"][i].conv(builder.root.silu(h), to: 16 + 8 * i, kernel: 3)
+    }
+    let y = try builder.root.concatenate(h, x)
+    _ = try builder.root.silu(y)  // nobody reads it
+    return (builder.graph, y)
+  }
+
+  @Test("never lets two live values share a byte, and its peak is the last byte used")
+  func lifetimes() throws {
+    let (graph, y) = try graph()
+    let plan = try Planner(threads: 2).plan(graph, keep: ["y": y])
+    let order = plan.steps.compactMap { if case .run(let node) = $0 { node } else { nil } }
+    #expect(order.count == graph.nodes.count - 1, "a node whose result nobody reads is left out")
+
+    func bytes(_ value: Value) -> Range<Int> {
+      plan.valueOffset[value]!..<plan.valueOffset[value]! + graph.type(value).byteCount
+    }
+    var live = Set(plan.valueOffset.keys.filter { if case .input = graph.origin($0) { true } else { false } })
+    var highest = live.map { bytes($0).upperBound }.max()!
+    for (time, index) in order.enumerated() {
+      for output in graph.nodes[index].outputs {
+        for other in live { #expect(!bytes(output).overlaps(bytes(other)), "\(output) over \(other)") }
+        live.insert(output)
+        highest = max(highest, bytes(output).upperBound)
+      }
+      let later = Set(order[(time + 1)...].flatMap { graph.nodes[$0].inputs })
+      live = live.filter { later.contains($0) || $0 == y }
+    }
+    #expect((highest + 63) / 64 * 64 == plan.arenaBytes)
+  }
+
+  @Test("streams what does not fit and keeps a prefix resident")
+  func budget() throws {
+    let (graph, y) = try graph()
+    let roomy = try Planner(threads: 1).plan(graph, keep: ["y": y])
+    let tight = try Planner(threads: 1, budget: roomy.peakBytes - 20_000).plan(graph, keep: ["y": y])
+    #expect(tight.peakBytes <= roomy.peakBytes - 20_000)
+    #expect(tight.residentOffset.keys.contains("conv.0.weight"))
+    #expect(!tight.residentOffset.keys.contains("conv.4.weight"))
+    #expect(tight.windowBytes > 0)
+  }
+
+  @Test("says how much is missing when nothing fits")
+  func overBudget() throws {
+    let (graph, y) = try graph()
+    #expect(throws: PlanError.self) {
+      _ = try Planner(threads: 1, budget: 1000).plan(graph, keep: ["y": y])
+    }
+  }
+}

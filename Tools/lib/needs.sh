@@ -1,0 +1,22 @@
+# Sourced by the scripts in Tools: sees to it that the package can be built, or says what is missing.
+
+# The folder of the package, whatever the caller's folder is.
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+if ! command -v swift >/dev/null; then
+  echo "Swift 6.0 or later is missing: 'apt-get install swiftlang' on Debian 13, or the archive from swift.org" >&2
+  exit 69
+fi
+
+missing=()
+command -v pkg-config >/dev/null || missing+=(pkg-config)
+if [ "${#missing[@]}" -gt 0 ] || ! pkg-config --exists libpng; then missing+=(libpng-dev); fi
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "installing ${missing[*]}" >&2
+    apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "${missing[@]}" >&2
+  else
+    echo "missing: ${missing[*]} (Debian: sudo apt-get install ${missing[*]})" >&2
+    exit 69
+  fi
+fi
