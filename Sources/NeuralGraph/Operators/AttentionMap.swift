@@ -27,3 +27,14 @@ struct AttentionMap: Op {
       scratch: io.scratch, io.pool)
   }
 }
+
+extension Scope {
+  /// The probabilities of the attention that computed `attended`, averaged over its heads: `[queries, keys]`.
+  package func attentionMap(of attended: Value) throws(GraphError) -> Value {
+    guard case .node(let index) = builder.graph.origin(attended) else { preconditionFailure("no attention") }
+    let node = builder.graph.nodes[index]
+    guard let attention = node.op as? Attention else { preconditionFailure("\(node.op) is no attention") }
+    return try emit(
+      AttentionMap(heads: attention.heads), [node.inputs[0], node.inputs[1], node.outputs[1]])[0]
+  }
+}

@@ -1,0 +1,71 @@
+import Kernels
+import NeuralGraph
+
+/// The lowest resolution of the encoder and of the decoder.
+///
+///     x ── resnets.0 ── attentions.0 ── resnets.1 ── y
+struct AutoencoderMiddle {
+  var configuration: AutoencoderConfiguration
+  var naming: AttentionNaming
+
+  /// x `[H, W, C]` → `[H, W, C]`
+  func callAsFunction(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
+    let resBlock = configuration.resBlock(g.channels(x))
+    var x = try resBlock(x, g["resnets"][0])
+    if configuration.hasMiddleAttention { x = try attention(x, g["attentions"][0]) }
+    return try resBlock(x, g["resnets"][1])
+  }
+
+  /// Every pixel attends to every other, with one head.
+  ///
+  ///     x ── group_norm ─┬─ to_q ─┐
+  ///                      ├─ to_k ─┼─ attention ─ to_out ─(+)── y
+  ///                      └─ to_v ─┘                       │
+  ///     x ────────────────────────────────────────────────┘
+  private func attention(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
+    let c = configuration
+    let n = try g["group_norm"].groupNorm(x, groups: c.groups, epsilon: AutoencoderConfiguration.epsilon)
+    let h = try g.attention(
+      naming.project(n, g[naming.query]), naming.project(n, g[naming.key]),
+      naming.project(n, g[naming.value]), heads: 1)
+    return try g.add(x, naming.project(h, g[naming.out]))
+  }
+}
+
+/// How a file of an autoencoder names and shapes the projections of its attention.
+package struct AttentionNaming: Equatable, Sendable {
+  var query: String
+  var key: String
+  var value: String
+  var out: String
+  /// Stored as 1×1 convolutions `[C, C, 1, 1]`; otherwise as `[C, C]`.
+  package var isConvolution = false
+
+  package static let current = Self(query: "to_q", key: "to_k", value: "to_v", out: "to_out.0")
+  /// Of files written before 2023.
+  package static let old = Self(query: "query", key: "key", value: "value", out: "proj_attn")
+
+  /// The naming of a file.
+  ///
+  /// - Parameter shape: shape of the file's tensor of this name, if there is one.
+  package init(shape: (String) -> [Int]?) {
+    let attention = ["encoder", "decoder"].map { "\($0).mid_block.attentions.0" }
+    func shapes(_ name: String) -> [[Int]] { attention.compactMap { shape("\($0).\(name).weight") } }
+    self = shapes(Self.old.query).isEmpty ? .current : .old
+    isConvolution = shapes(query).contains { $0.count == 4 }
+  }
+
+  private init(query: String, key: String, value: String, out: String) {
+    (self.query, self.key, self.value, self.out) = (query, key, value, out)
+  }
+
+  fileprivate func project(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
+    let width = g.channels(x)
+    return try isConvolution ? g.conv(x, to: width, kernel: 1) : g.linear(x, to: width)
+  }
+}
+
+extension ConvolutionGeometry {
+  /// Halves a picture of even size with a kernel of 3: one row of zeros below it, one column at its right.
+  static let bottomRightHalving = Self(stride: 2, top: 0, left: 0, bottom: 1, right: 1)
+}
