@@ -96,7 +96,6 @@ public struct Editor: Sendable {
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 }
     let encoded = try encode(
       texts, negativePrompt: request.negativePrompt, width: request.width, height: request.height)
-    let codec = PictureCodec(model: model, threads: threads, budget: budget, pool: pool)
     var inputs = EditInputs(
       height: request.height / 8, width: request.width / 8, channels: AutoencoderConfiguration.latentChannels)
     inputs.targetCondition = request.prompt.map { _ in encoded.prompts[0] }
@@ -130,12 +129,16 @@ public struct Editor: Sendable {
     return (latent, await network.evaluations)
   }
 
+  /// - Parameter taps: keep every value that the network's definition names.
   func noiseNetwork(
-    width: Int, height: Int, onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
+    width: Int, height: Int, taps: Bool = false, onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> NoiseNetwork {
     try NoiseNetwork(
-      stages.noise(width: width, height: height), model: model, pool: pool, onEvaluation: onEvaluation)
+      stages.noise(width: width, height: height, taps: taps), model: model, pool: pool,
+      onEvaluation: onEvaluation)
   }
+
+  var codec: PictureCodec { PictureCodec(model: model, threads: threads, budget: budget, pool: pool) }
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],

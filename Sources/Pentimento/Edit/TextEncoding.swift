@@ -53,8 +53,8 @@ extension Editor {
       let out = try executor.run([["ids": ids]])[0]
       let end = part.encoder.configuration.endPosition(in: encoding.ids.map(Int.init))
       return TextStates(
-        lastHiddenState: out["last"]!, penultimate: out["penultimate"]!,
-        pooled: out["projected"].map { $0.row(end) }, tokenCount: encoding.tokenCount,
+        lastHiddenState: out["states"]!, penultimate: out["penultimate"]!,
+        pooled: out["projections"].map { $0.row(end) }, tokenCount: encoding.tokenCount,
         removed: encoding.removed)
     }
   }

@@ -15,7 +15,7 @@ struct PictureCodec: LatentCodec {
     let stage = try Stages(model: model, threads: threads, budget: budget)
       .encoder(width: signal.shape[1], height: signal.shape[0])
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-    let moments = try executor.run([["picture": signal]])[0]["moments"]!
+    let moments = try executor.run([["image": signal]])[0]["moments"]!
     let channels = AutoencoderConfiguration.latentChannels
     let (height, width) = (moments.shape[0], moments.shape[1])
     var mean = Latent(height: height, width: width)
@@ -34,7 +34,7 @@ struct PictureCodec: LatentCodec {
       .decoder(width: latent.width * 8, height: latent.height * 8)
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     let unscaled = (1 / Double(scale)) * latent
-    return try executor.run([["latent": unscaled.tensor]])[0]["picture"]!
+    return try executor.run([["latent": unscaled.tensor]])[0]["image"]!
   }
 
   private var scale: Float { model.autoencoder.configuration.scalingFactor }

@@ -23,8 +23,8 @@ struct Stages {
     let part = model.textEncoders[index]
     return try stage("text", part.weights) { g in
       let values = try part.encoder.define(g)
-      var keep = ["last": values.lastHiddenState, "penultimate": values.penultimate]
-      keep["projected"] = values.projected
+      var keep = ["states": values.states, "penultimate": values.penultimate]
+      keep["projections"] = values.projections
       return keep
     }
   }
@@ -43,14 +43,14 @@ struct Stages {
   /// Picture → moments of the latent.
   func encoder(width: Int, height: Int) throws -> Stage {
     try stage("encode", model.autoencoderWeights) { g in
-      ["moments": try model.autoencoder.defineEncoder(height: height, width: width, g)]
+      ["moments": try model.autoencoder.defineEncoder(height: height, width: width, g).moments]
     }
   }
 
   /// Latent → picture.
   func decoder(width: Int, height: Int) throws -> Stage {
     try stage("decode", model.autoencoderWeights) { g in
-      ["picture": try model.autoencoder.defineDecoder(height: height / 8, width: width / 8, g)]
+      ["image": try model.autoencoder.defineDecoder(height: height / 8, width: width / 8, g).image]
     }
   }
 
