@@ -1,34 +1,36 @@
 import Kernels
 import NeuralGraph
 
-/// The lowest resolution of the encoder and of the decoder.
-///
-///     x ── resnets.0 ── attentions.0 ── resnets.1 ── y
-struct AutoencoderMiddle {
-  var configuration: AutoencoderConfiguration
-  var naming: AttentionNaming
-
-  /// x `[H, W, C]` → `[H, W, C]`
-  func callAsFunction(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-    let resBlock = configuration.resBlock(g.channels(x))
-    var x = try resBlock(x, g["resnets"][0])
-    if configuration.hasMiddleAttention { x = try attention(x, g["attentions"][0]) }
-    return try resBlock(x, g["resnets"][1])
-  }
-
-  /// Every pixel attends to every other, with one head.
+extension Autoencoder {
+  /// The lowest resolution of the encoder and of the decoder.
   ///
-  ///     x ── group_norm ─┬─ to_q ─┐
-  ///                      ├─ to_k ─┼─ attention ─ to_out ─(+)── y
-  ///                      └─ to_v ─┘                       │
-  ///     x ────────────────────────────────────────────────┘
-  private func attention(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-    let c = configuration
-    let n = try g["group_norm"].groupNorm(x, groups: c.groups, epsilon: AutoencoderConfiguration.epsilon)
-    let h = try g.attention(
-      naming.project(n, g[naming.query]), naming.project(n, g[naming.key]),
-      naming.project(n, g[naming.value]), heads: 1)
-    return try g.add(x, naming.project(h, g[naming.out]))
+  ///     x ── resnets.0 ── attentions.0 ── resnets.1 ── y
+  struct Middle {
+    var configuration: AutoencoderConfiguration
+    var naming: AttentionNaming
+
+    /// x `[H, W, C]` → `[H, W, C]`
+    func callAsFunction(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
+      let resBlock = configuration.resBlock(g.channels(x))
+      var x = try resBlock(x, nil, g["resnets"][0])
+      if configuration.hasMiddleAttention { x = try attention(x, g["attentions"][0]) }
+      return try resBlock(x, nil, g["resnets"][1])
+    }
+
+    /// Every pixel attends to every other, with one head.
+    ///
+    ///     x ── group_norm ─┬─ to_q ─┐
+    ///                      ├─ to_k ─┼─ attention ─ to_out ─(+)── y
+    ///                      └─ to_v ─┘                       │
+    ///     x ────────────────────────────────────────────────┘
+    private func attention(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
+      let c = configuration
+      let n = try g["group_norm"].groupNorm(x, groups: c.groups, epsilon: AutoencoderConfiguration.epsilon)
+      let h = try g.attention(
+        naming.project(n, g[naming.query]), naming.project(n, g[naming.key]),
+        naming.project(n, g[naming.value]), heads: 1)
+      return try g.add(x, naming.project(h, g[naming.out]))
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+  import FoundationEssentials
 #else
-import Foundation
+  import Foundation
 #endif
 
 /// Any JSON value.
@@ -133,7 +133,8 @@ struct ConfigurationFields {
   }
 
   private func count(_ value: JSON, _ field: String) throws(ModelError) -> Int {
-    guard case .number(let number) = value, let count = Int(exactly: number), (1...1 << 20).contains(count) else {
+    guard case .number(let number) = value, let count = Int(exactly: number), (1...1 << 20).contains(count)
+    else {
       throw malformed(field, "a count", value)
     }
     return count

@@ -12,7 +12,7 @@ struct ResBlock {
   var epsilon: Float
 
   /// x `[H, W, C]`, temb `[1, E]` → `[H, W, outChannels]`
-  func callAsFunction(_ x: Value, _ temb: Value? = nil, _ g: Scope) throws(GraphError) -> Value {
+  func callAsFunction(_ x: Value, _ temb: Value?, _ g: Scope) throws(GraphError) -> Value {
     var h = try g["norm1"].groupNorm(x, groups: groups, epsilon: epsilon)
     h = try g["conv1"].conv(g.silu(h), to: outChannels, kernel: 3)
     if let temb {

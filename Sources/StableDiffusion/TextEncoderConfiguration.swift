@@ -1,12 +1,15 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+  import FoundationEssentials
 #else
-import Foundation
+  import Foundation
 #endif
 
 /// What a text encoder is made of: the checkpoint's `text_encoder/config.json`.
 package struct TextEncoderConfiguration: Equatable, Sendable {
-  package enum Activation: String, Sendable { case quickGELU = "quick_gelu", gelu }
+  package enum Activation: String, Sendable {
+    case quickGELU = "quick_gelu"
+    case gelu
+  }
 
   package var vocabulary: Int
   /// Length of every token sequence.

@@ -2,11 +2,11 @@ import NeuralGraph
 import Tensors
 
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #elseif canImport(Musl)
-import Musl
+  import Musl
 #elseif canImport(Darwin)
-import Darwin
+  import Darwin
 #endif
 
 /// The sinusoids that tell the network a number (Vaswani et al. 2017, section 3.5).

@@ -93,7 +93,7 @@ struct UpBlock {
       x = try layer.attend(x, told, j, g)
     }
     if let next = skips.last {
-      let size = g.shape(next)                      // twice this one, or one less where it was odd
+      let size = g.shape(next)  // twice this one, or one less where it was odd
       x = try g.upsampleNearest(x, height: size[0], width: size[1])
       x = try g["upsamplers"][0]["conv"].conv(x, to: g.channels(x), kernel: 3)
     }

@@ -15,7 +15,8 @@ package struct UNet: Sendable {
     var x = try g.tap("conv_in", g["conv_in"].conv(latent, to: c.down[0].channels, kernel: 3))
     var skips = [x]
     for (i, level) in c.down.enumerated() {
-      let block = DownBlock(layer: UNetLayer(level, of: c), count: level.resnets, isLast: i == c.down.count - 1)
+      let block = DownBlock(
+        layer: UNetLayer(level, of: c), count: level.resnets, isLast: i == c.down.count - 1)
       x = try block(x, told, skips: &skips, g["down_blocks"][i])
     }
     if let middle = c.middle {

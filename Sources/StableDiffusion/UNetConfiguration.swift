@@ -1,7 +1,7 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+  import FoundationEssentials
 #else
-import Foundation
+  import Foundation
 #endif
 
 /// What a UNet is made of: the checkpoint's `unet/config.json`.
@@ -87,7 +87,8 @@ extension UNetConfiguration {
     up = (0..<levels).map { i in
       let j = levels - 1 - i
       return Level(
-        channels: channels[j], resnets: resnets[j] + 1, heads: heads[j], depth: attendsUp[i] ? upDepths[i] : 0)
+        channels: channels[j], resnets: resnets[j] + 1, heads: heads[j], depth: attendsUp[i] ? upDepths[i] : 0
+      )
     }
     middle = try Self.middle(
       fields, Level(channels: channels.last!, resnets: 2, heads: heads.last!, depth: depths.last!))
