@@ -35,8 +35,8 @@ extension Editor {
     let conditions = all.indices.map { i in condition(states.map { $0[i] }, width: width, height: height) }
     var empty = conditions.last!
     if negativePrompt == nil, model.zeroesMissingNegative {
-      empty.context.values = empty.context.values.map { _ in 0 }
-      empty.pooled?.values = empty.pooled!.values.map { _ in 0 }
+      empty.context = HostTensor(shape: empty.context.shape)
+      empty.pooled = empty.pooled.map { HostTensor(shape: $0.shape) }
     }
     return EncodedPrompts(
       prompts: Array(conditions.dropLast()), empty: empty, cut: states[0].compactMap(\.removed))
@@ -89,8 +89,10 @@ extension HostTensor {
   /// `[rows, A]` and `[rows, B]` → `[rows, A + B]`.
   fileprivate func joined(_ other: HostTensor) -> HostTensor {
     let (a, b) = (shape[1], other.shape[1])
-    let rows = (0..<shape[0]).flatMap { i in
-      values[i * a..<(i + 1) * a] + other.values[i * b..<(i + 1) * b]
+    var rows: [Float] = []
+    for i in 0..<shape[0] {
+      rows += values[i * a..<(i + 1) * a]
+      rows += other.values[i * b..<(i + 1) * b]
     }
     return HostTensor(shape: [shape[0], a + b], values: rows)
   }

@@ -39,7 +39,9 @@ public final class Model: Sendable {
     unetWeights = try folder.weights(of: "unet")
     autoencoderWeights = try folder.weights(of: "vae")
     unet = UNet(unetConfiguration)
-    autoencoder = Autoencoder(autoencoderConfiguration, names: autoencoderWeights.names)
+    let stored = autoencoderWeights
+    autoencoder = Autoencoder(
+      autoencoderConfiguration, naming: AttentionNaming { try? stored.shape(of: $0) })
     try checkWeights()
   }
 
@@ -55,7 +57,7 @@ public final class Model: Sendable {
         encoder: TextEncoder(
           try TextEncoderConfiguration(
             json: folder.data("\(encoder)/config.json"), file: "\(encoder)/config.json"),
-          names: weights.names),
+          prefix: TextEncoder.prefix(ofNames: weights.names)),
         tokenizer: try Tokenizer(
           vocabulary: folder.data("\(tokenizer)/vocab.json"), merges: folder.data("\(tokenizer)/merges.txt"),
           specialTokensMap: optional("\(tokenizer)/special_tokens_map.json"),
