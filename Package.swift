@@ -41,7 +41,7 @@ let package = Package(
     room("Editing", ["Tensors"]),
     .systemLibrary(
       name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c),
+    .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c, linkerSettings: [.linkedLibrary("png")]),
     room("ImageFiles", ["Tensors", "CPNG"]),
     room("Pentimento", ["Runtime", "StableDiffusion", "Editing", "WeightStorage"]),
     .executableTarget(

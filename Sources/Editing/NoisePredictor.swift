@@ -6,10 +6,10 @@ public struct NoiseQuery: Sendable {
   /// Training timestep that the network is told, 0…999.
   public var timestep: Int
   public var condition: Condition
-  /// ᾱ of the level that `latent` is on, where it is not that of `timestep` (DDIM inversion, methods.md 1.6).
-  /// A v-prediction is converted with it.
+  /// ᾱ of the level that `latent` is on, where it is not that of `timestep` (DDIM inversion is told the
+  /// level it goes to). A v-prediction is converted with it.
   public var levelAlphaBar: Double?
-  /// Ask for the cross-attention map of this query as well (LEDITS++, methods.md 5.4).
+  /// Ask for the cross-attention map of this query as well (LEDITS++).
   public var wantsAttention = false
 
   public init(_ latent: Latent, timestep: Int, _ condition: Condition, levelAlphaBar: Double? = nil) {
@@ -22,7 +22,7 @@ public struct NoiseQuery: Sendable {
 
 /// The answer to one `NoiseQuery`.
 public struct NoisePrediction: Sendable {
-  /// ε, whatever the network predicts (methods.md 1.2).
+  /// ε, whatever the network predicts (see `NoiseSchedule.epsilon`).
   public var noise: Latent
   /// Cross-attention probabilities averaged over heads and layers of the (h/4)×(w/4) grid,
   /// `[h/4, w/4, tokens]`; nil unless asked for or where the network has no such layer.
@@ -37,7 +37,8 @@ public struct NoisePrediction: Sendable {
 /// The trained network as the methods see it: latents in, noise out.
 ///
 /// Queries come in lists so that guidance, source and target branches share one pass over the weights.
-/// An answer does not depend on what else is in the list.
+/// An answer does not depend on what else is in the list, so a predictor may split a list that does not
+/// fit its memory. It answers in the order of the list, and checks for cancellation.
 public protocol NoisePredictor: Sendable {
   func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction]
 }

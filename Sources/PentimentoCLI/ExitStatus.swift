@@ -27,6 +27,16 @@ enum ExitStatus: Int32 {
   }
 }
 
+extension PictureFileError {
+  /// The result could not be written; everything else is about reading.
+  fileprivate var isAboutWriting: Bool {
+    switch self {
+    case .unknownExtension, .folderMissing, .unwritable, .invalidMetadata: true
+    default: false
+    }
+  }
+}
+
 extension EditError {
   /// Something went wrong while computing, not in what was asked.
   fileprivate var isAboutTheRun: Bool {
@@ -60,7 +70,7 @@ func note(_ line: String) {
 }
 
 /// Calls back on the first interrupt; a second one ends the process.
-private final class Interrupts: Sendable {
+private final class Interrupts {
   private let source: any DispatchSourceSignal
 
   init(_ onInterrupt: @escaping @Sendable () -> Void) {

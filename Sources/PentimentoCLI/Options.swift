@@ -127,4 +127,4 @@ struct OutputOptions: ParsableArguments {
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable { case json }
 
-extension Sampler: @retroactive ExpressibleByArgument {}
+extension Sampler: ExpressibleByArgument {}

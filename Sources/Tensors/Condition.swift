@@ -9,7 +9,8 @@ public struct Condition: Sendable, Equatable {
   /// Tokens of the prompt without begin, end and padding marks.
   public var tokenCount: Int
 
-  public init(context: HostTensor, pooled: HostTensor? = nil, timeIDs: HostTensor? = nil, tokenCount: Int = 0) {
+  public init(context: HostTensor, pooled: HostTensor? = nil, timeIDs: HostTensor? = nil, tokenCount: Int = 0)
+  {
     self.context = context
     self.pooled = pooled
     self.timeIDs = timeIDs

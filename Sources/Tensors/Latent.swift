@@ -8,7 +8,8 @@ public struct Latent: Sendable, Equatable {
   public var values: [Float]
 
   public init(height: Int, width: Int, channels: Int = 4, values: [Float]) {
-    precondition(values.count == height * width * channels, "\(values.count) values for \(height)×\(width)×\(channels)")
+    precondition(
+      values.count == height * width * channels, "\(values.count) values for \(height)×\(width)×\(channels)")
     self.height = height
     self.width = width
     self.channels = channels
@@ -21,10 +22,16 @@ public struct Latent: Sendable, Equatable {
       values: Array(repeating: value, count: height * width * channels))
   }
 
+  /// A latent of the shape of `other` with given values.
+  public init(like other: Latent, values: [Float]) {
+    self.init(height: other.height, width: other.width, channels: other.channels, values: values)
+  }
+
   /// `[H, W, C]`.
   public init(_ tensor: HostTensor) {
     precondition(tensor.shape.count == 3)
-    self.init(height: tensor.shape[0], width: tensor.shape[1], channels: tensor.shape[2], values: tensor.values)
+    self.init(
+      height: tensor.shape[0], width: tensor.shape[1], channels: tensor.shape[2], values: tensor.values)
   }
 
   public var tensor: HostTensor { HostTensor(shape: [height, width, channels], values: values) }
@@ -39,32 +46,28 @@ public struct Latent: Sendable, Equatable {
   /// Whether every value is finite and at most `bound` in magnitude.
   public func isWithin(_ bound: Float) -> Bool { values.allSatisfy { abs($0) <= bound } }
 
-  /// Σ coefficientᵢ·latentᵢ, computed in Double and rounded once.
-  ///
-  /// The step rules of every method are such sums; coefficients of the schedule are Doubles.
-  public static func combination(_ terms: [(Double, Latent)]) -> Latent {
-    var out = terms[0].1
-    for i in out.values.indices {
-      var sum = 0.0
-      for (k, latent) in terms { sum += k * Double(latent.values[i]) }
-      out.values[i] = Float(sum)
+  /// Whether no value is infinite or not a number.
+  public var isFinite: Bool { values.allSatisfy(\.isFinite) }
+
+  /// The values as a plain `[n, C, H, W]` tensor stores one of its n latents.
+  public var channelsFirst: [Float] { tensor.toNCHW().values }
+
+  /// Latents one after another as `[n, C, H, W]`.
+  public static func stacked(_ latents: [Latent]) -> HostTensor {
+    precondition(Set(latents.map(\.shape)).count == 1, "latents of one shape")
+    let (height, width, channels) = (latents[0].height, latents[0].width, latents[0].channels)
+    return HostTensor(
+      shape: [latents.count, channels, height, width], values: latents.flatMap(\.channelsFirst))
+  }
+
+  /// `[n, C, H, W]` → n latents.
+  public static func unstacked(_ tensor: HostTensor) -> [Latent] {
+    precondition(tensor.shape.count == 4, "[n, C, H, W], got \(tensor.shape)")
+    let shape = Array(tensor.shape.dropFirst())
+    let count = shape.reduce(1, *)
+    return (0..<tensor.shape[0]).map { n in
+      let one = HostTensor(shape: shape, values: Array(tensor.values[n * count..<(n + 1) * count]))
+      return Latent(HostTensor(fromNCHW: one))
     }
-    return out
-  }
-
-  /// Element by element.
-  public func zip(_ other: Latent, _ f: (Float, Float) -> Float) -> Latent {
-    precondition(shape == other.shape)
-    var out = self
-    for i in out.values.indices { out.values[i] = f(values[i], other.values[i]) }
-    return out
-  }
-
-  public static func + (a: Latent, b: Latent) -> Latent { a.zip(b, +) }
-  public static func - (a: Latent, b: Latent) -> Latent { a.zip(b, -) }
-  public static func * (k: Double, a: Latent) -> Latent {
-    var out = a
-    for i in out.values.indices { out.values[i] = Float(k * Double(a.values[i])) }
-    return out
   }
 }

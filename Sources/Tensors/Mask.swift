@@ -5,7 +5,7 @@ public struct Mask: Sendable, Equatable {
   public var values: [Float]
 
   public init(height: Int, width: Int, values: [Float]) {
-    precondition(values.count == height * width)
+    precondition(values.count == height * width, "\(values.count) values for \(height)×\(width)")
     self.height = height
     self.width = width
     self.values = values
@@ -17,6 +17,48 @@ public struct Mask: Sendable, Equatable {
 
   public var isBinary: Bool { values.allSatisfy { $0 == 0 || $0 == 1 } }
   public var isEmpty: Bool { values.allSatisfy { $0 == 0 } }
+  /// Whether every value lies in 0…1 (not a number does not).
+  public var isValid: Bool { values.allSatisfy { $0 >= 0 && $0 <= 1 } }
+
+  /// `[H, W, 1]`.
+  public var tensor: HostTensor { HostTensor(shape: [height, width, 1], values: values) }
+
+  public subscript(y: Int, x: Int) -> Float {
+    get { values[y * width + x] }
+    set { values[y * width + x] = newValue }
+  }
+
+  /// 1 where the value is at least `threshold`, else 0.
+  public func binarized(at threshold: Float = 0.5) -> Mask {
+    Mask(height: height, width: width, values: values.map { $0 >= threshold ? 1 : 0 })
+  }
+
+  /// The value at the upper left of each target cell: source index ⌊target·size/newSize⌋.
+  public func nearest(height newHeight: Int, width newWidth: Int) -> Mask {
+    var out = Mask(height: newHeight, width: newWidth, repeating: 0)
+    for y in 0..<newHeight {
+      for x in 0..<newWidth { out[y, x] = self[y * height / newHeight, x * width / newWidth] }
+    }
+    return out
+  }
+
+  /// The mean over the pixels of each target cell. The size must be a multiple of the new one.
+  public func areaAverage(height newHeight: Int, width newWidth: Int) -> Mask {
+    precondition(
+      height % newHeight == 0 && width % newWidth == 0, "\(height)×\(width) → \(newHeight)×\(newWidth)")
+    let (rows, columns) = (height / newHeight, width / newWidth)
+    var out = Mask(height: newHeight, width: newWidth, repeating: 0)
+    for y in 0..<newHeight {
+      for x in 0..<newWidth {
+        var sum = 0.0
+        for i in y * rows..<(y + 1) * rows {
+          for j in x * columns..<(x + 1) * columns { sum += Double(self[i, j]) }
+        }
+        out[y, x] = Float(sum / Double(rows * columns))
+      }
+    }
+    return out
+  }
 
   /// `inside` where the mask is 1, `outside` where it is 0 (both bit for bit), the mixture between.
   public func blend(inside: Latent, outside: Latent) -> Latent {
@@ -34,11 +76,15 @@ public struct Mask: Sendable, Equatable {
 }
 
 extension Latent {
-  /// Every channel multiplied by the mask.
+  /// Every channel multiplied by the mask; exactly 0 where the mask is 0, whatever the latent holds there.
   public static func * (mask: Mask, latent: Latent) -> Latent {
     precondition(mask.height == latent.height && mask.width == latent.width)
     var out = latent
-    for i in out.values.indices { out.values[i] *= mask.values[i / latent.channels] }
+    let channels = latent.channels
+    for p in mask.values.indices where mask.values[p] != 1 {
+      let m = mask.values[p]
+      for i in p * channels..<(p + 1) * channels { out.values[i] = m == 0 ? 0 : m * latent.values[i] }
+    }
     return out
   }
 }

@@ -20,7 +20,7 @@ struct SiLUDX: Op {
     guard inputs[0] == inputs[1] else { throw misfit(inputs) }
     return [inputs[0]]
   }
-  func run(_ io: borrowing OpIO) { siluDX(io[in: 0], io[in: 1], into: io[out: 0], io.pool) }
+  func run(_ io: borrowing OpIO) { siluDX(io[in: 0], dy: io[in: 1], into: io[out: 0], io.pool) }
 }
 
 /// y = x·Φ(x), Φ the normal distribution function (the exact form, with erf).

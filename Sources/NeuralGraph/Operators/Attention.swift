@@ -78,7 +78,7 @@ struct AttentionDKV: Op {
   func run(_ io: borrowing OpIO) {
     attentionDKV(
       io[in: 0].rows, k: io[in: 1].rows, v: io[in: 2].rows, o: io[in: 3].rows, logSum: io[in: 4],
-      dO: io[in: 5].rows, heads: heads, causal: causal, intoDK: io[out: 0].rows, dv: io[out: 1].rows,
+      dO: io[in: 5].rows, heads: heads, causal: causal, intoK: io[out: 0].rows, intoV: io[out: 1].rows,
       scratch: io.scratch, io.pool)
   }
 }

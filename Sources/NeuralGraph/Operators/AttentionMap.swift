@@ -18,7 +18,7 @@ struct AttentionMap: Op {
   }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    attentionScratchBytes(q: inputs[0].rows, k: inputs[1].rows, heads: heads, threads: threads)
+    attentionProbabilitiesScratchBytes(q: inputs[0].rows, k: inputs[1].rows, heads: heads, threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {

@@ -56,7 +56,8 @@ struct ConvolutionDX: Op {
   }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    convolutionDXScratchBytes(dy: inputs[0], weight: inputs[1], geometry, threads: threads)
+    convolutionDXScratchBytes(
+      dy: inputs[0], weight: inputs[1], dx: TensorType(inputShape), threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {

@@ -48,7 +48,7 @@ struct GroupNormDX: Op {
 
   func run(_ io: borrowing OpIO) {
     groupNormDX(
-      io[in: 0], stats: io[in: 1], gamma: io[in: 2], dy: io[in: 3], groups: groups, into: io[out: 0], io.pool)
+      io[in: 0], stats: io[in: 1], gamma: io[in: 2], dy: io[in: 3], into: io[out: 0], io.pool)
   }
 }
 

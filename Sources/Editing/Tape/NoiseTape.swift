@@ -1,6 +1,6 @@
 import Tensors
 
-/// The ordered list of random draws that a method consumes (methods.md 1.9).
+/// The ordered list of random draws that a method consumes.
 ///
 /// Draws are asked for by index, so that a resumed run draws the same numbers. Each method states its order.
 public protocol NoiseTape: Sendable {
@@ -15,5 +15,20 @@ extension NoiseTape {
   public func normal(_ index: Int, like latent: Latent) throws -> Latent {
     try normal(
       index, count: 1, height: latent.height, width: latent.width, channels: latent.channels)[0]
+  }
+
+  /// The tape without its first draws, for a part of a run that comes after another.
+  public func dropFirst(_ count: Int) -> any NoiseTape { TapeRemainder(tape: self, start: count) }
+}
+
+private struct TapeRemainder<Tape: NoiseTape>: NoiseTape {
+  var tape: Tape
+  var start: Int
+
+  func normal(_ index: Int, count: Int, height: Int, width: Int, channels: Int) throws -> [Latent] {
+    try tape.normal(start + index, count: count, height: height, width: width, channels: channels)
+  }
+  func integer(_ index: Int, in range: ClosedRange<Int>) throws -> Int {
+    try tape.integer(start + index, in: range)
   }
 }

@@ -1,0 +1,41 @@
+import Tensors
+
+/// A diffusion model as the editing methods see it.
+public struct Diffusion<Unet: NoisePredictor>: Sendable {
+  public var unet: Unet
+  public var schedule: NoiseSchedule
+  /// What guidance points away from: the condition of the empty prompt, or of a negative one.
+  public var empty: Condition
+
+  public init(unet: Unet, schedule: NoiseSchedule, empty: Condition) {
+    self.unet = unet
+    self.schedule = schedule
+    self.empty = empty
+  }
+
+  /// Several guided predictions from one list of queries, that is, one pass over the weights.
+  public func guided(_ asked: [GuidedQuery]) async throws -> [Latent] {
+    let queries = asked.map {
+      $0.guidance.queries(
+        $0.latent, timestep: $0.timestep, $0.condition, over: $0.unconditional ?? empty,
+        levelAlphaBar: $0.levelAlphaBar)
+    }
+    var answers = try await unet.noise(queries.flatMap { $0 })[...]
+    return zip(asked, queries).map { ask, queries in
+      defer { answers = answers.dropFirst(queries.count) }
+      return ask.guidance.combine(answers.prefix(queries.count))
+    }
+  }
+
+  /// One guided prediction.
+  public func guided(
+    _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance
+  ) async throws -> Latent {
+    try await guided([GuidedQuery(latent, timestep: timestep, condition, guidance)])[0]
+  }
+
+  /// The prediction for the empty prompt.
+  public func unguided(_ latent: Latent, timestep: Int) async throws -> Latent {
+    try await unet.noise([NoiseQuery(latent, timestep: timestep, empty)])[0]
+  }
+}

@@ -1,0 +1,220 @@
+import Tensors
+
+/// Edit-friendly DDPM inversion: find the noise maps with which DDPM sampling retraces the photo, then
+/// sample again with them towards another prompt (Huberman-Spiegelglas, Kulikov & Michaeli 2024).
+///
+///     x_ℓ = a·x₀ + s·n_ℓ                                   independent noise per level (algorithm 1)
+///     z_ℓ = (x_{ℓ−1} − μ(x_ℓ, ε(x_ℓ; source)))/(η·√V),     ℓ = N … 1
+///     edit: x_{ℓ−1} = μ(x_ℓ, ε̃(x_ℓ; target)) + η·√V·z_ℓ,   ℓ = N − skip … 1
+///
+/// Draws: n_1 … n_N, draw ℓ − 1 for level ℓ.
+public struct DDPMInversion: EditingMethod {
+  public var steps = 100
+  /// Levels at the noisy end that the edit leaves out; more stays closer to the photo.
+  public var skip = 36
+  public var sourceGuidance = 3.5
+  public var targetGuidance = 15.0
+  public var eta = 1.0
+  /// Keep z_1, so that the source prompt returns the photo exactly. The released code sets it to 0.
+  public var keepsLastNoise = false
+
+  public init() {}
+
+  public static let about = MethodSummary(
+    name: "ddpm-inversion",
+    summary: "Finds the noise with which sampling retraces the photo, then samples with it to the target.",
+    paper: "Huberman-Spiegelglas et al. 2024, An Edit Friendly DDPM Noise Space",
+    needs: [.image, .targetPrompt], accepts: [.sourcePrompt],
+    evaluations:
+      "(1 or 2)·(steps − skip) + 2·(steps − skip) = 192 or 256; (1 or 2)·steps to save the inversion")
+
+  public var parameters: [Parameter] {
+    [
+      Parameter("steps", steps, .steps, "levels of the inversion"),
+      Parameter("skip", skip, .atLeast(0), "noisiest levels left out; more stays closer to the photo"),
+      Parameter("source-guidance", sourceGuidance, .any, "weight of the source prompt in the inversion"),
+      Parameter("guidance", targetGuidance, .any, "weight of the target prompt; 7 to 18 is usual"),
+      Parameter("eta", eta, .fraction, "noise of a step, 1 is DDPM"),
+      Parameter("keep-last-noise", keepsLastNoise, "keep the noise of the last step: exact reconstruction"),
+    ]
+  }
+
+  /// Levels that an edit runs through, N − skip.
+  public var editedLevels: Int { steps - skip }
+  /// Evaluations of inverting the lowest `levels`.
+  public func inversionEvaluations(levels: Int, hasSourcePrompt: Bool) -> Int {
+    levels * (hasSourcePrompt ? Guidance(sourceGuidance).evaluations : 1)
+  }
+  /// Evaluations of a plain edit.
+  public func evaluations(hasSourcePrompt: Bool) -> Int {
+    inversionEvaluations(levels: editedLevels, hasSourcePrompt: hasSourcePrompt)
+      + editedLevels * Guidance(targetGuidance).evaluations
+  }
+  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
+    bytes(editedLevels + 1, height, width, channels)
+  }
+  /// The command line gives `skip` as a fraction of the steps.
+  public static func skippedLevels(_ fraction: Double, of steps: Int) -> Int {
+    transitions(fraction, of: steps)
+  }
+
+  public func validate(on schedule: NoiseSchedule) throws(EditError) {
+    try checkAll(schedule)
+  }
+
+  @discardableResult
+  func checkAll(_ schedule: NoiseSchedule) throws(EditError) -> LeadingGrid {
+    try checkParameters()
+    let grid = try schedule.leadingGrid(steps: steps)
+    guard skip < steps else {
+      throw .nothingToDo(method: name, reason: "all \(steps) steps are skipped, lower skip below \(steps)")
+    }
+    return grid
+  }
+}
+
+extension DDPMInversion {
+  /// The noise space of one photo: enough to edit it towards any prompt without inverting again.
+  public struct Inversion: Sendable, Equatable {
+    /// N, η and the offset of the grid it was made on.
+    public var steps: Int
+    public var eta: Double
+    /// z of level ℓ at `noiseMaps[ℓ − 1]`, from level 1 up.
+    public var noiseMaps: [Latent]
+    /// x by level: the start of an edit at least; every level 0…N in a full inversion.
+    public var states: [Int: Latent]
+
+    public init(steps: Int, eta: Double, noiseMaps: [Latent], states: [Int: Latent]) {
+      self.steps = steps
+      self.eta = eta
+      self.noiseMaps = noiseMaps
+      self.states = states
+    }
+
+    public var byteCount: Int {
+      noiseMaps.reduce(0) { $0 + $1.byteCount } + states.values.reduce(0) { $0 + $1.byteCount }
+    }
+
+    /// Where an edit of the lowest `levels` begins.
+    public func start(levels: Int) throws(EditError) -> Latent {
+      guard let start = states[levels], noiseMaps.count >= levels else {
+        throw .inversionDoesNotFit(
+          reason:
+            "it has no state at level \(levels) of \(steps): use the skip it was made with, or invert again")
+      }
+      return start
+    }
+  }
+
+  /// Inverts `source`.
+  ///
+  /// An edit needs levels N − skip … 1 only, since the noise of a level does not depend on those above it.
+  /// - Parameters:
+  ///   - source: the photo's latent (posterior mean).
+  ///   - prompt: what the photo shows; nil for the empty prompt, which halves the evaluations.
+  ///   - keepsEveryLevel: invert all N levels and keep every state, to edit with any `skip` later.
+  public func invert(
+    _ source: Latent, from prompt: Condition?, keepsEveryLevel: Bool, model: Diffusion<some NoisePredictor>,
+    tape: any NoiseTape, observer: EditObserver = .none
+  ) async throws -> Inversion {
+    let grid = try checkAll(model.schedule)
+    let top = keepsEveryLevel ? steps : editedLevels
+    func noised(_ level: Int) throws -> Latent {
+      level == 0
+        ? source
+        : model.schedule.diffuse(source, to: grid.timestep(level), try tape.normal(level - 1, like: source))
+    }
+
+    var x = try noised(top)
+    var states = [top: x]
+    var noiseMaps = Array(repeating: source, count: top)  // each written below
+    for (i, level) in (1...top).reversed().enumerated() {
+      let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
+      let eps =
+        if let prompt {
+          try await model.guided(x, timestep: step.timestep, prompt, Guidance(sourceGuidance))
+        } else {
+          try await model.unguided(x, timestep: step.timestep)
+        }
+      let below = try noised(level - 1)
+      let z = step.noise(leadingTo: below, from: x, eps)
+      // Computed again from z, so that rounding does not add up over the levels.
+      x = try (step.sigma > 0 ? step(x, eps, z) : below).checked(name, step: i + 1)
+      noiseMaps[level - 1] = z
+      if keepsEveryLevel { states[level - 1] = x }
+    }
+
+    let lastNoise = noiseMaps[0]
+    if !keepsLastNoise { noiseMaps[0] = Latent(like: source, values: source.values.map { _ in 0 }) }
+    if observer.isTracing {
+      for z in noiseMaps { observer("zs", z) }
+      for level in states.keys.sorted() { observer("xs", states[level]!) }
+      observer("z1_before_zeroing", lastNoise)
+    }
+    return Inversion(steps: steps, eta: eta, noiseMaps: noiseMaps, states: states)
+  }
+
+  /// Samples with the photo's noise maps towards `target`.
+  public func edit(
+    _ inversion: Inversion, to target: Condition, model: Diffusion<some NoisePredictor>,
+    observer: EditObserver = .none
+  ) async throws -> Latent {
+    let grid = try checkAll(model.schedule)
+    var x = try start(of: inversion)
+    for (i, level) in (1...editedLevels).reversed().enumerated() {
+      let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
+      let eps = try await model.guided(x, timestep: step.timestep, target, Guidance(targetGuidance))
+      x = try step(x, eps, inversion.noiseMaps[level - 1]).checked(name, step: i + 1)
+      observer("traj", x)
+    }
+    observer("out", x)
+    return x
+  }
+
+  /// Inverts `source` as far as this edit needs (fully when traced) and edits it.
+  public func edit(
+    _ source: Latent, from prompt: Condition?, to target: Condition, model: Diffusion<some NoisePredictor>,
+    tape: any NoiseTape, observer: EditObserver = .none
+  ) async throws -> Latent {
+    let inversion = try await invert(
+      source, from: prompt, keepsEveryLevel: observer.isTracing, model: model, tape: tape, observer: observer)
+    return try await edit(inversion, to: target, model: model, observer: observer)
+  }
+
+  /// The start of this edit, if the inversion was made on the same grid.
+  func start(of inversion: Inversion) throws(EditError) -> Latent {
+    guard inversion.steps == steps, inversion.eta == eta else {
+      throw .inversionDoesNotFit(
+        reason: "it was made with \(inversion.steps) steps and eta \(inversion.eta), the edit asks for "
+          + "\(steps) and \(eta): give the same")
+    }
+    return try inversion.start(levels: editedLevels)
+  }
+}
+
+/// The DDPM step of the edit-friendly family. Its direction term takes η·V where DDIM takes η²·V, as the
+/// released code does; for η = 1 they agree.
+struct EditFriendlyStep {
+  let timestep: Int
+  /// η·√V.
+  let sigma: Double
+  private let x: Double
+  private let eps: Double
+
+  init(_ step: Transition, eta: Double) {
+    timestep = step.timestep
+    sigma = step.sigma(eta: eta)
+    (x, eps) = step.coefficients(variance: eta * step.posteriorVariance)
+  }
+
+  /// μ(x, ε) + η·√V·z.
+  func callAsFunction(_ x: Latent, _ eps: Latent, _ z: Latent) -> Latent {
+    .combination([(self.x, x), (self.eps, eps), (sigma, z)])
+  }
+
+  /// The z that leads from x to `next`; 0 where no noise could.
+  func noise(leadingTo next: Latent, from x: Latent, _ eps: Latent) -> Latent {
+    guard sigma > 0 else { return Latent(like: x, values: x.values.map { _ in 0 }) }
+    return .combination([(1 / sigma, next), (-self.x / sigma, x), (-self.eps / sigma, eps)])
+  }
+}

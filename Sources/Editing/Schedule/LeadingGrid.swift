@@ -1,0 +1,72 @@
+/// The timesteps of a run with N transitions and the levels between them.
+///
+///     r = ⌊1000/N⌋,   τ_j = r·j + offset,   j = 0…N−1
+///     level 0 is clean (ᾱ_f), level ℓ ≥ 1 is τ_{ℓ−1};  the transition ℓ → ℓ−1 is conditioned on τ_{ℓ−1}
+///
+/// (Song et al. 2021, section 4.2, with the spacing of the Stable Diffusion samplers.)
+public struct LeadingGrid: Sendable, Equatable {
+  public let steps: Int
+  /// τ, ascending.
+  public let timesteps: [Int]
+  /// ᾱ by level, 0…N.
+  public let alphaBars: [Double]
+
+  init(_ schedule: NoiseSchedule, steps: Int) throws(EditError) {
+    let limit = schedule.stepsOffset == 0 ? NoiseSchedule.trainingSteps : NoiseSchedule.trainingSteps - 1
+    guard steps >= 1, steps <= NoiseSchedule.trainingSteps else {
+      throw .gridTooFine(steps: steps, limit: limit)
+    }
+    let stride = NoiseSchedule.trainingSteps / steps
+    let timesteps = (0..<steps).map { stride * $0 + schedule.stepsOffset }
+    guard timesteps[steps - 1] < NoiseSchedule.trainingSteps else {
+      throw .gridTooFine(steps: steps, limit: limit)
+    }
+    self.steps = steps
+    self.timesteps = timesteps
+    alphaBars = [schedule.finalAlphaBar] + timesteps.map(schedule.alphaBar)
+  }
+
+  /// Timestep that the transition from `level` to `level − 1` is conditioned on.
+  public func timestep(_ level: Int) -> Int { timesteps[level - 1] }
+
+  /// The step from `level` down to `level − 1`.
+  public func transition(from level: Int) -> Transition {
+    Transition(timestep: timestep(level), from: alphaBars[level], to: alphaBars[level - 1])
+  }
+}
+
+/// The levels of the methods that take the clean latent to *be* the state at the first timestep τ_0, so
+/// that only the N−1 transitions among τ_0…τ_{N−1} exist and no ᾱ outside the table is used
+/// (Nie et al. 2024, Cycle-SDE and SDE-Drag).
+///
+/// Level k ∈ 0…N−1 is τ_k.
+public struct StateGrid: Sendable, Equatable {
+  public let timesteps: [Int]
+  public let alphaBars: [Double]
+
+  init(_ schedule: NoiseSchedule, steps: Int) throws(EditError) {
+    timesteps = try LeadingGrid(schedule, steps: steps).timesteps
+    alphaBars = timesteps.map(schedule.alphaBar)
+  }
+
+  /// Transitions of a run over the fraction `t0` of the schedule: ⌊t0·N⌋, at most N−1.
+  public func transitions(_ t0: Double) -> Int {
+    min(Editing.transitions(t0, of: timesteps.count), timesteps.count - 1)
+  }
+
+  /// The step from level `k` down to `k − 1`, conditioned on τ_k.
+  public func transition(from k: Int) -> Transition {
+    Transition(timestep: timesteps[k], from: alphaBars[k], to: alphaBars[k - 1])
+  }
+}
+
+extension NoiseSchedule {
+  /// - Throws: `EditError.gridTooFine` if the topmost timestep would lie beyond the training steps.
+  public func leadingGrid(steps: Int) throws(EditError) -> LeadingGrid { try LeadingGrid(self, steps: steps) }
+  public func stateGrid(steps: Int) throws(EditError) -> StateGrid { try StateGrid(self, steps: steps) }
+}
+
+/// ⌊fraction·steps⌋, at most `steps`, guarded against 0.29·100 = 28.999…
+public func transitions(_ fraction: Double, of steps: Int) -> Int {
+  min(steps, Int((fraction * Double(steps) + 1e-9).rounded(.down)))
+}

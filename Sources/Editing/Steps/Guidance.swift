@@ -1,0 +1,69 @@
+import Tensors
+
+/// Classifier-free guidance (Ho & Salimans 2022, eq. 6 with w counted from 0):
+///
+///     ε̃ = ε(∅) + w·(ε(c) − ε(∅))
+///
+/// w = 0 evaluates only the unconditional and w = 1 only the conditional prediction.
+public struct Guidance: Sendable, Equatable, ExpressibleByFloatLiteral {
+  public var scale: Double
+
+  public init(_ scale: Double) { self.scale = scale }
+  public init(floatLiteral value: Double) { scale = value }
+
+  /// Network evaluations of one guided prediction: 1 or 2.
+  public var evaluations: Int { scale == 0 || scale == 1 ? 1 : 2 }
+
+  /// What has to be asked, in the order [unconditional, conditional].
+  public func queries(
+    _ latent: Latent, timestep: Int, _ condition: Condition, over unconditional: Condition,
+    levelAlphaBar: Double? = nil
+  ) -> [NoiseQuery] {
+    let conditions: [Condition]
+    switch scale {
+    case 0: conditions = [unconditional]
+    case 1: conditions = [condition]
+    default: conditions = [unconditional, condition]
+    }
+    return conditions.map {
+      NoiseQuery(latent, timestep: timestep, $0, levelAlphaBar: levelAlphaBar)
+    }
+  }
+
+  /// ε̃ from the answers to `queries`.
+  public func combine(_ answers: some Collection<Latent>) -> Latent {
+    precondition(answers.count == evaluations, "\(answers.count) answers for \(evaluations) queries")
+    let answers = Array(answers)
+    guard evaluations == 2 else { return answers[0] }
+    return combine(unconditional: answers[0], conditional: answers[1])
+  }
+
+  /// Written as a difference, so that equal predictions come back bit for bit.
+  func combine(unconditional u: Latent, conditional c: Latent) -> Latent {
+    u.zip(c) { u, c in Float(Double(u) + scale * (Double(c) - Double(u))) }
+  }
+}
+
+/// A guided prediction that a method asks for.
+public struct GuidedQuery: Sendable {
+  public var latent: Latent
+  public var timestep: Int
+  public var condition: Condition
+  public var guidance: Guidance
+  /// What the guidance points away from; nil: the model's condition of the empty prompt.
+  public var unconditional: Condition?
+  /// See `NoiseQuery.levelAlphaBar`.
+  public var levelAlphaBar: Double?
+
+  public init(
+    _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance,
+    over unconditional: Condition? = nil, levelAlphaBar: Double? = nil
+  ) {
+    self.latent = latent
+    self.timestep = timestep
+    self.condition = condition
+    self.guidance = guidance
+    self.unconditional = unconditional
+    self.levelAlphaBar = levelAlphaBar
+  }
+}

@@ -1,0 +1,99 @@
+import Editing
+import Kernels
+import Runtime
+import StableDiffusion
+import Tensors
+
+/// Prompts as the noise network reads them.
+struct EncodedPrompts {
+  /// In the order asked for.
+  var prompts: [Condition]
+  /// What guidance points away from.
+  var empty: Condition
+  /// Parts of prompts that did not fit.
+  var cut: [String]
+}
+
+/// The states of one text encoder for one prompt.
+struct TextStates {
+  var lastHiddenState: HostTensor
+  var penultimate: HostTensor
+  var pooled: HostTensor?
+  var tokenCount: Int
+  var removed: String?
+}
+
+extension Editor {
+  /// Encodes prompts; the networks' memory is given back before this returns.
+  ///
+  /// - Parameter negativePrompt: nil for the model's own rule: the empty prompt, or zeros where the model says so.
+  func encode(
+    _ texts: [String], negativePrompt: String?, width: Int, height: Int
+  ) throws -> EncodedPrompts {
+    let all = texts + [negativePrompt ?? ""]
+    let states = try model.textEncoders.indices.map { try textStates(all, encoder: $0) }
+    let conditions = all.indices.map { i in condition(states.map { $0[i] }, width: width, height: height) }
+    var empty = conditions.last!
+    if negativePrompt == nil, model.zeroesMissingNegative {
+      empty.context = HostTensor(shape: empty.context.shape)
+      empty.pooled = empty.pooled.map { HostTensor(shape: $0.shape) }
+    }
+    return EncodedPrompts(
+      prompts: Array(conditions.dropLast()), empty: empty, cut: states[0].compactMap(\.removed))
+  }
+
+  /// What one encoder makes of every text.
+  func textStates(_ texts: [String], encoder index: Int) throws -> [TextStates] {
+    let part = model.textEncoders[index]
+    let stage = try stages.textEncoder(index)
+    let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    return try texts.map { text in
+      let encoding = part.tokenizer.encode(text, maxLength: part.encoder.configuration.tokens)
+      let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
+      let out = try executor.run([["ids": ids]])[0]
+      let end = part.encoder.configuration.endPosition(in: encoding.ids.map(Int.init))
+      return TextStates(
+        lastHiddenState: out["states"]!, penultimate: out["penultimate"]!,
+        pooled: out["projections"].map { $0.row(end) }, tokenCount: encoding.tokenCount,
+        removed: encoding.removed)
+    }
+  }
+
+  /// One encoder: its normed last states. Two: the states before the last block side by side, with the second
+  /// one's pooled vector and the picture's size (Podell et al. 2024, section 2).
+  private func condition(_ states: [TextStates], width: Int, height: Int) -> Condition {
+    guard states.count == 2 else {
+      return Condition(context: states[0].lastHiddenState, tokenCount: states[0].tokenCount)
+    }
+    let sides = [height, width, 0, 0, height, width].map(Float.init)
+    return Condition(
+      context: states[0].penultimate.joined(states[1].penultimate), pooled: states[1].pooled,
+      timeIDs: HostTensor(shape: [1, 6], values: sides), tokenCount: states[0].tokenCount)
+  }
+}
+
+extension Model {
+  /// Models with two encoders say whether a missing negative prompt is encoded or stands for zeros.
+  var zeroesMissingNegative: Bool {
+    textEncoders.count == 2 && (try? folder.index["force_zeros_for_empty_prompt"].bool()) == true
+  }
+}
+
+extension HostTensor {
+  /// Row `index` of `[rows, C]`, as `[1, C]`.
+  fileprivate func row(_ index: Int) -> HostTensor {
+    let c = shape[1]
+    return HostTensor(shape: [1, c], values: Array(values[index * c..<(index + 1) * c]))
+  }
+
+  /// `[rows, A]` and `[rows, B]` → `[rows, A + B]`.
+  fileprivate func joined(_ other: HostTensor) -> HostTensor {
+    let (a, b) = (shape[1], other.shape[1])
+    var rows: [Float] = []
+    for i in 0..<shape[0] {
+      rows += values[i * a..<(i + 1) * a]
+      rows += other.values[i * b..<(i + 1) * b]
+    }
+    return HostTensor(shape: [shape[0], a + b], values: rows)
+  }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import StableDiffusion
+import Tensors
+import WeightStorage
+
+/// Descriptions of models and weight files for people.
+public enum Inspection {
+  /// What is in a model folder and how much of it.
+  public static func describe(model folder: URL, tensors: Bool) throws -> String {
+    let model = try Model(folder: folder)
+    let unet = model.unet.configuration
+    var lines = ["model        \(folder.path)"]
+    for part in model.textEncoders {
+      let c = part.encoder.configuration
+      lines.append(
+        "text         \(c.layers) layers of \(c.width) channels, \(c.tokens) tokens, "
+          + "\(c.vocabulary) words, \(c.activation.rawValue)")
+    }
+    lines.append(
+      "denoise      channels \(list(unet.down.map(\.channels))), heads \(list(unet.down.map(\.heads))), "
+        + "context \(unet.contextWidth), predicts \(model.schedule.prediction.rawValue)")
+    let vae = model.autoencoder.configuration
+    lines.append("autoencoder  channels \(list(vae.channels)), scaling factor \(vae.scalingFactor)")
+    lines.append("native size  \(model.nativeSize)×\(model.nativeSize), sides in multiples of \(model.sizeMultiple)")
+    let parts = model.textEncoders.map(\.weights) + [model.unetWeights, model.autoencoderWeights]
+    for weights in parts {
+      lines.append("")
+      lines.append(describe(weights.files.flatMap(\.tensors), label: weights.label, tensors: tensors))
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// What is in a weight file.
+  public static func describe(weightFile path: String, tensors: Bool) throws -> String {
+    let file = try SafetensorsFile(path: path)
+    var text = describe(file.tensors, label: path, tensors: tensors)
+    for (key, value) in file.metadata.sorted(by: { $0.key < $1.key }) { text += "\n  \(key): \(value)" }
+    return text
+  }
+
+  private static func describe(_ entries: [TensorEntry], label: String, tensors: Bool) -> String {
+    let total = entries.reduce(0) { $0 + $1.range.count }
+    let numbers = entries.reduce(0) { $0 + $1.count }
+    var lines = ["\(label): \(entries.count) tensors, \(numbers) numbers, \(total) bytes"]
+    for (element, group) in Dictionary(grouping: entries, by: \.element).sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      lines.append("  \(element.rawValue): \(group.count) tensors, \(group.reduce(0) { $0 + $1.range.count }) bytes")
+    }
+    if tensors {
+      lines += entries.sorted { $0.name < $1.name }.map { "  \($0.name) \($0.element.rawValue) \(list($0.shape))" }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private static func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: "×") }
+}

@@ -1,0 +1,66 @@
+import Editing
+import Kernels
+import Runtime
+import StableDiffusion
+import Tensors
+
+/// The model's UNet as a noise predictor for one working size.
+///
+/// Owns the memory of its stage from the moment it is made to the moment it is let go.
+public actor NoiseNetwork: NoisePredictor {
+  private let executor: Executor
+  private let configuration: UNetConfiguration
+  private let schedule: NoiseSchedule
+  private let onEvaluation: @Sendable (Int) -> Void
+  /// Queries answered so far.
+  public private(set) var evaluations = 0
+
+  /// - Parameter onEvaluation: told the number of queries answered after each.
+  init(
+    _ stage: Stage, model: Model, pool: ThreadPool, onEvaluation: @escaping @Sendable (Int) -> Void
+  ) throws {
+    executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    configuration = model.unet.configuration
+    schedule = model.schedule
+    self.onEvaluation = onEvaluation
+  }
+
+  /// - Throws: `CancellationError` between two evaluations, `WeightFileError` if streamed weights cannot be read.
+  public func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction] {
+    var answers: [NoisePrediction] = []
+    let lanes = executor.plan.lanes
+    for start in stride(from: 0, to: queries.count, by: lanes) {
+      try Task.checkCancellation()
+      let group = queries[start..<min(start + lanes, queries.count)]
+      let results = try executor.run(group.map(inputs))
+      for (query, result) in zip(group, results) {
+        answers.append(NoisePrediction(noise: epsilon(Latent(result["out"]!), query)))
+      }
+      evaluations += group.count
+      onEvaluation(evaluations)
+    }
+    return answers
+  }
+
+  /// Raw outputs of one query with every value that was kept.
+  func values(_ query: NoiseQuery) throws -> [String: HostTensor] { try executor.run([inputs(query)])[0] }
+
+  private func inputs(_ query: NoiseQuery) -> [String: HostTensor] {
+    let condition = query.condition
+    var inputs = [
+      "latent": query.latent.tensor, "context": condition.context,
+      "timestep_sinusoid": configuration.timestepSinusoid(timestep: query.timestep),
+    ]
+    inputs["pooled"] = condition.pooled
+    if let ids = condition.timeIDs, let sinusoid = configuration.timeIDSinusoid {
+      inputs["time_ids_sinusoid"] = sinusoid(ids.values.map(Double.init))
+    }
+    return inputs
+  }
+
+  private func epsilon(_ output: Latent, _ query: NoiseQuery) -> Latent {
+    schedule.epsilon(
+      fromOutput: output, at: query.latent,
+      alphaBar: query.levelAlphaBar ?? schedule.alphaBar(query.timestep))
+  }
+}

@@ -1,0 +1,41 @@
+import Editing
+import Kernels
+import Runtime
+import StableDiffusion
+import Tensors
+
+/// The model's autoencoder. Each direction takes its memory for the length of one call.
+struct PictureCodec: LatentCodec {
+  let model: Model
+  let threads: Int
+  let budget: Int?
+  let pool: ThreadPool
+
+  func encode(_ signal: HostTensor) async throws -> (mean: Latent, logVariance: Latent) {
+    let stage = try Stages(model: model, threads: threads, budget: budget)
+      .encoder(width: signal.shape[1], height: signal.shape[0])
+    let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    let moments = try executor.run([["image": signal]])[0]["moments"]!
+    let channels = AutoencoderConfiguration.latentChannels
+    let (height, width) = (moments.shape[0], moments.shape[1])
+    var mean = Latent(height: height, width: width)
+    var logVariance = mean
+    for p in 0..<height * width {
+      for c in 0..<channels {
+        mean.values[p * channels + c] = moments.values[p * 2 * channels + c]
+        logVariance.values[p * channels + c] = min(max(moments.values[(p * 2 + 1) * channels + c], -30), 20)
+      }
+    }
+    return (Double(scale) * mean, logVariance)
+  }
+
+  func decode(_ latent: Latent) async throws -> HostTensor {
+    let stage = try Stages(model: model, threads: threads, budget: budget)
+      .decoder(width: latent.width * 8, height: latent.height * 8)
+    let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    let unscaled = (1 / Double(scale)) * latent
+    return try executor.run([["latent": unscaled.tensor]])[0]["image"]!
+  }
+
+  private var scale: Float { model.autoencoder.configuration.scalingFactor }
+}

@@ -1,0 +1,159 @@
+import Editing
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("Edit-friendly DDPM inversion") struct DDPMInversionTests {
+  let photo = latent(11)
+  let tape = SeededTape(seed: 4)
+
+  private func method(steps: Int = 10, skip: Int = 0, keep: Bool = true) -> DDPMInversion {
+    var method = DDPMInversion()
+    (method.steps, method.skip, method.keepsLastNoise) = (steps, skip, keep)
+    (method.sourceGuidance, method.targetGuidance) = (3.5, 3.5)
+    return method
+  }
+
+  @Test("returns the photo for the prompt it was inverted with", arguments: [0, 3, 9])
+  func reconstruction(skip: Int) async throws {
+    let (model, _) = nonlinearWorld()
+    let method = method(skip: skip)
+    for source in [cat, nil] {
+      var edit = method
+      if source == nil { edit.targetGuidance = 0 }
+      let out = try await edit.edit(photo, from: source, to: source ?? cat, model: model, tape: tape)
+      // The inversion computes its states with the edit's own step, so all levels agree bit for bit; what is
+      // left is the rounding of z_1 (times σ_1 < 0.03, |z| < 100) and that of the sum, below 8.
+      #expect(out.isClose(to: photo, within: (0.03 * 128 + 8) * halfUlp))
+    }
+  }
+
+  @Test("every seed reconstructs with the source prompt and edits differently with another")
+  func seeds() async throws {
+    let (model, _) = nonlinearWorld()
+    var edits: [Latent] = []
+    for seed in 1...3 as ClosedRange<UInt64> {
+      let tape = SeededTape(seed: seed)
+      let inversion = try await method().invert(
+        photo, from: cat, keepsEveryLevel: false, model: model, tape: tape)
+      let same = try await method().edit(inversion, to: cat, model: model)
+      #expect(same.isClose(to: photo, within: 12 * halfUlp))
+      edits.append(try await method().edit(inversion, to: tiger, model: model))
+    }
+    #expect(edits[0].distance(to: edits[1]) > 0.01 && edits[1].distance(to: edits[2]) > 0.01)
+  }
+
+  @Test("without the last noise the error is −√V₁·z₁")
+  func lastNoise() async throws {
+    let (model, _) = nonlinearWorld()
+    let trace = Trace()
+    let out = try await method(keep: false).edit(
+      photo, from: cat, to: cat, model: model, tape: tape, observer: trace.observer)
+    let step = try model.schedule.leadingGrid(steps: 10).transition(from: 1)
+    let error = Latent.combination([(-step.sigma(eta: 1), trace.latents("z1_before_zeroing")[0])])
+    #expect((out - photo).isClose(to: error, within: 16 * halfUlp))
+    #expect(trace.latents("zs")[0].values.allSatisfy { $0 == 0 })
+    #expect(trace.latents("zs").count == 10 && trace.latents("xs").count == 11)
+  }
+
+  @Test("a plain edit inverts the edited levels only and gives the same picture")
+  func partial() async throws {
+    let (model, counter) = nonlinearWorld()
+    let method = method(skip: 4)
+    let plain = try await method.edit(photo, from: cat, to: tiger, model: model, tape: tape)
+    #expect(counter.evaluations == method.evaluations(hasSourcePrompt: true))
+    let full = try await method.invert(photo, from: cat, keepsEveryLevel: true, model: model, tape: tape)
+    let edited = try await method.edit(full, to: tiger, model: model)
+    // The start differs by the rounding of a corrected state; the stub's slope and 6 steps magnify it.
+    #expect(plain.isClose(to: edited, within: 1e-4))
+    #expect(full.states.count == 11)
+    var other = method
+    other.skip = 2
+    _ = try await other.edit(full, to: tiger, model: model)
+  }
+
+  @Test("evaluations of the defaults")
+  func evaluations() {
+    let method = DDPMInversion()
+    #expect(method.evaluations(hasSourcePrompt: false) == 64 + 128)
+    #expect(method.evaluations(hasSourcePrompt: true) == 128 + 128)
+    #expect(method.inversionEvaluations(levels: 100, hasSourcePrompt: true) == 200)
+    #expect(method.storageBytes(height: 64, width: 64) == 65 * 64 * 64 * 4 * 4)
+  }
+
+  @Test("a last level of ᾱ = 1 has no noise map and still reconstructs")
+  func alphaOne() async throws {
+    let (model, _) = try nonlinearWorld(schedule: NoiseSchedule(setsAlphaToOne: true))
+    let inversion = try await method().invert(
+      photo, from: cat, keepsEveryLevel: true, model: model, tape: tape)
+    #expect(inversion.noiseMaps[0].values.allSatisfy { $0 == 0 })
+    #expect(inversion.states[0]!.isIdentical(to: photo))
+  }
+
+  /// Point mass: ε is known, μ = √c·x₀ + √(1−c−V)·n, and z is a sum of two independent noises.
+  @Test("noise maps are larger than white noise and negatively correlated along the levels")
+  func statistics() async throws {
+    let photo = Latent(height: 128, width: 128, repeating: 0.5)
+    var method = DDPMInversion()
+    (method.steps, method.skip, method.keepsLastNoise) = (100, 48, true)
+    method.sourceGuidance = 1
+    let model = gaussianWorld(variance: 0, like: photo)
+    let z = try await method.invert(
+      photo, from: Condition(mean: photo), keepsEveryLevel: false, model: model, tape: tape
+    ).noiseMaps
+    let grid = try model.schedule.leadingGrid(steps: 100)
+    let (step, above) = (grid.transition(from: 50), grid.transition(from: 51))
+    let (b, c, v) = (step.alphaBar, step.nextAlphaBar, step.posteriorVariance)
+    let variance = 2 * (1 - c) / v - 1
+    let covariance =
+      -(1 - b).squareRoot() * (1 - c - v).squareRoot() / (v * above.posteriorVariance).squareRoot()
+    // ⟨s·n·√(1−c−V)·n⟩ / √(V·V): the noise of level 50 enters both maps.
+    #expect(abs(variance - 30.147) < 5e-4)
+    #expect(abs(covariance + 15.034) < 5e-4)
+    let (z50, z51) = (z[49].values.map(Double.init), z[50].values.map(Double.init))
+    let n = Double(z50.count)
+    // Five standard errors of a variance and of a covariance.
+    #expect(abs(Moments(z50).variance - variance) < 5 * variance * (2 / n).squareRoot())
+    let measured = zip(z50, z51).reduce(0) { $0 + $1.0 * $1.1 } / n
+    #expect(abs(measured - covariance) < 5 * (2 * variance * variance / n).squareRoot())
+  }
+
+  @Test("the edit follows the photo's path by the difference of the two means")
+  func pathIdentity() async throws {
+    let (model, _) = nonlinearWorld()
+    let (method, trace) = (method(), Trace())
+    _ = try await method.edit(photo, from: cat, to: tiger, model: model, tape: tape, observer: trace.observer)
+    let grid = try model.schedule.leadingGrid(steps: 10)
+    let (xs, traj) = (trace.latents("xs"), trace.latents("traj"))
+    var edited = xs[10]
+    for level in (1...10).reversed() {
+      let step = grid.transition(from: level)
+      let target = try await model.guided(edited, timestep: step.timestep, tiger, 3.5)
+      let source = try await model.guided(xs[level], timestep: step.timestep, cat, 3.5)
+      let next = step.pairedStep(edited, target, along: xs[level], source, to: xs[level - 1], eta: 1)
+      edited = traj[10 - level]
+      // z is rounded at magnitudes below 64 and σ below 1, the rest below 16.
+      #expect(next.isClose(to: edited, within: 128 * halfUlp))
+    }
+  }
+
+  @Test("refuses to skip everything, η = 0, and an inversion of another grid")
+  func refusals() async throws {
+    var method = method(skip: 10)
+    #expect(throws: EditError.self) { try method.validate(on: .stableDiffusion) }
+    method.skip = 2
+    method.eta = 0
+    #expect(
+      throws: EditError.parameter(
+        method: "ddpm-inversion", name: "eta", value: "0.0", allowed: "a number over 0, up to 1")
+    ) { try method.validate(on: .stableDiffusion) }
+    method.eta = 1
+    let (model, _) = nonlinearWorld()
+    let inversion = try await method.invert(
+      photo, from: cat, keepsEveryLevel: false, model: model, tape: tape)
+    method.skip = 3
+    await #expect(throws: EditError.self) { try await method.edit(inversion, to: cat, model: model) }
+    method.steps = 12
+    await #expect(throws: EditError.self) { try await method.edit(inversion, to: cat, model: model) }
+  }
+}
