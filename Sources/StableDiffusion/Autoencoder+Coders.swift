@@ -16,11 +16,11 @@ extension Autoencoder {
         let g = g["down_blocks"][i]
         for j in 0..<c.resnets { x = try c.resBlock(channels)(x, nil, g["resnets"][j]) }
         guard i < c.channels.count - 1 else { break }
-        x = try g["downsamplers"][0]["conv"].conv(x, to: channels, kernel: 3, .bottomRightHalving)
+        x = try g["downsamplers"][0]["conv"].conv(  // zeros below and at the right only
+          x, to: channels, kernel: 3, .init(stride: 2, top: 0, left: 0, bottom: 1, right: 1))
       }
       x = try Middle(configuration: c, naming: naming)(x, g["mid_block"])
-      x = try g.silu(
-        g["conv_norm_out"].groupNorm(x, groups: c.groups, epsilon: AutoencoderConfiguration.epsilon))
+      x = try g.silu(c.norm(x, g["conv_norm_out"]))
       return try g["conv_out"].conv(x, to: 2 * AutoencoderConfiguration.latentChannels, kernel: 3)
     }
   }
@@ -45,8 +45,7 @@ extension Autoencoder {
         x = try g.upsampleNearest(x, height: 2 * size[0], width: 2 * size[1])
         x = try g["upsamplers"][0]["conv"].conv(x, to: channels, kernel: 3)
       }
-      x = try g.silu(
-        g["conv_norm_out"].groupNorm(x, groups: c.groups, epsilon: AutoencoderConfiguration.epsilon))
+      x = try g.silu(c.norm(x, g["conv_norm_out"]))
       return try g["conv_out"].conv(x, to: 3, kernel: 3)
     }
   }
@@ -55,5 +54,9 @@ extension Autoencoder {
 extension AutoencoderConfiguration {
   func resBlock(_ channels: Int) -> ResBlock {
     ResBlock(outChannels: channels, groups: groups, epsilon: Self.epsilon)
+  }
+
+  func norm(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
+    try g.groupNorm(x, groups: groups, epsilon: Self.epsilon)
   }
 }

@@ -23,8 +23,7 @@ extension Autoencoder {
     ///                      └─ to_v ─┘                       │
     ///     x ────────────────────────────────────────────────┘
     private func attention(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-      let c = configuration
-      let n = try g["group_norm"].groupNorm(x, groups: c.groups, epsilon: AutoencoderConfiguration.epsilon)
+      let n = try configuration.norm(x, g["group_norm"])
       let h = try g.attention(
         naming.project(n, g[naming.query]), naming.project(n, g[naming.key]),
         naming.project(n, g[naming.value]), heads: 1)
@@ -64,9 +63,4 @@ package struct AttentionNaming: Equatable, Sendable {
     let width = g.channels(x)
     return try isConvolution ? g.conv(x, to: width, kernel: 1) : g.linear(x, to: width)
   }
-}
-
-extension ConvolutionGeometry {
-  /// Halves a picture of even size with a kernel of 3: one row of zeros below it, one column at its right.
-  static let bottomRightHalving = Self(stride: 2, top: 0, left: 0, bottom: 1, right: 1)
 }

@@ -74,6 +74,15 @@ struct ConfigurationFields {
     return number
   }
 
+  /// The number of a word in a vocabulary.
+  func token(_ field: String, default fallback: Int32) throws(ModelError) -> Int32 {
+    let number = try number(field, default: Double(fallback))
+    guard let token = Int32(exactly: number), token >= 0 else {
+      throw malformed(field, "a token", .number(number))
+    }
+    return token
+  }
+
   func text(_ field: String, default fallback: String? = nil) throws(ModelError) -> String {
     guard let value = values[field] else { return try given(fallback, field) }
     guard case .text(let text) = value else { throw malformed(field, "a text", value) }

@@ -15,8 +15,13 @@ import Tensors
 package struct Sinusoid: Equatable, Sendable {
   package var width: Int
   /// False: sines first.
-  package var startsWithCosines = true
-  package var frequencyShift = 0.0
+  package var startsWithCosines: Bool
+  package var frequencyShift: Double
+
+  package init(width: Int, startsWithCosines: Bool = true, frequencyShift: Double = 0) {
+    (self.width, self.startsWithCosines) = (width, startsWithCosines)
+    self.frequencyShift = frequencyShift
+  }
 
   /// `[1, width · values]`, one value after the other. Computed in Double: at t ≈ 1000 the argument of the
   /// fastest sinusoid, rounded to Float, is off by 3e-5.

@@ -13,6 +13,10 @@ package struct UNetConfiguration: Equatable, Sendable {
     package var heads: Int
     /// Transformer blocks behind each residual block; 0 where the level has no attention.
     package var depth: Int
+
+    package init(channels: Int, resnets: Int, heads: Int, depth: Int) {
+      (self.channels, self.resnets, self.heads, self.depth) = (channels, resnets, heads, depth)
+    }
   }
 
   /// Picture size and pooled text, added to the time embedding (Podell et al. 2023, section 2.2).
@@ -23,6 +27,10 @@ package struct UNetConfiguration: Equatable, Sendable {
     package var timeIDWidth: Int
     /// Of the sinusoids of original size, crop and target size, two numbers each.
     package var timeIDsWidth: Int { 6 * timeIDWidth }
+
+    package init(pooledWidth: Int, timeIDWidth: Int) {
+      (self.pooledWidth, self.timeIDWidth) = (pooledWidth, timeIDWidth)
+    }
   }
 
   /// Side of the square latents that the network was trained on.
@@ -101,6 +109,9 @@ extension UNetConfiguration {
     timestepSinusoid = Sinusoid(
       width: channels[0], startsWithCosines: try fields.flag("flip_sin_to_cos", default: true),
       frequencyShift: try fields.number("freq_shift", default: 0))
+    guard timestepSinusoid.frequencyShift < Double(channels[0] / 2) else {
+      throw fields.inconsistent("freq_shift", "is not below half of \(channels[0]) channels")
+    }
     added = try Self.added(fields)
   }
 
