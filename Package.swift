@@ -25,6 +25,7 @@ let package = Package(
   products: [
     .library(name: "Pentimento", targets: ["Pentimento"]),
     .executable(name: "pentimento", targets: ["PentimentoCLI"]),
+    .executable(name: "pentimento-bench", targets: ["PentimentoBench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -49,6 +50,8 @@ let package = Package(
         "Pentimento", "ImageFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift),
+    .executableTarget(
+      name: "PentimentoBench", dependencies: ["Kernels", "Tensors"], swiftSettings: swift),
 
     room("TestSupport", ["Tensors", "Editing", "WeightStorage"]),
     tests(of: "Tensors"),

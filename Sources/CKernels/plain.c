@@ -1,0 +1,14 @@
+/* Bound by memory: what the compiler makes of these loops is good enough on every CPU. */
+#include "ckernels.h"
+
+void add_rows(size_t n, const float *a, const float *b, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = a[j] + b[j];
+}
+
+void multiply_rows(size_t n, const float *a, const float *b, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = a[j] * b[j];
+}
+
+void scale_row(size_t n, const float *x, float by, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = x[j] * by;
+}

@@ -1,0 +1,15 @@
+#include "ckernels.h"
+
+#define SET_scalar_FIELD(type, kernel) .kernel = kernel##_scalar,
+#define SET_avx2_FIELD(type, kernel) .kernel = kernel##_avx2,
+#define SET_avx512_FIELD(type, kernel) .kernel = kernel##_avx512,
+#define SET_neon_FIELD(type, kernel) .kernel = kernel##_neon,
+
+#define SET(isa, cpu, rows, columns)                                            \
+  {.name = #isa, .needs = cpu, .gemm_rows = rows, .gemm_columns = columns,       \
+   .gemm_f32 = gemm_f32_##rows##x##columns##_##isa, KERNELS(SET_##isa##_FIELD)},
+
+static const struct kernel_set sets[] = {KERNEL_SETS(SET)};
+
+size_t kernel_set_count(void) { return sizeof sets / sizeof sets[0]; }
+const struct kernel_set *kernel_set_at(size_t index) { return &sets[index]; }

@@ -1,0 +1,149 @@
+import CKernels
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Shapes and tile sizes of one attention call, and the steps its passes share.
+///
+/// A *tile* is a run of at most `tileRows` rows of one head's keys (or queries) packed into panels; a
+/// *strip* is as many rows as the GEMM tile is high. Scores of one strip and one tile are all that ever
+/// exists of the score matrix. Tile sizes depend on the shapes alone, so results do not depend on threads.
+struct AttentionTiles {
+  let queries: Int, keys: Int, channels: Int, heads: Int, size: Int
+  let isCausal: Bool
+  /// log₂e/√size: scores in powers of two.
+  let scale: Float
+
+  /// Rows that share one packed tile.
+  static let block = 192
+  static let log2e: Float = 1.442695041
+
+  init(q: [Int], k: [Int], heads: Int, causal: Bool) {
+    precondition(
+      q.count == 2 && k.count == 2 && q[1] == k[1] && heads > 0 && q[1] % heads == 0,
+      "attention: queries \(q), keys \(k), \(heads) heads")
+    (queries, keys, channels, self.heads) = (q[0], k[0], q[1], heads)
+    size = channels / heads
+    isCausal = causal
+    scale = Self.log2e / Float(size).squareRoot()
+  }
+
+  /// Rows per packed tile: a tile of keys and one of values should stay in the second-level cache.
+  var tileRows: Int { min(256, max(32, 65_536 / size / 32 * 32)) }
+
+  var widePanels: Int { (size + 15) / 16 * 16 }
+
+  /// Floats of one tile packed for scores (rows become columns) and for sums (rows stay rows).
+  var scorePanels: Int { tileRows * size }
+  var sumPanels: Int { tileRows * widePanels }
+  var strip: Int { 12 * tileRows }
+
+  /// Packs rows `rows` of head `head` as panels with one column per row: `[rows/16][size][16]`, zeros beyond.
+  ///
+  /// 16 × 16 blocks are turned by the transpose kernel; the corner is only needed for the last rows and channels.
+  func packColumns(
+    _ x: UnsafePointer<Float>, rows: Range<Int>, head: Int, into panels: UnsafeMutablePointer<Float>,
+    _ kernels: UnsafePointer<kernel_set>
+  ) {
+    for (p, first) in stride(from: rows.lowerBound, to: rows.upperBound, by: 16).enumerated() {
+      let panel = panels + p * 16 * size
+      let valid = min(16, rows.upperBound - first)
+      let from = x + first * channels + head * size
+      let whole = valid == 16 ? size / 16 * 16 : 0
+      for c in stride(from: 0, to: whole, by: 16) {
+        kernels.pointee.transpose_16x16(from + c, channels, panel + c * 16, 16)
+      }
+      for c in whole..<size {
+        for r in 0..<valid { panel[c * 16 + r] = from[r * channels + c] }
+        for r in valid..<16 { panel[c * 16 + r] = 0 }
+      }
+    }
+  }
+
+  /// Packs rows `rows` of head `head` as panels with one row per row: `[widePanels/16][rows][16]`, zeros beyond.
+  func packRows(
+    _ x: UnsafePointer<Float>, rows: Range<Int>, head: Int, into panels: UnsafeMutablePointer<Float>
+  ) {
+    for c in stride(from: 0, to: size, by: 16) {
+      let valid = min(16, size - c)
+      for (i, row) in rows.enumerated() {
+        let to = panels + (c * rows.count + i * 16)
+        to.update(from: x + row * channels + head * size + c, count: valid)
+        if valid < 16 { (to + valid).update(repeating: 0, count: 16 - valid) }
+      }
+    }
+  }
+
+  /// scores[i][j] = a[i] · tile row j, for the rows `rows` of x's head; `count` columns.
+  func scores(
+    _ x: UnsafePointer<Float>, rows: Range<Int>, head: Int, panels: UnsafePointer<Float>, count: Int,
+    into scores: UnsafeMutablePointer<Float>, _ place: Place, _ kernels: KernelSet
+  ) {
+    let width = kernels.tile.columns
+    for (i, row) in rows.enumerated() { place.table[i] = x + row * channels + head * size }
+    for j in stride(from: 0, to: count, by: width) {
+      kernels.table.pointee.gemm_f32(
+        rows.count, min(width, count - j), size, place.table, 0, panels + j * size, 16 * size, place.zeros,
+        scores + j, tileRows)
+    }
+  }
+
+  /// y[i] = start + Σ_j weights[i][j]·tile row j; without `first` y is the start. y's rows are `ld` apart.
+  func accumulate(
+    _ weights: UnsafePointer<Float>, rows: Int, panels: UnsafePointer<Float>, count: Int, isFirst: Bool,
+    into y: UnsafeMutablePointer<Float>, _ place: Place, _ kernels: KernelSet
+  ) {
+    let width = kernels.tile.columns
+    for i in 0..<rows { place.table[i] = weights + i * tileRows }
+    for c in stride(from: 0, to: size, by: width) {
+      kernels.table.pointee.gemm_f32(
+        rows, min(width, size - c), count, place.table, 0, panels + c * count, 16 * count,
+        isFirst ? UnsafePointer(place.zeros) : nil, y + c, channels)
+    }
+  }
+
+  /// Scratch of one thread.
+  struct Place {
+    var table: UnsafeMutablePointer<UnsafePointer<Float>>
+    var zeros: UnsafeMutablePointer<Float>
+    var panels: [UnsafeMutablePointer<Float>], strips: [UnsafeMutablePointer<Float>]
+    var vectors: [UnsafeMutablePointer<Float>]
+  }
+
+  /// What a pass needs per thread: packed tiles by their floats, strips, and vectors of `block` floats.
+  struct Needs {
+    var panels: [Int], strips: Int, vectors: Int
+  }
+
+  private func pieces(_ needs: Needs) -> [Int] {
+    [12 * MemoryLayout<UnsafePointer<Float>>.stride, 32 * 4] + needs.panels.map { $0 * 4 }
+      + Array(repeating: strip * 4, count: needs.strips) + Array(repeating: 4 * 256, count: needs.vectors)
+  }
+
+  func scratchBytes(_ needs: Needs, threads: Int, shared: Int = 0) -> Int {
+    ScratchCursor.bytes([shared * 4] + (0..<threads).flatMap { _ in pieces(needs) })
+  }
+
+  /// Cuts scratch into `shared` floats for all threads and a place for each.
+  func places(
+    _ scratch: UnsafeMutableRawPointer, _ needs: Needs, threads: Int, shared: Int = 0
+  ) -> (shared: UnsafeMutablePointer<Float>, places: [Place]) {
+    var cursor = ScratchCursor(scratch)
+    let common = cursor.take(shared, of: Float.self)
+    let places = (0..<threads).map { _ in
+      Place(
+        table: cursor.take(12, of: UnsafePointer<Float>.self), zeros: cursor.take(32, of: Float.self),
+        panels: needs.panels.map { cursor.take($0, of: Float.self) },
+        strips: (0..<needs.strips).map { _ in cursor.take(strip, of: Float.self) },
+        vectors: (0..<needs.vectors).map { _ in cursor.take(256, of: Float.self) })
+    }
+    for place in places { place.zeros.update(repeating: 0, count: 32) }
+    return (common, places)
+  }
+}

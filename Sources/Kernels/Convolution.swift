@@ -1,0 +1,138 @@
+import CKernels
+import Tensors
+
+/// Stride and padding of a convolution; the kernel's size is the weight's.
+package struct ConvolutionGeometry: Hashable, Sendable {
+  package var stride: Int
+  package var top: Int, left: Int, bottom: Int, right: Int
+
+  package init(stride: Int = 1, top: Int, left: Int, bottom: Int, right: Int) {
+    (self.stride, self.top, self.left, self.bottom, self.right) = (stride, top, left, bottom, right)
+  }
+
+  /// The same padding on all sides.
+  package init(stride: Int = 1, padding: Int) {
+    self.init(stride: stride, top: padding, left: padding, bottom: padding, right: padding)
+  }
+
+  /// `[H', W']` for an image `[H, W]` and a kernel `[kh, kw]`.
+  package func outputSize(height: Int, width: Int, kernel: (height: Int, width: Int)) -> (
+    height: Int, width: Int
+  ) {
+    (
+      (height + top + bottom - kernel.height) / stride + 1,
+      (width + left + right - kernel.width) / stride + 1
+    )
+  }
+}
+
+/// y[i][j][o] = bias[o] + Σ_ky Σ_kx Σ_c x[i·s + ky − top][j·s + kx − left][c]·W[o][ky][kx][c], zero outside x
+///
+/// - Parameters:
+///   - x: `[H, W, C]`
+///   - weight: panels `[O, kh, kw, C]`
+///   - bias: `[O]`
+///   - y: `[H', W', O]`
+///
+/// Every tap is a product of pixel rows with a slice of the panels; rows outside the image point at zeros.
+package func convolution(
+  _ x: TensorRef, weight: TensorRef, bias: TensorRef?, _ geometry: ConvolutionGeometry, into y: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
+  let w = PanelWeight(weight, pool.kernels)
+  let (height, width, channels) = (x.shape[0], x.shape[1], x.shape[2])
+  let (kh, kw) = (weight.shape[1], weight.shape[2])
+  let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
+  precondition(
+    weight.shape.count == 4 && weight.shape[3] == channels && y.shape == [size.height, size.width, w.n],
+    "convolution: \(x.shape) × \(weight.shape), \(geometry) into \(y.shape)")
+
+  var cursor = ScratchCursor(scratch)
+  let zeros = cursor.take(channels, of: Float.self)
+  zeros.update(repeating: 0, count: channels)
+  let outside = UnsafePointer(zeros)
+  let input = UnsafePointer(x.floats)
+  let (stride, top, left) = (geometry.stride, geometry.top, geometry.left)
+  PanelProduct(rows: size.height * size.width, columns: w.n, taps: kh * kw, depth: channels).run(
+    into: y.floats, bias: (bias?.vector(w.n, "bias")).map { UnsafePointer($0) },
+    scratch: zeros + (channels + 15) / 16 * 16, pool,
+    rowPointers: { tap, pixels, table in
+      let (ky, kx) = (tap / kw, tap % kw)
+      var (i, j) = (pixels.lowerBound / size.width, pixels.lowerBound % size.width)
+      for row in 0..<pixels.count {
+        let (yy, xx) = (i * stride + ky - top, j * stride + kx - left)
+        let isInside = yy >= 0 && yy < height && xx >= 0 && xx < width
+        table[row] = isInside ? input + (yy * width + xx) * channels : outside
+        j += 1
+        if j == size.width { (i, j) = (i + 1, 0) }
+      }
+    },
+    panels: { tap, k, panels, scratch in
+      let first = tap * channels
+      return w.block(rows: first + k.lowerBound..<first + k.upperBound, panels: panels, scratch)
+    })
+}
+
+package func convolutionScratchBytes(
+  x: TensorType, weight: TensorType, _ geometry: ConvolutionGeometry, threads: Int
+) -> Int {
+  let (kh, kw) = (weight.shape[1], weight.shape[2])
+  let size = geometry.outputSize(height: x.shape[0], width: x.shape[1], kernel: (kh, kw))
+  let product = PanelProduct(
+    rows: size.height * size.width, columns: weight.shape[0], taps: kh * kw, depth: x.shape[2])
+  return ScratchCursor.bytes([x.shape[2] * 4, product.scratchBytes(threads: threads)])
+}
+
+/// dx[y][x][c] = Σ_ky Σ_kx Σ_o dy[(y + top − ky)/s][(x + left − kx)/s][o]·W[o][ky][kx][c], where both
+/// quotients are whole and inside dy.
+///
+/// - Parameters:
+///   - dy: `[H', W', O]`
+///   - weight: panels `[O, kh, kw, C]`
+///   - dx: `[H, W, C]`
+package func convolutionDX(
+  _ dy: TensorRef, weight: TensorRef, _ geometry: ConvolutionGeometry, into dx: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
+  let w = PanelWeight(weight, pool.kernels)
+  let (height, width, channels) = (dx.shape[0], dx.shape[1], dx.shape[2])
+  let (kh, kw) = (weight.shape[1], weight.shape[2])
+  let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
+  precondition(
+    weight.shape.count == 4 && weight.shape[3] == channels && dy.shape == [size.height, size.width, w.n],
+    "convolutionDX: \(dy.shape) × \(weight.shape), \(geometry) into \(dx.shape)")
+
+  var cursor = ScratchCursor(scratch)
+  let zeros = cursor.take(w.n, of: Float.self)
+  zeros.update(repeating: 0, count: w.n)
+  let outside = UnsafePointer(zeros)
+  let input = UnsafePointer(dy.floats)
+  let (s, top, left) = (geometry.stride, geometry.top, geometry.left)
+  PanelProduct(rows: height * width, columns: channels, taps: kh * kw, depth: w.n).run(
+    into: dx.floats, bias: nil, scratch: zeros + (w.n + 15) / 16 * 16, pool,
+    rowPointers: { tap, pixels, table in
+      let (ky, kx) = (tap / kw, tap % kw)
+      var (i, j) = (pixels.lowerBound / width, pixels.lowerBound % width)
+      for row in 0..<pixels.count {
+        let (yy, xx) = (i + top - ky, j + left - kx)
+        let isInside =
+          yy >= 0 && xx >= 0 && yy % s == 0 && xx % s == 0 && yy / s < size.height && xx / s < size.width
+        table[row] = isInside ? input + (yy / s * size.width + xx / s) * w.n : outside
+        j += 1
+        if j == width { (i, j) = (i + 1, 0) }
+      }
+    },
+    panels: { tap, outputs, panels, scratch in
+      w.transposedBlock(
+        outputs: outputs, panels: panels, first: tap * channels, end: (tap + 1) * channels, scratch)
+    })
+}
+
+package func convolutionDXScratchBytes(dy: TensorType, weight: TensorType, dx: TensorType, threads: Int)
+  -> Int
+{
+  let product = PanelProduct(
+    rows: dx.shape[0] * dx.shape[1], columns: dx.shape[2], taps: weight.shape[1] * weight.shape[2],
+    depth: weight.shape[0])
+  return ScratchCursor.bytes([weight.shape[0] * 4, product.scratchBytes(threads: threads)])
+}

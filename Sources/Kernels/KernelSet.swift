@@ -1,0 +1,45 @@
+import CKernels
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The microkernels of one instruction set: what the `KERNEL_SETS` list of `ckernels.h` names.
+///
+/// `@unchecked Sendable`: the table is a constant of the program and is never written.
+package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
+  let table: UnsafePointer<kernel_set>
+
+  /// "scalar", "avx2", "avx512" or "neon".
+  package var name: String { String(cString: table.pointee.name) }
+
+  /// Rows and columns of the GEMM tile.
+  package var tile: (rows: Int, columns: Int) {
+    (Int(table.pointee.gemm_rows), Int(table.pointee.gemm_columns))
+  }
+
+  package var description: String { "\(name) (gemm \(tile.rows)×\(tile.columns))" }
+
+  /// Every set this processor and its operating system can run, the best last.
+  package static let runnable: [KernelSet] = {
+    let features = cpu_features()
+    return (0..<kernel_set_count()).map { KernelSet(table: kernel_set_at($0)) }
+      .filter { $0.table.pointee.needs & ~features == 0 }
+  }()
+
+  /// The set that the environment variable `PENTIMENTO_ISA` names, otherwise the best one. Read once.
+  package static let chosen: KernelSet = {
+    guard let wish = getenv("PENTIMENTO_ISA") else { return runnable.last! }
+    let name = String(cString: wish)
+    guard let set = named(name) else {
+      preconditionFailure("PENTIMENTO_ISA=\(name): this processor runs \(runnable.map(\.name))")
+    }
+    return set
+  }()
+
+  package static func named(_ name: String) -> KernelSet? { runnable.first { $0.name == name } }
+}

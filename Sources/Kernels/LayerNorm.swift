@@ -1,0 +1,59 @@
+import CKernels
+import Tensors
+
+/// Layer normalization of rows.
+///
+///     y = γ·x̂ + β,  x̂ = (x − μ)/σ,  μ and σ² + ε over one row
+///
+/// x, y `[rows, C]`, gamma, beta `[C]`, stats `[rows, 2]` = (μ, 1/σ). y may be x.
+package func layerNorm(
+  _ x: TensorRef, gamma: TensorRef, beta: TensorRef, epsilon: Float, into y: TensorRef, stats: TensorRef,
+  _ pool: ThreadPool
+) {
+  let (rows, c) = x.rowsAndColumns
+  precondition(
+    x.shape == y.shape && stats.type.count == 2 * rows,
+    "layerNorm: \(x.shape) into \(y.shape), \(stats.shape)")
+  let (from, to, statistics) = (x.floats, y.floats, stats.floats)
+  let (g, b) = (gamma.vector(c, "gamma"), beta.vector(c, "beta"))
+  let set = pool.kernels.table
+  byRows(rows, c, pool) { row in
+    let values = from + row * c
+    var sums = (0.0, 0.0)
+    withUnsafeMutableBytes(of: &sums) {
+      set.pointee.row_sums(c, values, values, nil, $0.baseAddress!.assumingMemoryBound(to: Double.self))
+    }
+    let mean = sums.0 / Double(c)
+    let variance = max(0, sums.1 / Double(c) - mean * mean)
+    let stat = statistics + 2 * row
+    (stat[0], stat[1]) = (Float(mean), Float(1 / (variance + Double(epsilon)).squareRoot()))
+    set.pointee.normalize(c, values, stat, stat + 1, 0, g, b, to + row * c)
+  }
+}
+
+/// dx = (v − mean(v) − x̂·mean(v·x̂)) / σ  with  v = dy·γ, means over one row
+///
+/// x, dy, dx `[rows, C]`, stats `[rows, 2]` of the forward pass; dx may be dy or x.
+package func layerNormDX(
+  _ x: TensorRef, stats: TensorRef, gamma: TensorRef, dy: TensorRef, into dx: TensorRef, _ pool: ThreadPool
+) {
+  let (rows, c) = x.rowsAndColumns
+  precondition(
+    x.shape == dy.shape && x.shape == dx.shape && stats.type.count == 2 * rows,
+    "layerNormDX: \(x.shape), \(dy.shape) into \(dx.shape), \(stats.shape)")
+  let (from, dFrom, to, statistics) = (x.floats, dy.floats, dx.floats, stats.floats)
+  let g = gamma.vector(c, "gamma")
+  let set = pool.kernels.table
+  byRows(rows, c, pool) { row in
+    let stat = statistics + 2 * row
+    var sums = (0.0, 0.0)
+    withUnsafeMutableBytes(of: &sums) {
+      set.pointee.row_sums(
+        c, from + row * c, dFrom + row * c, g, $0.baseAddress!.assumingMemoryBound(to: Double.self))
+    }
+    var m1 = Float(sums.0 / Double(c))
+    var m2 = Float((sums.1 - Double(stat[0]) * sums.0) * Double(stat[1]) / Double(c))
+    set.pointee.normalize_dx(
+      c, from + row * c, dFrom + row * c, stat, stat + 1, &m1, &m2, 0, g, to + row * c)
+  }
+}

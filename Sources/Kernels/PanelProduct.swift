@@ -1,0 +1,96 @@
+import CKernels
+import Tensors
+
+/// Rows reached through pointers times a matrix in panels, tap by tap: the loop under linear layers,
+/// convolutions and their input gradients.
+///
+///     y[r][n] = bias[n] + Σ_tap Σ_k a(tap, r)[k]·B(tap)[k][n]
+///
+/// Work is cut into row blocks × column chunks. Within one item, for every group of columns, a block of
+/// at most `depthBlock` panel rows is brought into scratch as floats and used for all rows of the item.
+/// The sum runs over taps and k in one order, whatever the cut.
+struct PanelProduct {
+  /// Rows and columns of y, taps, and values per tap.
+  var rows: Int, columns: Int, taps: Int, depth: Int
+
+  /// Writes the addresses of the rows `a(tap, r)` for a range of r.
+  typealias RowPointers = (_ tap: Int, _ rows: Range<Int>, _ into: RowTable) -> Void
+  typealias RowTable = UnsafeMutablePointer<UnsafePointer<Float>>
+
+  /// Brings rows `k` and the 16-column panels `panels` of B(tap) into scratch, or answers where they
+  /// already are; `stride` floats from one panel to the next.
+  typealias Panels = (
+    _ tap: Int, _ k: Range<Int>, _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
+  ) -> (address: UnsafePointer<Float>, stride: Int)
+
+  /// Rows of a panel that are wide awake at a time: two panels of floats are 32 KiB.
+  static let depthBlock = 256
+  private static let widestTile = 32
+
+  /// Rows that share one widened block. More rows amortize the widening, fewer stay in the second-level
+  /// cache (1 MiB of floats is aimed at); a multiple of every tile height.
+  private var rowBlock: Int { min(384, max(96, 262_144 / max(depth, 1))) / 12 * 12 }
+
+  private var rowBlocks: Int { max(1, (rows + rowBlock - 1) / rowBlock) }
+
+  private var threadPieces: [Int] {
+    [
+      min(rowBlock, rows) * taps * MemoryLayout<UnsafePointer<Float>>.stride,
+      Self.depthBlock * Self.widestTile * 4 + 1024,
+    ]
+  }
+
+  func scratchBytes(threads: Int) -> Int {
+    ScratchCursor.bytes([Self.widestTile * 4] + (0..<threads).flatMap { _ in threadPieces })
+  }
+
+  func run(
+    into y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?, scratch: UnsafeMutableRawPointer,
+    _ pool: ThreadPool, rowPointers: RowPointers, panels: Panels
+  ) {
+    let gemm = pool.kernels.table.pointee.gemm_f32
+    let tile = pool.kernels.tile
+    let groups = (columns + tile.columns - 1) / tile.columns
+    let rowBlocks = rowBlocks
+    let block = (rows + rowBlocks * 12 - 1) / (rowBlocks * 12) * 12
+    // Several items per thread, so that a thread that was interrupted does not hold up the others.
+    let chunks = min(groups, pool.threads == 1 ? 1 : (8 * pool.threads + rowBlocks - 1) / rowBlocks)
+
+    var cursor = ScratchCursor(scratch)
+    let zeros = cursor.take(Self.widestTile, of: Float.self)
+    zeros.update(repeating: 0, count: Self.widestTile)
+    let places = (0..<pool.threads).map { _ in
+      (
+        rows: cursor.take(min(rowBlock, rows) * taps, of: UnsafePointer<Float>.self),
+        panel: cursor.take(Self.depthBlock * Self.widestTile + 256, of: Float.self)
+      )
+    }
+
+    pool.run(rowBlocks * chunks) { index, thread in
+      let (table, buffer) = places[thread]
+      let rowRange = (index / chunks * block)..<min(rows, (index / chunks + 1) * block)
+      guard !rowRange.isEmpty else { return }
+      for tap in 0..<taps { rowPointers(tap, rowRange, table + tap * rowRange.count) }
+
+      let chunk = index % chunks
+      for group in (groups * chunk / chunks)..<(groups * (chunk + 1) / chunks) {
+        let column = group * tile.columns
+        let n = min(tile.columns, columns - column)
+        var start: UnsafePointer<Float>? = bias.map { $0 + column } ?? UnsafePointer(zeros)
+        for tap in 0..<taps {
+          for k in stride(from: 0, to: depth, by: Self.depthBlock) {
+            let kEnd = min(depth, k + Self.depthBlock)
+            let b = panels(tap, k..<kEnd, column / 16..<(column + n + 15) / 16, buffer)
+            for r in stride(from: 0, to: rowRange.count, by: tile.rows) {
+              let row = rowRange.lowerBound + r
+              gemm(
+                min(tile.rows, rowRange.count - r), n, kEnd - k, table + tap * rowRange.count + r, k,
+                b.address, b.stride, start, y + row * columns + column, columns)
+            }
+            start = nil
+          }
+        }
+      }
+    }
+  }
+}
