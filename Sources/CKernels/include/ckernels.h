@@ -75,6 +75,10 @@ uint32_t cpu_features(void);
 #if defined(__x86_64__)
 #define KERNEL_SETS(S)        \
   S(scalar, CPU_ANY, 4, 16)
+#elif defined(__aarch64__)
+#define KERNEL_SETS(S)        \
+  S(scalar, CPU_ANY, 4, 16)   \
+  S(neon, CPU_NEON, 6, 16)
 #else
 #define KERNEL_SETS(S) S(scalar, CPU_ANY, 4, 16)
 #endif
