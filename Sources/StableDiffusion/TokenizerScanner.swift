@@ -68,9 +68,17 @@ struct TokenizerScanner {
 
   private static func normalFormC(_ scalars: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
     var text = String.UnicodeScalarView()
-    text.append(contentsOf: scalars)
+    for scalar in scalars {
+      if let parts = marksOfTwo[scalar] { text.append(contentsOf: parts) } else { text.append(scalar) }
+    }
     return Array(String(text).precomposedStringWithCanonicalMapping.unicodeScalars)
   }
+
+  /// The four characters that are two combining marks: Foundation does not order their parts among the marks around.
+  private static let marksOfTwo: [Unicode.Scalar: [Unicode.Scalar]] = [
+    "\u{0344}": ["\u{0308}", "\u{0301}"], "\u{0F73}": ["\u{0F71}", "\u{0F72}"],
+    "\u{0F75}": ["\u{0F71}", "\u{0F74}"], "\u{0F81}": ["\u{0F71}", "\u{0F80}"],
+  ]
 
   /// Cuts the text at the marks, the leftmost first and of two at one place the longer.
   private static func split(
