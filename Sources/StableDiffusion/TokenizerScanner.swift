@@ -49,7 +49,7 @@ struct TokenizerScanner {
         segments.append(Segment(scalars: Array(raw), rest: rest))
         words.append(Word(content: .mark(id), start: Position(segment: segments.count - 1, scalar: 0)))
       } else {
-        segments.append(Segment(scalars: Self.normalFormC(raw), rest: rest))
+        segments.append(Segment(scalars: TokenizerNormalForm.compose(raw), rest: rest))
         scan(marks.filter(\.isNormalized))
       }
     }
@@ -65,20 +65,6 @@ struct TokenizerScanner {
   }
 
   // MARK: Steps
-
-  private static func normalFormC(_ scalars: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
-    var text = String.UnicodeScalarView()
-    for scalar in scalars {
-      if let parts = marksOfTwo[scalar] { text.append(contentsOf: parts) } else { text.append(scalar) }
-    }
-    return Array(String(text).precomposedStringWithCanonicalMapping.unicodeScalars)
-  }
-
-  /// The four characters that are two combining marks: Foundation does not order their parts among the marks around.
-  private static let marksOfTwo: [Unicode.Scalar: [Unicode.Scalar]] = [
-    "\u{0344}": ["\u{0308}", "\u{0301}"], "\u{0F73}": ["\u{0F71}", "\u{0F72}"],
-    "\u{0F75}": ["\u{0F71}", "\u{0F74}"], "\u{0F81}": ["\u{0F71}", "\u{0F80}"],
-  ]
 
   /// Cuts the text at the marks, the leftmost first and of two at one place the longer.
   private static func split(
