@@ -62,7 +62,7 @@ let package = Package(
     tests(of: "StableDiffusion", ["Pentimento"]),
     tests(of: "Editing"),
     tests(of: "ImageFiles"),
-    tests(of: "Pentimento", ["ImageFiles"]),
+    tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -114,15 +114,6 @@ private struct Networks {
     #expect(with.g.builder.graph.nodes.count == without.g.builder.graph.nodes.count + 5)
   }
 
-  @Test("has a gradient from its output to the context", arguments: Fixture.allCases)
-  func gradient(fixture: Fixture) throws {
-    let (values, g) = try define(fixture, height: 16, width: 8)
-    let seed = g.input("seed", g.type(values.out))
-    let gradients = try g.gradient(of: values.out, seed: seed, wrt: [values.context], recompute: true)
-    let dContext = try #require(gradients[0])
-    #expect(g.type(dContext) == g.type(values.context))
-  }
-
   @Test("recomputes residual blocks and transformers one by one") func blocks() throws {
     let (_, g) = try define(.sd15, height: 16, width: 8)
     // 22 residual blocks and 16 transformers; what comes before the first and after the last.
