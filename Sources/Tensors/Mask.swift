@@ -28,6 +28,20 @@ public struct Mask: Sendable, Equatable {
     set { values[y * width + x] = newValue }
   }
 
+  /// 1 where the value is at least `threshold`, else 0.
+  public func binarized(at threshold: Float = 0.5) -> Mask {
+    Mask(height: height, width: width, values: values.map { $0 >= threshold ? 1 : 0 })
+  }
+
+  /// The value at the upper left of each target cell: source index ⌊target·size/newSize⌋.
+  public func nearest(height newHeight: Int, width newWidth: Int) -> Mask {
+    var out = Mask(height: newHeight, width: newWidth, repeating: 0)
+    for y in 0..<newHeight {
+      for x in 0..<newWidth { out[y, x] = self[y * height / newHeight, x * width / newWidth] }
+    }
+    return out
+  }
+
   /// `inside` where the mask is 1, `outside` where it is 0 (both bit for bit), the mixture between.
   public func blend(inside: Latent, outside: Latent) -> Latent {
     precondition(inside.shape == outside.shape && inside.height == height && inside.width == width)
