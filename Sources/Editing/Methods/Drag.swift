@@ -143,7 +143,7 @@ public struct Drag: EditingMethod {
       let (from, to) = squares(part, height: x.height, width: x.width)
       guard !from.isEmpty else {
         observer.warn(
-          "Point \(index + 1) lies on the border, where there is no square to move: it is skipped.")
+          "Point \(index + 1) goes from border to border, where no square fits around it: it is skipped.")
         continue
       }
       let noise = try tape.normal(
