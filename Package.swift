@@ -55,7 +55,7 @@ let package = Package(
 
     room("TestSupport", ["Tensors", "Editing", "WeightStorage"]),
     tests(of: "Tensors"),
-    tests(of: "Kernels"),
+    tests(of: "Kernels", ["CKernels"]),
     tests(of: "NeuralGraph", ["Runtime"]),
     tests(of: "WeightStorage"),
     tests(of: "Runtime"),
