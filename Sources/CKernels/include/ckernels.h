@@ -77,6 +77,10 @@ uint32_t cpu_features(void);
   S(scalar, CPU_ANY, 4, 16)   \
   S(avx2, CPU_AVX2, 6, 16)    \
   S(avx512, CPU_AVX512, 12, 32)
+#elif defined(__aarch64__)
+#define KERNEL_SETS(S)        \
+  S(scalar, CPU_ANY, 4, 16)   \
+  S(neon, CPU_NEON, 6, 16)
 #else
 #define KERNEL_SETS(S) S(scalar, CPU_ANY, 4, 16)
 #endif
