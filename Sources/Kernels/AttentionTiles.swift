@@ -75,7 +75,7 @@ struct AttentionTiles {
     }
   }
 
-  /// Packs rows `rows` of head `head` as panels with one row per row: `[widePanels/16][rows][16]`, zeros beyond.
+  /// Packs rows `rows` of head `head` as panels whose rows they are: `[widePanels/16][rows][16]`, zeros beyond.
   func packRows(
     _ x: UnsafePointer<Float>, rows: Range<Int>, head: Int, into panels: UnsafeMutablePointer<Float>
   ) {

@@ -167,3 +167,18 @@ func memoryBenchmarks() -> [Benchmark] {
     passes("add", 3) { add(x.ref, dy.ref, into: y.ref, $0) },
   ]
 }
+
+/// A checkpoint's weight into panels: work counts bytes read and written.
+func packingBenchmark(_ shape: [Int]) -> Benchmark {
+  let source = Operand(shape, element: .f16)
+  let panels = Operand(shape, element: .f16, layout: .panels)
+  return Benchmark(
+    name: "packPanels_f16", size: shape.map { String($0) }.joined(separator: "×"),
+    work: Double(2 * source.type.byteCount) * 1e-9, unit: "GB/s"
+  ) { pool in
+    packPanels(
+      UnsafeRawBufferPointer(start: source.ref.address, count: source.type.byteCount), element: .f16,
+      checkpointShape: shape, rows: 0..<shape[0],
+      into: UnsafeMutableRawBufferPointer(start: panels.ref.address, count: panels.type.byteCount), pool)
+  }
+}

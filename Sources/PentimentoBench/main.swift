@@ -49,6 +49,7 @@ let cases: [(name: String, make: () -> [Benchmark])] = [
   ("attention 4096 d512", { [attentionBenchmark(4096, 4096, heads: 1, size: 512)] }),
   ("attentionGradient 4096 d40", { [attentionBenchmark(4096, 4096, heads: 8, size: 40, gradient: true)] }),
   ("attentionGradient cross 4096×77", { [attentionBenchmark(4096, 77, heads: 8, size: 40, gradient: true)] }),
+  ("packPanels", { [packingBenchmark([1280, 1280, 3, 3]), packingBenchmark([2560, 320])] }),
   ("memory norm silu geglu add", memoryBenchmarks),
 ]
 
