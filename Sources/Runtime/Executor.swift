@@ -44,14 +44,20 @@ package final class Executor {
 
   /// Computes the plan's outputs for every set of inputs. A result does not depend on what else is in the list.
   ///
-  /// - Parameter queries: values of the graph's inputs by name; of type i32 if the input is.
-  package func run(_ queries: [[String: HostTensor]]) throws -> [[String: HostTensor]] {
+  /// - Parameters:
+  ///   - queries: values of the graph's inputs by name; of type i32 if the input is.
+  ///   - wanted: names of the outputs to compute, nil for all; nodes that serve others alone are left out.
+  package func run(
+    _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil
+  ) throws -> [[String: HostTensor]] {
+    let outputs = wanted.map { wanted in plan.outputs.filter { wanted.contains($0.key) } } ?? plan.outputs
+    let nodes = wanted.map { _ in Set(graph.nodesNeeded(for: outputs.values)) }
     var results: [[String: HostTensor]] = []
     for start in stride(from: 0, to: queries.count, by: plan.lanes) {
       let group = queries[start..<min(start + plan.lanes, queries.count)]
       for (lane, query) in group.enumerated() { write(query, lane: lane) }
-      try walk(lanes: group.count)
-      results += group.indices.map { read(lane: $0 - start) }
+      try walk(lanes: group.count, only: nodes)
+      results += group.indices.map { read(outputs, lane: $0 - start) }
     }
     return results
   }
@@ -63,7 +69,7 @@ package final class Executor {
     }
   }
 
-  private func walk(lanes: Int) throws {
+  private func walk(lanes: Int, only nodes: Set<Int>?) throws {
     let staging = MemoryRegion(byteCount: plan.windowBytes == 0 ? 0 : plan.stagingBytes)
     for step in plan.steps {
       switch step {
@@ -71,6 +77,7 @@ package final class Executor {
         let place = window.address + plan.windowOffset[weight.name]!
         try loader.load(weight, into: place, staging: staging, pool: pool)
       case .run(let index):
+        if let nodes, !nodes.contains(index) { continue }
         let node = graph.nodes[index]
         for lane in 0..<lanes {
           node.op.run(
@@ -114,8 +121,8 @@ package final class Executor {
     }
   }
 
-  private func read(lane: Int) -> [String: HostTensor] {
-    plan.outputs.mapValues { value in
+  private func read(_ outputs: [String: Value], lane: Int) -> [String: HostTensor] {
+    outputs.mapValues { value in
       let type = graph.type(value)
       let floats = reference(value, lane).address.bindMemory(to: Float.self, capacity: type.count)
       return HostTensor(

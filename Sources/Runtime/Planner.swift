@@ -23,7 +23,7 @@ package struct Planner: Sendable {
 
   /// - Parameter keep: the values that the caller will read after a run.
   package func plan(_ graph: Graph, keep: [String: Value]) throws(PlanError) -> Plan {
-    let order = nodesNeeded(for: Array(keep.values), in: graph)
+    let order = graph.nodesNeeded(for: keep.values)
     var plan = Plan()
     plan.outputs = keep
     placeValues(of: graph, order, keep: Set(keep.values), in: &plan)
@@ -31,18 +31,6 @@ package struct Planner: Sendable {
     plan.stagingBytes = order.flatMap(graph.weights(ofNode:)).map { WeightLoader.stagingBytes($0.weight, bytes: $0.bytes) }.max() ?? 0
     try placeWeights(of: graph, order, in: &plan)
     return plan
-  }
-
-  /// Indices of the nodes that contribute to `values`, in order.
-  private func nodesNeeded(for values: [Value], in graph: Graph) -> [Int] {
-    var needed = Set(values)
-    var order: [Int] = []
-    for (index, node) in graph.nodes.enumerated().reversed()
-    where node.outputs.contains(where: needed.contains) {
-      needed.formUnion(node.inputs)
-      order.append(index)
-    }
-    return order.reversed()
   }
 
   private func placeValues(of graph: Graph, _ order: [Int], keep: Set<Value>, in plan: inout Plan) {
@@ -96,6 +84,18 @@ package struct Planner: Sendable {
 }
 
 extension Graph {
+  /// Indices of the nodes that contribute to `values`, in order.
+  func nodesNeeded(for values: some Collection<Value>) -> [Int] {
+    var needed = Set(values)
+    var order: [Int] = []
+    for (index, node) in nodes.enumerated().reversed()
+    where node.outputs.contains(where: needed.contains) {
+      needed.formUnion(node.inputs)
+      order.append(index)
+    }
+    return order.reversed()
+  }
+
   func weights(ofNode index: Int) -> [(weight: Weight, bytes: Int)] {
     nodes[index].inputs.compactMap { value in weight(value).map { ($0, type(value).byteCount) } }
   }

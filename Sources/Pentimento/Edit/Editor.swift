@@ -58,7 +58,8 @@ public struct Editor: Sendable {
       let encoder = try stages.encoder(width: width, height: height).plan
       rows.append(.init("encode", encoder, stored: conditionBytes + signalBytes))
     }
-    let noise = try stages.noise(width: width, height: height).plan
+    let noise = try stages.noise(
+      width: width, height: height, attentionMaps: prepared.readsAttention).plan
     rows.append(.init("denoise", noise, stored: conditionBytes + working + stored))
     let decoder = try stages.decoder(width: width, height: height).plan
     rows.append(.init("decode", decoder, stored: conditionBytes + signalBytes))

@@ -6,9 +6,12 @@ import Tensors
 
 /// The model's UNet as a noise predictor for one working size.
 ///
-/// Owns the memory of its stage from the moment it is made to the moment it is let go.
+/// Owns the memory of its stage from the moment it is made to the moment it is let go. A stage with attention
+/// maps answers queries that ask for them; those that do not cost what they cost without.
 public actor NoiseNetwork: NoisePredictor {
   private let executor: Executor
+  /// Names of the maps that the stage keeps, one for each layer.
+  private let maps: [String]
   private let configuration: UNetConfiguration
   private let schedule: NoiseSchedule
   private let onEvaluation: @Sendable (Int) -> Void
@@ -20,6 +23,7 @@ public actor NoiseNetwork: NoisePredictor {
     _ stage: Stage, model: Model, pool: ThreadPool, onEvaluation: @escaping @Sendable (Int) -> Void
   ) throws {
     executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    maps = stage.plan.outputs.keys.filter { $0.hasPrefix(Stages.attentionPrefix) }.sorted()
     configuration = model.unet.configuration
     schedule = model.schedule
     self.onEvaluation = onEvaluation
@@ -32,9 +36,13 @@ public actor NoiseNetwork: NoisePredictor {
     for start in stride(from: 0, to: queries.count, by: lanes) {
       try Task.checkCancellation()
       let group = queries[start..<min(start + lanes, queries.count)]
-      let results = try executor.run(group.map(inputs))
+      let readsMaps = !maps.isEmpty && group.contains(where: \.wantsAttention)
+      let results = try executor.run(group.map(inputs), only: maps.isEmpty || readsMaps ? nil : ["out"])
       for (query, result) in zip(group, results) {
-        answers.append(NoisePrediction(noise: epsilon(Latent(result["out"]!), query)))
+        answers.append(
+          NoisePrediction(
+            noise: epsilon(Latent(result["out"]!), query),
+            attention: readsMaps && query.wantsAttention ? attention(result, query) : nil))
       }
       evaluations += group.count
       onEvaluation(evaluations)
@@ -56,6 +64,16 @@ public actor NoiseNetwork: NoisePredictor {
       inputs["time_ids_sinusoid"] = sinusoid(ids.values.map(Double.init))
     }
     return inputs
+  }
+
+  /// The mean over the layers: `[h/4, w/4, tokens]`.
+  private func attention(_ result: [String: HostTensor], _ query: NoiseQuery) -> HostTensor {
+    let layers = maps.map { result[$0]! }
+    let mean = layers[0].values.indices.map { i in
+      Float(layers.reduce(0) { $0 + Double($1.values[i]) } / Double(layers.count))
+    }
+    return HostTensor(
+      shape: [query.latent.height / 4, query.latent.width / 4, layers[0].shape[1]], values: mean)
   }
 
   private func epsilon(_ output: Latent, _ query: NoiseQuery) -> Latent {

@@ -29,13 +29,16 @@ struct Stages {
     }
   }
 
+  /// What the names of attention maps begin with, among the outputs of a noise network.
+  static let attentionPrefix = "attention."
+
   /// Noise network for a working size in pixels.
   func noise(width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false) throws -> Stage {
     try stage("denoise", model.unetWeights, taps: taps) { g in
       let values = try model.unet.define(
         height: height / 8, width: width / 8, tokens: model.tokens, attentionMaps: attentionMaps, g)
       var keep: [String: Value] = ["out": values.out]
-      for (i, map) in values.attentionMaps.enumerated() { keep["attention.\(i)"] = map }
+      for (i, map) in values.attentionMaps.enumerated() { keep["\(Self.attentionPrefix)\(i)"] = map }
       return keep
     }
   }

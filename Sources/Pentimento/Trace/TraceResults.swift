@@ -8,6 +8,13 @@ import WeightStorage
 public final class TraceResults: Sendable {
   private let reported = Mutex<[String: [HostTensor]]>([:])
   private let finished = Mutex<[String: StoredTensor]>([:])
+  private let counted = Mutex(0)
+
+  /// Evaluations of the noise network that the method asked for.
+  public internal(set) var evaluations: Int {
+    get { counted.withLock { $0 } }
+    set { counted.withLock { $0 = newValue } }
+  }
 
   /// A method's observer: pictures and latents reported under one name are stacked to `[n, C, H, W]`.
   var observer: EditObserver {
