@@ -18,6 +18,8 @@ public enum ModelError: Error, Equatable {
   case inconsistent(file: String, field: String, reason: String)
   /// The network reads text states of another width than the encoders write.
   case contextWidth(network: Int, encoders: [Int])
+  /// The text encoders read sequences of different lengths.
+  case sequenceLengths([Int])
   /// The network reads a pooled text vector of another width than the second encoder writes (nil: none).
   case pooledWidth(network: Int, encoder: Int?)
 }
@@ -57,6 +59,11 @@ extension ModelError: CustomStringConvertible {
       """
       the network reads text states of width \(network), the text encoder writes \
       \(encoders.map(String.init).joined(separator: " + ")): take unet and text_encoder from one model
+      """
+    case .sequenceLengths(let lengths):
+      """
+      the text encoders read \(lengths.map(String.init).joined(separator: " and ")) tokens: take \
+      text_encoder and text_encoder_2 from one model
       """
     case .pooledWidth(let network, let encoder):
       """

@@ -130,6 +130,9 @@ extension UNetConfiguration {
     guard widths.reduce(0, +) == contextWidth else {
       throw .contextWidth(network: contextWidth, encoders: widths)
     }
+    guard Set(encoders.map(\.tokens)).count == 1 else {
+      throw .sequenceLengths(encoders.map(\.tokens))
+    }
     guard let added else { return }
     let pooled = encoders.last?.projection
     guard pooled == added.pooledWidth else {

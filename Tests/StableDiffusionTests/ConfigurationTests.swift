@@ -2,6 +2,17 @@ import Foundation
 import StableDiffusion
 import Testing
 
+/// The error with which `body` fails.
+private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
+  do {
+    let value = try body()
+    Issue.record("accepted as \(value)")
+  } catch let error as ModelError {
+    return error
+  }
+  throw CancellationError()
+}
+
 @Suite("UNet configuration") struct UNetConfigurationTests {
   typealias Level = UNetConfiguration.Level
 
@@ -9,8 +20,10 @@ import Testing
     let c = try UNetConfiguration(json: Data(Published.unet15.utf8))
     #expect(
       c.down == [
-        Level(channels: 320, resnets: 2, heads: 8, depth: 1), Level(channels: 640, resnets: 2, heads: 8, depth: 1),
-        Level(channels: 1280, resnets: 2, heads: 8, depth: 1), Level(channels: 1280, resnets: 2, heads: 8, depth: 0),
+        Level(channels: 320, resnets: 2, heads: 8, depth: 1),
+        Level(channels: 640, resnets: 2, heads: 8, depth: 1),
+        Level(channels: 1280, resnets: 2, heads: 8, depth: 1),
+        Level(channels: 1280, resnets: 2, heads: 8, depth: 0),
       ])
     #expect(c.middle == Level(channels: 1280, resnets: 2, heads: 8, depth: 1))
     #expect(c.up.map(\.channels) == [1280, 1280, 640, 320])
@@ -43,33 +56,41 @@ import Testing
         == Level(channels: 1280, resnets: 1, heads: 20, depth: 0))
   }
 
-  @Test("accepts what leaves the computation as it is", arguments: [
-    Change("only_cross_attention", "[false, false, false, false]"), Change("dropout", "0.1"),
-    Change("upcast_attention", "true"), Change("cross_attention_dim", "[768, 768, 768, 768]"),
-    Change("mid_block_only_cross_attention", "false"), Change("_diffusers_version", "\"0.6.0\""),
-    Change("attention_head_dim", "[8, 8, 8, 8]"), Change("sample_size", nil), Change("norm_eps", nil),
-  ])
+  @Test(
+    "accepts what leaves the computation as it is",
+    arguments: [
+      Change("only_cross_attention", "[false, false, false, false]"), Change("dropout", "0.1"),
+      Change("upcast_attention", "true"), Change("cross_attention_dim", "[768, 768, 768, 768]"),
+      Change("mid_block_only_cross_attention", "false"), Change("_diffusers_version", "\"0.6.0\""),
+      Change("attention_head_dim", "[8, 8, 8, 8]"), Change("sample_size", nil), Change("norm_eps", nil),
+    ])
   func accepts(change: Change) throws {
     let c = try UNetConfiguration(json: change.applied(to: Published.unet15))
     #expect(try c == UNetConfiguration(json: Data(Published.unet15.utf8)))
   }
 
-  @Test("refuses by name what is not implemented", arguments: [
-    Change("_class_name", "\"UNet2DModel\""), Change("act_fn", "\"gelu\""), Change("attention_type", "\"gated\""),
-    Change("center_input_sample", "true"), Change("class_embed_type", "\"timestep\""),
-    Change("num_class_embeds", "1000"), Change("class_embeddings_concat", "true"), Change("conv_in_kernel", "1"),
-    Change("conv_out_kernel", "5"), Change("cross_attention_norm", "\"layer_norm\""),
-    Change("downsample_padding", "0"), Change("dual_cross_attention", "true"), Change("encoder_hid_dim", "1024"),
-    Change("encoder_hid_dim_type", "\"text_proj\""), Change("mid_block_only_cross_attention", "true"),
-    Change("mid_block_scale_factor", "1.4"), Change("only_cross_attention", "[true, true, true, false]"),
-    Change("out_channels", "8"), Change("resnet_out_scale_factor", "2"), Change("resnet_skip_time_act", "true"),
-    Change("resnet_time_scale_shift", "\"scale_shift\""), Change("time_embedding_act_fn", "\"silu\""),
-    Change("time_embedding_type", "\"fourier\""), Change("timestep_post_act", "\"silu\""),
-    Change("addition_embed_type", "\"text_image\""),
-    Change("transformer_layers_per_block", "[1, [1, 2], 1, 1]"),
-  ])
+  @Test(
+    "refuses by name what is not implemented",
+    arguments: [
+      Change("_class_name", "\"UNet2DModel\""), Change("act_fn", "\"gelu\""),
+      Change("attention_type", "\"gated\""),
+      Change("center_input_sample", "true"), Change("class_embed_type", "\"timestep\""),
+      Change("num_class_embeds", "1000"), Change("class_embeddings_concat", "true"),
+      Change("conv_in_kernel", "1"),
+      Change("conv_out_kernel", "5"), Change("cross_attention_norm", "\"layer_norm\""),
+      Change("downsample_padding", "0"), Change("dual_cross_attention", "true"),
+      Change("encoder_hid_dim", "1024"),
+      Change("encoder_hid_dim_type", "\"text_proj\""), Change("mid_block_only_cross_attention", "true"),
+      Change("mid_block_scale_factor", "1.4"), Change("only_cross_attention", "[true, true, true, false]"),
+      Change("out_channels", "8"), Change("resnet_out_scale_factor", "2"),
+      Change("resnet_skip_time_act", "true"),
+      Change("resnet_time_scale_shift", "\"scale_shift\""), Change("time_embedding_act_fn", "\"silu\""),
+      Change("time_embedding_type", "\"fourier\""), Change("timestep_post_act", "\"silu\""),
+      Change("addition_embed_type", "\"text_image\""),
+      Change("transformer_layers_per_block", "[1, [1, 2], 1, 1]"),
+    ])
   func refuses(change: Change) throws {
-    let error = try #require(throws: ModelError.self) {
+    let error = try refusal {
       try UNetConfiguration(json: change.applied(to: Published.unet15))
     }
     guard case .unsupported("unet/config.json", change.field, let found, _) = error else {
@@ -88,13 +109,15 @@ import Testing
     }
   }
 
-  @Test("refuses unknown block types", arguments: [
-    Change("down_block_types", "[\"AttnDownBlock2D\", \"DownBlock2D\", \"DownBlock2D\", \"DownBlock2D\"]"),
-    Change("up_block_types", "[\"AttnDownBlock2D\", \"UpBlock2D\", \"UpBlock2D\", \"UpBlock2D\"]"),
-    Change("mid_block_type", "\"AttnDownBlock2D\""),
-  ])
+  @Test(
+    "refuses unknown block types",
+    arguments: [
+      Change("down_block_types", "[\"AttnDownBlock2D\", \"DownBlock2D\", \"DownBlock2D\", \"DownBlock2D\"]"),
+      Change("up_block_types", "[\"AttnDownBlock2D\", \"UpBlock2D\", \"UpBlock2D\", \"UpBlock2D\"]"),
+      Change("mid_block_type", "\"AttnDownBlock2D\""),
+    ])
   func blockTypes(change: Change) throws {
-    let error = try #require(throws: ModelError.self) {
+    let error = try refusal {
       try UNetConfiguration(json: change.applied(to: Published.unet15))
     }
     guard case .blockType("unet/config.json", "AttnDownBlock2D", _) = error else {
@@ -103,13 +126,16 @@ import Testing
     }
   }
 
-  @Test("refuses fields that contradict each other", arguments: [
-    Change("norm_num_groups", "48"), Change("attention_head_dim", "7"), Change("attention_head_dim", "[8, 8]"),
-    Change("down_block_types", "[\"DownBlock2D\"]"), Change("cross_attention_dim", "[768, 768, 768, 1024]"),
-    Change("layers_per_block", "[2, 2]"), Change("freq_shift", "160"),
-  ])
+  @Test(
+    "refuses fields that contradict each other",
+    arguments: [
+      Change("norm_num_groups", "48"), Change("attention_head_dim", "7"),
+      Change("attention_head_dim", "[8, 8]"),
+      Change("down_block_types", "[\"DownBlock2D\"]"), Change("cross_attention_dim", "[768, 768, 768, 1024]"),
+      Change("layers_per_block", "[2, 2]"), Change("freq_shift", "160"),
+    ])
   func contradictions(change: Change) throws {
-    let error = try #require(throws: ModelError.self) {
+    let error = try refusal {
       try UNetConfiguration(json: change.applied(to: Published.unet15))
     }
     guard case .inconsistent = error else {
@@ -118,14 +144,18 @@ import Testing
     }
   }
 
-  @Test("refuses fields of another kind", arguments: [
-    Change("block_out_channels", "320"), Change("block_out_channels", "[]"), Change("block_out_channels", "[0]"),
-    Change("norm_num_groups", "0"), Change("norm_num_groups", "-32"), Change("norm_num_groups", "1e30"),
-    Change("layers_per_block", "1.5"), Change("layers_per_block", "true"), Change("norm_eps", "\"small\""),
-    Change("flip_sin_to_cos", "1"), Change("down_block_types", "[1, 2, 3, 4]"), Change("mid_block_type", "3"),
-  ])
+  @Test(
+    "refuses fields of another kind",
+    arguments: [
+      Change("block_out_channels", "320"), Change("block_out_channels", "[]"),
+      Change("block_out_channels", "[0]"),
+      Change("norm_num_groups", "0"), Change("norm_num_groups", "-32"), Change("norm_num_groups", "1e30"),
+      Change("layers_per_block", "1.5"), Change("layers_per_block", "true"), Change("norm_eps", "\"small\""),
+      Change("flip_sin_to_cos", "1"), Change("down_block_types", "[1, 2, 3, 4]"),
+      Change("mid_block_type", "3"),
+    ])
   func malformed(change: Change) throws {
-    let error = try #require(throws: ModelError.self) {
+    let error = try refusal {
       try UNetConfiguration(json: change.applied(to: Published.unet15))
     }
     guard case .malformed("unet/config.json", change.field, _, _) = error else {
@@ -153,6 +183,9 @@ import Testing
     #expect(throws: ModelError.contextWidth(network: 768, encoders: [1024])) { try sd15.check(encoders: [h]) }
     #expect(throws: ModelError.contextWidth(network: 2048, encoders: [768])) { try sdxl.check(encoders: [l]) }
     #expect(throws: ModelError.pooledWidth(network: 1280, encoder: nil)) { try sdxl.check(encoders: [g, l]) }
+    var short = l
+    short.tokens = 32
+    #expect(throws: ModelError.sequenceLengths([32, 77])) { try sdxl.check(encoders: [short, g]) }
   }
 }
 
@@ -172,13 +205,16 @@ import Testing
     #expect(c.endPosition(in: [699, 320, 700, 701, 700]) == 2)
   }
 
-  @Test("refuses by name what is not implemented", arguments: [
-    Change("hidden_act", "\"relu\""), Change("architectures", "[\"T5EncoderModel\"]"),
-    Change("model_type", "\"t5\""),
-  ])
+  @Test(
+    "refuses by name what is not implemented",
+    arguments: [
+      Change("hidden_act", "\"relu\""), Change("architectures", "[\"T5EncoderModel\"]"),
+      Change("model_type", "\"t5\""),
+    ])
   func refuses(change: Change) throws {
-    let error = try #require(throws: ModelError.self) {
-      try TextEncoderConfiguration(json: change.applied(to: Published.clipL), file: "text_encoder_2/config.json")
+    let error = try refusal {
+      try TextEncoderConfiguration(
+        json: change.applied(to: Published.clipL), file: "text_encoder_2/config.json")
     }
     guard case .unsupported("text_encoder_2/config.json", change.field, _, _) = error else {
       Issue.record("\(error)")
@@ -195,13 +231,15 @@ import Testing
     #expect(c.scalingFactor == 0.18215)
   }
 
-  @Test("refuses by name what is not implemented", arguments: [
-    Change("_class_name", "\"AutoencoderTiny\""), Change("act_fn", "\"relu\""), Change("in_channels", "4"),
-    Change("latent_channels", "16"), Change("shift_factor", "0.1"), Change("latents_mean", "[0, 0, 0, 0]"),
-    Change("down_block_types", "[\"AttnDownEncoderBlock2D\"]"),
-  ])
+  @Test(
+    "refuses by name what is not implemented",
+    arguments: [
+      Change("_class_name", "\"AutoencoderTiny\""), Change("act_fn", "\"relu\""), Change("in_channels", "4"),
+      Change("latent_channels", "16"), Change("shift_factor", "0.1"), Change("latents_mean", "[0, 0, 0, 0]"),
+      Change("down_block_types", "[\"AttnDownEncoderBlock2D\"]"),
+    ])
   func refuses(change: Change) throws {
-    let error = try #require(throws: ModelError.self) {
+    let error = try refusal {
       try AutoencoderConfiguration(json: change.applied(to: Published.autoencoder))
     }
     guard case .unsupported("vae/config.json", change.field, _, _) = error else {
@@ -211,7 +249,7 @@ import Testing
   }
 
   @Test("refuses another reduction than eight") func otherReduction() throws {
-    let error = try #require(throws: ModelError.self) {
+    let error = try refusal {
       try AutoencoderConfiguration(
         json: Change("block_out_channels", "[128, 256, 512]").applied(to: Published.autoencoder))
     }

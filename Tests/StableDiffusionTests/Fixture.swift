@@ -33,6 +33,14 @@ enum Fixture: String, CaseIterable, Sendable {
       configuration, prefix: TextEncoder.prefix(ofNames: try model().weights(of: component).names))
   }
 
+  func tokenizer(_ component: String) throws -> Tokenizer {
+    let folder = try model()
+    return try Tokenizer(
+      vocabulary: folder.data("\(component)/vocab.json"), merges: folder.data("\(component)/merges.txt"),
+      specialTokensMap: folder.data("\(component)/special_tokens_map.json"),
+      configuration: folder.data("\(component)/tokenizer_config.json"))
+  }
+
   /// A reference run with this checkpoint.
   func recorded(_ name: String) throws -> Recorded {
     try Recorded(folder: Self.repository.appending(path: "Tests/Fixtures/\(rawValue)/\(name)"))

@@ -3,6 +3,24 @@ import Testing
 
 /// Configuration files as the published models have them.
 enum Published {
+  /// A file and the number of parameters of the network that it describes.
+  struct Network: CustomTestStringConvertible, Sendable {
+    var testDescription: String
+    var json: String
+    var parameters: Int
+  }
+
+  static let unets = [
+    Network(testDescription: "Stable Diffusion 1.5", json: unet15, parameters: 859_520_964),
+    Network(testDescription: "Stable Diffusion 2.1", json: unet21, parameters: 865_910_724),
+    Network(testDescription: "Stable Diffusion XL", json: unetXL, parameters: 2_567_463_684),
+  ]
+  static let textEncoders = [
+    Network(testDescription: "CLIP ViT-L/14", json: clipL, parameters: 123_060_480),
+    Network(testDescription: "OpenCLIP ViT-H/14", json: clipH, parameters: 340_387_840),
+    Network(testDescription: "OpenCLIP ViT-bigG/14", json: clipG, parameters: 694_659_840),
+  ]
+
   /// Stable Diffusion 1.5, with the fields that were known in 2022.
   static let unet15 = """
     {"_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": 8,
