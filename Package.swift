@@ -55,14 +55,14 @@ let package = Package(
 
     room("TestSupport", ["Tensors", "Editing", "WeightStorage"]),
     tests(of: "Tensors"),
-    tests(of: "Kernels"),
+    tests(of: "Kernels", ["CKernels"]),
     tests(of: "NeuralGraph", ["Runtime"]),
     tests(of: "WeightStorage"),
     tests(of: "Runtime"),
     tests(of: "StableDiffusion", ["Pentimento"]),
     tests(of: "Editing"),
     tests(of: "ImageFiles"),
-    tests(of: "Pentimento", ["ImageFiles"]),
+    tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#pragma STDC FP_CONTRACT OFF                /* the same bits where the compiler could fuse products */
+
 #pragma STDC FP_CONTRACT OFF
 
 /* 2^n for whole n in −126…127 */

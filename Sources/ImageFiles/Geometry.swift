@@ -76,7 +76,7 @@ public struct Geometry: Sendable, Equatable {
       return mask.areaAverage(height: content.height, width: content.width)
         .extended(height: padded.height, width: padded.width)
         .areaAverage(height: latentHeight, width: latentWidth)
-    case .majority: return latentMask(mask, .soft).thresholded(at: 0.5)
+    case .majority: return latentMask(mask, .soft).binarized()
     }
   }
 }

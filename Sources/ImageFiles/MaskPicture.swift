@@ -45,24 +45,12 @@ public struct MaskPicture: Sendable, Equatable {
 }
 
 extension Mask {
-  /// The value nearest to the upper left corner of each new one: source index floor(i·source/target).
-  public func nearest(height newHeight: Int, width newWidth: Int) -> Mask {
-    Mask(
-      height: newHeight, width: newWidth,
-      values: nearestIndices(from: (height, width), to: (newHeight, newWidth)).map { values[$0] })
-  }
-
   /// The mean over the area of each new element.
   public func areaAverage(height newHeight: Int, width newWidth: Int) -> Mask {
     Mask(
       height: newHeight, width: newWidth,
       values: areaMeans(from: (height, width), to: (newHeight, newWidth)) { Double(values[$0]) }
         .map { Float($0) })
-  }
-
-  /// 1 where the value is at least `limit`, 0 elsewhere.
-  public func thresholded(at limit: Float = 0.5) -> Mask {
-    Mask(height: height, width: width, values: values.map { $0 >= limit ? 1 : 0 })
   }
 }
 

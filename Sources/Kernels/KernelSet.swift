@@ -12,7 +12,8 @@ import CKernels
 ///
 /// `@unchecked Sendable`: the table is a constant of the program and is never written.
 package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
-  let table: UnsafePointer<kernel_set>
+  /// The C table, for tests and benchmarks of single kernels.
+  package let table: UnsafePointer<kernel_set>
 
   /// "scalar", "avx2", "avx512" or "neon".
   package var name: String { String(cString: table.pointee.name) }

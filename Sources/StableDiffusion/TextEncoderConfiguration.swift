@@ -23,7 +23,7 @@ package struct TextEncoderConfiguration: Equatable, Sendable {
   /// Width of the pooled vector; nil where the encoder has no projection.
   package var projection: Int?
   /// The token that ends a prompt.
-  package var endToken: Int
+  package var endToken: Int32
 }
 
 extension TextEncoderConfiguration {
@@ -60,7 +60,7 @@ extension TextEncoderConfiguration {
   /// Row of the sequence whose state stands for the whole prompt: the first end mark.
   ///
   /// Configurations from before the end mark was recorded say 2; there it is the largest id of the vocabulary.
-  package func endPosition(in ids: [Int]) -> Int {
+  package func endPosition(in ids: [Int32]) -> Int {
     let end = endToken == 2 ? ids.max() : endToken
     return ids.firstIndex { $0 == end } ?? 0
   }

@@ -49,7 +49,7 @@ struct TokenizerScanner {
         segments.append(Segment(scalars: Array(raw), rest: rest))
         words.append(Word(content: .mark(id), start: Position(segment: segments.count - 1, scalar: 0)))
       } else {
-        segments.append(Segment(scalars: Self.normalFormC(raw), rest: rest))
+        segments.append(Segment(scalars: TokenizerNormalForm.compose(raw), rest: rest))
         scan(marks.filter(\.isNormalized))
       }
     }
@@ -65,12 +65,6 @@ struct TokenizerScanner {
   }
 
   // MARK: Steps
-
-  private static func normalFormC(_ scalars: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
-    var text = String.UnicodeScalarView()
-    text.append(contentsOf: scalars)
-    return Array(String(text).precomposedStringWithCanonicalMapping.unicodeScalars)
-  }
 
   /// Cuts the text at the marks, the leftmost first and of two at one place the longer.
   private static func split(
@@ -111,13 +105,13 @@ struct TokenizerScanner {
         continue
       }
       var rest = lower[piece.range]
-      while let first = rest.first {
-        let length = Self.wordLength(rest)
-        if first.kind != .space {
-          let bytes = rest.prefix(length).flatMap { Array(String($0).utf8) }
-          append(.text(bytes), at: origin[rest.startIndex])
+      while !rest.isEmpty {
+        for length in Self.wordLengths(rest) {
+          let word = rest.prefix(length)
+          rest = rest.dropFirst(length)
+          if word.first!.kind == .space { continue }
+          append(.text(word.flatMap { Array(String($0).utf8) }), at: origin[word.startIndex])
         }
-        rest = rest.dropFirst(length)
       }
     }
   }
@@ -129,16 +123,18 @@ struct TokenizerScanner {
   private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map {
     Array($0.unicodeScalars)
   }
-  /// Spelled in capitals they are no marks, but the pattern still ends a run of symbols behind them.
   private static let spelledMarks = ["<|startoftext|>", "<|endoftext|>"].map { Array($0.unicodeScalars) }
 
-  /// Scalars of the word, or of the white space, that `text` starts with.
-  private static func wordLength(_ text: ArraySlice<Unicode.Scalar>) -> Int {
-    if let match = contractions.first(where: text.starts(with:)) { return match.count }
+  /// Lengths of the words, or of the white space, that the match at the start of `text` gives.
+  private static func wordLengths(_ text: ArraySlice<Unicode.Scalar>) -> [Int] {
+    if let match = contractions.first(where: text.starts(with:)) { return [match.count] }
+    // A mark in capitals is none by now but is still one match of the pattern, which CLIP's second pass over the
+    // matches then splits: the symbols that follow it do not join its last two.
+    if let match = spelledMarks.first(where: text.starts(with:)) { return [2, match.count - 4, 2] }
     let kind = text.first!.kind
     switch kind {
-    case .number: return 1
-    case .letter, .symbol, .space: return text.prefix { $0.kind == kind }.count
+    case .number: return [1]
+    case .letter, .symbol, .space: return [text.prefix { $0.kind == kind }.count]
     }
   }
 }

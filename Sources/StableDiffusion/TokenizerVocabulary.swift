@@ -32,34 +32,41 @@ struct TokenizerVocabulary: Sendable {
   }
 
   /// Tokens of one word, given as UTF-8; `unknown` stands for a byte the vocabulary lacks.
-  func encode(_ word: some Collection<UInt8>, unknown: Int32) -> [Int32] {
-    var symbols = word.map { insideIDs[Int($0)] ?? unknown }
-    guard let last = word.reversed().first else { return [] }
-    symbols[symbols.count - 1] = finalIDs[Int(last)] ?? unknown
-    while symbols.count > 1 {
-      // The pair with the lowest rank, everywhere it occurs, from left to right.
-      var best: Merge?
-      var pair: UInt64 = 0
-      for i in 1..<symbols.count {
-        let key = Self.key(symbols[i - 1], symbols[i])
-        if let merge = merges[key], merge.rank < best?.rank ?? .max { (best, pair) = (merge, key) }
-      }
-      guard let best else { break }
-      var joined: [Int32] = []
-      joined.reserveCapacity(symbols.count)
-      var i = 0
-      while i < symbols.count {
-        if i + 1 < symbols.count, Self.key(symbols[i], symbols[i + 1]) == pair {
-          joined.append(best.id)
-          i += 2
-        } else {
-          joined.append(symbols[i])
-          i += 1
-        }
-      }
-      symbols = joined
+  ///
+  /// Of all pairs that can be joined, the one of the lowest rank is, of equals the leftmost, until none is left. A
+  /// queue of pairs keeps that near-linear in the length of the word, which nothing limits.
+  func encode(_ word: [UInt8], unknown: Int32) -> [Int32] {
+    var symbols: [Int32?] = word.map { insideIDs[Int($0)] ?? unknown }
+    guard let last = word.indices.last else { return [] }
+    symbols[last] = finalIDs[Int(word[last])] ?? unknown
+
+    // The symbols as a list: `next` of one that is joined to its left neighbour is never asked for again.
+    var next = Array(1...word.count)
+    var previous = Array(-1..<last)
+    var queue = TokenizerQueue()
+    func offer(_ i: Int) {
+      guard i >= 0, next[i] < word.count, let merge = merge(symbols[i], symbols[next[i]]) else { return }
+      queue.insert(rank: merge.rank, position: i)
     }
-    return symbols
+    for i in word.indices { offer(i) }
+    while let (rank, i) = queue.removeFirst() {
+      // What was queued may have been joined to something else since.
+      guard next[i] < word.count, let merge = merge(symbols[i], symbols[next[i]]), merge.rank == rank else {
+        continue
+      }
+      symbols[i] = merge.id
+      symbols[next[i]] = nil
+      next[i] = next[next[i]]
+      if next[i] < word.count { previous[next[i]] = i }
+      offer(previous[i])
+      offer(i)
+    }
+    return symbols.compactMap { $0 }
+  }
+
+  private func merge(_ left: Int32?, _ right: Int32?) -> Merge? {
+    guard let left, let right else { return nil }
+    return merges[Self.key(left, right)]
   }
 
   private static func key(_ left: Int32, _ right: Int32) -> UInt64 {

@@ -42,24 +42,6 @@ public struct Mask: Sendable, Equatable {
     return out
   }
 
-  /// The mean over the pixels of each target cell. The size must be a multiple of the new one.
-  public func areaAverage(height newHeight: Int, width newWidth: Int) -> Mask {
-    precondition(
-      height % newHeight == 0 && width % newWidth == 0, "\(height)×\(width) → \(newHeight)×\(newWidth)")
-    let (rows, columns) = (height / newHeight, width / newWidth)
-    var out = Mask(height: newHeight, width: newWidth, repeating: 0)
-    for y in 0..<newHeight {
-      for x in 0..<newWidth {
-        var sum = 0.0
-        for i in y * rows..<(y + 1) * rows {
-          for j in x * columns..<(x + 1) * columns { sum += Double(self[i, j]) }
-        }
-        out[y, x] = Float(sum / Double(rows * columns))
-      }
-    }
-    return out
-  }
-
   /// `inside` where the mask is 1, `outside` where it is 0 (both bit for bit), the mixture between.
   public func blend(inside: Latent, outside: Latent) -> Latent {
     precondition(inside.shape == outside.shape && inside.height == height && inside.width == width)

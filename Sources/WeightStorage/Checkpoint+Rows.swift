@@ -22,7 +22,7 @@ extension Checkpoint {
     try body(read(rows, of: name, into: window))
   }
 
-  /// Asks the system to start reading a tensor that is needed soon. Returns at once.
+  /// Asks the system to start reading a tensor that is needed soon. Does not wait for the bytes.
   package func prefetch(_ name: String) throws(WeightFileError) {
     let file = try file(of: name)
     file.reader.prefetch(try file.tensor(name).range)

@@ -49,7 +49,8 @@ package final class Checkpoint: Sendable {
     guard let name = Self.fileNames.first(where: present.contains) else {
       let pickles = present.filter { name in [".bin", ".ckpt", ".pt", ".pth"].contains { name.hasSuffix($0) }
       }
-      throw pickles.min().map { .pickle(file: "\(label)/\($0)") } ?? .missingWeights(folder: label)
+      if let pickle = pickles.min() { throw .pickle(file: "\(label)/\(pickle)") }
+      throw .missingWeights(folder: label)
     }
     if name.hasSuffix(".json") {
       try self.init(index: "\(folder)/\(name)", label: "\(label)/\(name)")

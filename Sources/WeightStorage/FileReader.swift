@@ -4,8 +4,9 @@ import Foundation
 ///
 /// Weights are never mapped: a mapped file that shrinks (a download that restarts, a card that is pulled out) ends
 /// the process with SIGBUS, while `pread` returns fewer bytes and becomes an error. It also puts bytes where the
-/// plan counts them, into a window of its own, and leaves in the page cache only what `dropCache` may take away:
-/// under a memory limit cached pages count like any others.
+/// plan counts them, into a window of its own. Under a memory limit the page cache counts too, so it holds what was
+/// asked for and nothing more: the system's own read-ahead, up to 8 MB on some cards, is off; `prefetch` names what
+/// is needed next, and `dropCache` gives back what is done. Reads of a megabyte or more keep a card busy.
 package final class FileReader: Sendable {
   package let path: String
   /// How errors name the file: its path, or its place in a model folder (`unet/config.json`).
@@ -29,6 +30,7 @@ package final class FileReader: Sendable {
       close(descriptor)
       throw .notARegularFile(file: label)
     }
+    _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     self.path = path
     self.label = label
     self.count = Int(status.st_size)
@@ -65,8 +67,14 @@ package final class FileReader: Sendable {
     return bytes
   }
 
-  /// Asks the system to start reading a range that is needed soon. Returns at once.
-  package func prefetch(_ range: Range<Int>) { advise(range, POSIX_FADV_WILLNEED) }
+  /// Asks the system to start reading a range that is needed soon. Does not wait for the bytes.
+  package func prefetch(_ range: Range<Int>) {
+    // Of a longer piece the system would take the first 128 KB only, where that is the device's read-ahead.
+    let piece = 128 << 10
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
+      advise(start..<min(start + piece, range.upperBound), POSIX_FADV_WILLNEED)
+    }
+  }
 
   /// Gives the cached pages of a range back to the system.
   ///

@@ -35,6 +35,11 @@ private func littleEndian<Word: FixedWidthInteger>(_ words: [Word]) -> [UInt8] {
   words.map(\.littleEndian).withUnsafeBytes { Array($0) }
 }
 
+/// The system's call, which `SafetensorsWriter.write` hides inside that type.
+private func writeSome(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+  write(descriptor, bytes.baseAddress, bytes.count)
+}
+
 /// Writes safetensors files: wide elements first, then by name, so that equal tensors make equal files and every
 /// tensor is aligned to its element.
 package enum SafetensorsWriter {
@@ -104,7 +109,7 @@ package enum SafetensorsWriter {
   private static func append(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(WeightFileError) {
     var done = 0
     while done < bytes.count {
-      let n = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+      let n = bytes.withUnsafeBytes { writeSome(descriptor, UnsafeRawBufferPointer(rebasing: $0[done...])) }
       if n > 0 { done += n } else if errno != EINTR { throw failure(path) }
     }
   }

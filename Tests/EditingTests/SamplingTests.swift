@@ -64,7 +64,7 @@ import Testing
     #expect(throws: EditError.self) { try method.validate(on: model.schedule) }
   }
 
-  @Test("refuses a strength or guidance that means nothing", arguments: [0, -0.1, 1.01, Double.nan])
+  @Test("refuses a strength that means nothing", arguments: [0, -0.1, 1.01, Double.nan])
   func strength(value: Double) {
     var method = SDEdit()
     method.strength = value

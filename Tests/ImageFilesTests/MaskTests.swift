@@ -6,7 +6,7 @@ import Testing
   @Test("is binary from 128 on") func threshold() {
     let mask = MaskPicture(4, 1) { x, _ in [0, 127, 128, 255][x] }
     #expect(mask.binary.values == [0, 0, 1, 1])
-    #expect(mask.soft.thresholded().values == [0, 0, 1, 1])
+    #expect(mask.soft.binarized().values == [0, 0, 1, 1])
     #expect(MaskPicture(mask.soft) == mask)
   }
 

@@ -82,7 +82,7 @@ private func blockAndAttention(_ g: Scope, _ x: Value, _ context: Value) throws 
   func recomputation() throws {
     func gradients(recompute: Bool) throws -> (results: [String: HostTensor], arena: Int) {
       var network = try chain(blocks: 4)
-      let wanted = try network.differentiate(wrt: ["context"], recompute: recompute)
+      let wanted = try network.differentiate(wrt: ["x", "context"], recompute: recompute)
       return (try network.run(wanted), try network.plan(wanted).arenaBytes)
     }
     let (saved, recomputed) = (try gradients(recompute: false), try gradients(recompute: true))

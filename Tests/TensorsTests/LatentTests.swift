@@ -59,14 +59,6 @@ import Testing
     #expect((mask * outside).values == [-0.5, 0, 0, 8])
   }
 
-  @Test("shrinks by the upper left pixel or by the mean")
-  func shrink() {
-    let mask = Mask(height: 2, width: 4, values: [1, 0, 0, 1, 1, 1, 0, 1])
-    #expect(mask.nearest(height: 1, width: 2).values == [1, 0])
-    #expect(mask.areaAverage(height: 1, width: 2).values == [0.75, 0.5])
-    #expect(mask.areaAverage(height: 1, width: 2).binarized().values == [1, 1])
-  }
-
   @Test("knows values that no mask may have", arguments: [-0.1, 1.1, Float.nan])
   func invalid(value: Float) {
     #expect(!Mask(height: 1, width: 1, repeating: value).isValid)

@@ -74,7 +74,13 @@ uint32_t cpu_features(void);
 /* isa, needs, rows and columns of the GEMM tile; the best comes last */
 #if defined(__x86_64__)
 #define KERNEL_SETS(S)        \
-  S(scalar, CPU_ANY, 4, 16)
+  S(scalar, CPU_ANY, 4, 16)   \
+  S(avx2, CPU_AVX2, 6, 16)    \
+  S(avx512, CPU_AVX512, 12, 32)
+#elif defined(__aarch64__)
+#define KERNEL_SETS(S)        \
+  S(scalar, CPU_ANY, 4, 16)   \
+  S(neon, CPU_NEON, 6, 16)
 #else
 #define KERNEL_SETS(S) S(scalar, CPU_ANY, 4, 16)
 #endif

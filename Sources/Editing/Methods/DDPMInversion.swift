@@ -59,17 +59,15 @@ public struct DDPMInversion: EditingMethod {
   }
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkAll(schedule)
+    try checkParameters()
+    try checkLevels(on: schedule, method: name)
   }
 
-  @discardableResult
-  func checkAll(_ schedule: NoiseSchedule) throws(EditError) -> LeadingGrid {
-    try checkParameters()
-    let grid = try schedule.leadingGrid(steps: steps)
+  func checkLevels(on schedule: NoiseSchedule, method: String) throws(EditError) {
+    _ = try schedule.leadingGrid(steps: steps)
     guard skip < steps else {
-      throw .nothingToDo(method: name, reason: "all \(steps) steps are skipped, lower skip below \(steps)")
+      throw .nothingToDo(method: method, reason: "all \(steps) steps are skipped, lower skip below \(steps)")
     }
-    return grid
   }
 }
 
@@ -117,7 +115,8 @@ extension DDPMInversion {
     _ source: Latent, from prompt: Condition?, keepsEveryLevel: Bool, model: Diffusion<some NoisePredictor>,
     tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Inversion {
-    let grid = try checkAll(model.schedule)
+    try validate(on: model.schedule)
+    let grid = try model.schedule.leadingGrid(steps: steps)
     let top = keepsEveryLevel ? steps : editedLevels
     func noised(_ level: Int) throws -> Latent {
       level == 0
@@ -159,7 +158,8 @@ extension DDPMInversion {
     _ inversion: Inversion, to target: Condition, model: Diffusion<some NoisePredictor>,
     observer: EditObserver = .none
   ) async throws -> Latent {
-    let grid = try checkAll(model.schedule)
+    try validate(on: model.schedule)
+    let grid = try model.schedule.leadingGrid(steps: steps)
     var x = try start(of: inversion)
     for (i, level) in (1...editedLevels).reversed().enumerated() {
       let step = EditFriendlyStep(grid.transition(from: level), eta: eta)

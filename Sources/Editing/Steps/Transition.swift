@@ -31,7 +31,7 @@ public struct Transition: Sendable, Equatable {
   public func sigma(eta: Double) -> Double { eta * posteriorVariance.squareRoot() }
 
   /// Factors of x and ε in the step without its noise, `variance` being what the noise will add.
-  func coefficients(variance: Double) -> (x: Double, eps: Double) {
+  package func coefficients(variance: Double) -> (x: Double, eps: Double) {
     let (b, c) = (alphaBar, nextAlphaBar)
     let direction = max(1 - c - variance, 0).squareRoot()  // below 0 by rounding only
     return ((c / b).squareRoot(), direction - (c * (1 - b) / b).squareRoot())

@@ -1,6 +1,9 @@
 import Kernels
 import Tensors
 
+/// Stride and padding, as network definitions give them.
+package typealias ConvolutionGeometry = Kernels.ConvolutionGeometry
+
 /// Two-dimensional convolution over a channels-last picture, zeros outside it.
 ///
 ///     y[i, j, o] = b[o] + Σ_{ky, kx, c} W[o, ky, kx, c] · x[i·stride + ky − top, j·stride + kx − left, c]

@@ -104,6 +104,15 @@ private func schedule(_ trace: TraceCase, _ schedule: NoiseSchedule, _ results: 
   for steps in [4, 7, 30, 50, 100, 200] {
     whole("leading_\(steps)", try schedule.leadingGrid(steps: steps).timesteps)
   }
+  for steps in [5, 8, 34, 50] {
+    for spacing in DPMGrid.Spacing.allCases {
+      let grid = try DPMGrid(schedule, steps: steps, spacing: spacing)
+      let name = "dpm_\(spacing.rawValue)_\(steps)"
+      whole(name, grid.timesteps)
+      real(name + "_A", grid.signal)
+      real(name + "_S", grid.noise)
+    }
+  }
   func vector(_ name: String) throws -> Latent {
     let values = try trace.inputs.floats(name)
     return Latent(height: 1, width: values.count, channels: 1, values: values)

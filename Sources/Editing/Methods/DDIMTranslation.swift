@@ -1,0 +1,66 @@
+import Tensors
+
+/// DDIM inversion with the source prompt, then sampling with the target prompt: the ODE baseline of
+/// image-to-image translation (Song et al. 2021, section 4.3; Nie et al. 2024, section 4).
+///
+/// Draws: none.
+public struct DDIMTranslation: EditingMethod {
+  public var steps = 50
+  public var strength = 1.0
+  public var sourceGuidance = 1.0
+  public var targetGuidance = 7.5
+
+  public init() {}
+
+  public static let about = MethodSummary(
+    name: "ddim-inversion",
+    summary: "Runs the sampler backwards with the source prompt, forwards with the target.",
+    paper: "Song, Meng & Ermon 2021, Denoising Diffusion Implicit Models",
+    needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.ode],
+    evaluations: "(1 or 2)·⌊strength·steps⌋ + 2·⌊strength·steps⌋ = 150")
+
+  public var parameters: [Parameter] {
+    [
+      Parameter("steps", steps, .steps, "network steps of the whole schedule"),
+      Parameter("strength", strength, .fraction, "part of the schedule that is run (t0)"),
+      Parameter("source-guidance", sourceGuidance, .any, "weight of the source prompt in the inversion"),
+      Parameter("guidance", targetGuidance, .any, "weight of the target prompt"),
+    ]
+  }
+
+  public var evaluations: Int {
+    transitions(strength, of: steps)
+      * (Guidance(sourceGuidance).evaluations + Guidance(targetGuidance).evaluations)
+  }
+  /// The inverted path.
+  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
+    bytes(transitions(strength, of: steps) + 1, height, width, channels)
+  }
+
+  public func validate(on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters()
+    _ = try schedule.leadingGrid(steps: steps)
+    try requireTransition(strength, of: steps)
+  }
+
+  public func edit(
+    _ source: Latent, from prompt: Condition, to target: Condition, model: Diffusion<some NoisePredictor>,
+    observer: EditObserver = .none
+  ) async throws -> Latent {
+    try checkParameters()
+    let grid = try model.schedule.leadingGrid(steps: steps)
+    let top = transitions(strength, of: steps)
+    let path = try await model.ddimInversion(
+      source, from: prompt, guidance: Guidance(sourceGuidance), levels: top, on: grid, method: name)
+    for y in path { observer("inverted", y) }
+    var x = path[top]
+    for (i, level) in stride(from: top, through: 1, by: -1).enumerated() {
+      let step = grid.transition(from: level)
+      let eps = try await model.guided(x, timestep: step.timestep, target, Guidance(targetGuidance))
+      x = try step.mean(x, eps, eta: 0).checked(name, step: i + 1)
+      observer("traj", x)
+    }
+    observer("out", x)
+    return x
+  }
+}

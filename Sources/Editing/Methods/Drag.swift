@@ -1,0 +1,171 @@
+import Tensors
+
+/// SDE-Drag and its ODE counterpart: copy what is under a point to where it shall go, in a noised latent, and
+/// let the sampler make a picture of it; many small drags reach far (Nie et al. 2024, section 6, algorithm 2).
+///
+///     y_0 = z;  y_1 … y_K by the forward SDE (ODE: by inversion)
+///     x_K = y_K with, per point:  square around P ← β·F + √(1 − β²)·n,  square around Q ← α·F
+///     SDE  x_{k−1} = y_{k−1} + μ₁(x_k, ε̃(x_k)) − μ₁(y_k, ε̃(y_k));   ODE  x_{k−1} = μ₀(x_k, ε̃(x_k))
+///     outside the mask x_{k−1} = y_{k−1};   z ← x_0
+///
+/// The clean latent is the state at the first timestep (`StateGrid`). Draws per drag: K of the forward SDE
+/// (ODE: none), then one per point.
+public struct Drag: EditingMethod {
+  public var moves: [Move] = []
+  public var steps = 200
+  public var strength = 0.6
+  /// Length of one small drag in latent cells.
+  public var stepSize = 2.0
+  /// r, in latent cells.
+  public var radius = 5
+  /// α: what the copy at the target is multiplied by.
+  public var copyScale = 1.1
+  /// β: how much of the original stays at the source.
+  public var sourceScale = 0.3
+  /// Guidance rises from 1 near the clean end to this.
+  public var maxGuidance = 3.0
+  public var sampler = Sampler.sde
+  /// Off, a drag returns its input: for tests.
+  package var copiesAndPastes = true
+
+  public init() {}
+
+  public static let about = MethodSummary(
+    name: "drag", summary: "Moves what is under a point to another, in small drags through a noised latent.",
+    paper: "Nie et al. 2024, The Blessing of Randomness (SDE-Drag)",
+    needs: [.image, .targetPrompt, .points], accepts: [.mask], samplers: [.sde, .ode],
+    evaluations: "4·K·drags, K = ⌊strength·steps⌋: 480 per drag; drags ≈ longest path/(8·step-size) pixels")
+
+  public var parameters: [Parameter] {
+    [
+      Parameter("steps", steps, .within(2...1000), "states of the whole schedule"),
+      Parameter("strength", strength, .fraction, "part of the schedule that is run (t0)"),
+      Parameter("step-size", stepSize, .positive, "length of one small drag in latent cells of 8 pixels"),
+      Parameter("radius", radius, .within(1...64), "half side of the copied square in latent cells"),
+      Parameter("copy-scale", copyScale, .any, "factor of the copy at the target (alpha)"),
+      Parameter("source-scale", sourceScale, .unit, "how much of the original stays at the source (beta)"),
+      Parameter("guidance", maxGuidance, .any, "weight of the prompt at the noisy end; it starts at 1"),
+      Parameter("sampler", sampler, "forward SDE and recorded noise, or inversion and the ODE"),
+    ]
+  }
+
+  /// K.
+  private var levels: Int { min(transitions(strength, of: steps), steps - 1) }
+  /// w_j = 1 + (w_max − 1)·j/(K − 1) for the transition between the levels j − 1 and j. The denominator is the
+  /// released code's; it reaches slightly above w_max.
+  private func guidance(_ j: Int) -> Guidance {
+    Guidance(1 + (maxGuidance - 1) * (levels > 1 ? Double(j) / Double(levels - 1) : 1))
+  }
+  public var evaluations: Int {
+    dragCount * stride(from: 1, through: levels, by: 1).reduce(0) { $0 + 2 * guidance($1).evaluations }
+  }
+  /// The path of one drag.
+  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
+    bytes(levels + 1, height, width, channels)
+  }
+
+  public func validate(on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters()
+    _ = try schedule.stateGrid(steps: steps)
+    try requireTransition(strength, of: steps)
+    if moves.isEmpty { throw .noPoints }
+  }
+
+  /// - Parameters:
+  ///   - prompt: what the result shall show.
+  ///   - mask: 1 = editable, cut at ½; outside it `source` comes back bit for bit; nil: everything is.
+  public func edit(
+    _ source: Latent, showing prompt: Condition, mask soft: Mask? = nil,
+    model: Diffusion<some NoisePredictor>,
+    tape: any NoiseTape, observer: EditObserver = .none
+  ) async throws -> Latent {
+    try checkParameters()
+    try checkPoints(height: source.height, width: source.width)
+    try soft?.check(for: source)
+    let mask = soft?.binarized()
+    if let mask, mask.leavesNothing(observer) { return source }
+    let grid = try model.schedule.stateGrid(steps: steps)
+    var (z, draw) = (source, 0)
+    for i in 0..<dragCount {
+      let parts = moves.map { $0.inCells.part(i, of: dragCount) }
+      let path: [Latent]
+      switch sampler {
+      case .sde:
+        path = try grid.forward(z, levels: levels, tape: tape, firstDraw: draw)
+        draw += levels
+      case .ode: path = try await invert(z, prompt, model: model, grid)
+      }
+      var x = path[levels]
+      if copiesAndPastes { try copyAndPaste(parts, in: &x, tape: tape, &draw, observer) }
+      observer("pasted", x)
+      for k in stride(from: levels, through: 1, by: -1) {
+        x = try await step(grid.transition(from: k), k, x, path, prompt, model: model)
+        if let mask { x = mask.blend(inside: x, outside: path[k - 1]) }
+        x = try x.checked(name, step: i * levels + levels - k + 1)
+      }
+      z = x
+      observer("traj", z)
+    }
+    observer("out", z)
+    return z
+  }
+
+  /// One step k → k − 1, next to the path y that the drag came along.
+  private func step(
+    _ step: Transition, _ k: Int, _ x: Latent, _ y: [Latent], _ prompt: Condition,
+    model: Diffusion<some NoisePredictor>
+  ) async throws -> Latent {
+    let latents = sampler == .sde ? [x, y[k]] : [x]
+    let eps = try await model.guided(
+      latents.map { GuidedQuery($0, timestep: step.timestep, prompt, guidance(k)) })
+    guard sampler == .sde else { return step.mean(x, eps[0], eta: 0) }
+    return step.pairedStep(x, eps[0], along: y[k], eps[1], to: y[k - 1], eta: 1)
+  }
+
+  /// The sampling ODE upwards. Unlike `ddimInversion`, the network is told the timestep the latent is *on*,
+  /// as the helper in the released code does.
+  private func invert(
+    _ z: Latent, _ prompt: Condition, model: Diffusion<some NoisePredictor>, _ grid: StateGrid
+  ) async throws -> [Latent] {
+    var path = [z]
+    for k in 0..<levels {
+      let eps = try await model.guided(path[k], timestep: grid.timesteps[k], prompt, guidance(k + 1))
+      path.append(try grid.transition(from: k + 1).inverted(path[k], eps).checked(name, step: k + 1))
+    }
+    return path
+  }
+
+  /// Points in order, each on what the earlier ones left. The copy is written second and wins an overlap.
+  private func copyAndPaste(
+    _ parts: [Move], in x: inout Latent, tape: any NoiseTape, _ draw: inout Int, _ observer: EditObserver
+  ) throws {
+    for (index, part) in parts.enumerated() {
+      let (from, to) = squares(part, height: x.height, width: x.width)
+      guard !from.isEmpty else {
+        observer.warn(
+          "Point \(index + 1) goes from border to border, where no square fits around it: it is skipped.")
+        continue
+      }
+      let noise = try tape.normal(
+        draw, count: 1, height: from.rows.count, width: from.columns.count, channels: x.channels)[0]
+      draw += 1
+      let original = x
+      let noiseScale = (1 - sourceScale * sourceScale).squareRoot()
+      for (i, row) in from.rows.enumerated() {
+        for (j, column) in from.columns.enumerated() {
+          for c in 0..<x.channels {
+            let kept = sourceScale * Double(original[row, column, c])
+            x[row, column, c] = Float(kept + noiseScale * Double(noise[i, j, c]))
+          }
+        }
+      }
+      for (row, target) in zip(from.rows, to.rows) {
+        for (column, targetColumn) in zip(from.columns, to.columns) {
+          for c in 0..<x.channels {
+            x[target, targetColumn, c] = Float(copyScale * Double(original[row, column, c]))
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import Tensors
+
+/// Inpainting with an ordinary model: sample inside the mask with DPM-Solver++, and put the photo, noised to
+/// the same level, outside it after every step (Lugmayr et al. 2022 without resampling; ODE and SDE compared
+/// by Nie et al. 2024, section 5).
+///
+///     x ← M·x' + (1 − M)·(A_{k+1}·x₀ + S_{k+1}·n),   the same n as the start;   last step: x₀ outside
+///
+/// Draws: the start; SDE: then one per step but the last.
+public struct Inpainting: EditingMethod {
+  public var steps = 50
+  public var guidance = 7.5
+  /// 1 starts from noise alone.
+  public var strength = 1.0
+  public var sampler = Sampler.sde
+  /// Order of the solver, 1 or 2.
+  public var order = 2
+
+  public init() {}
+
+  public static let about = MethodSummary(
+    name: "inpaint", summary: "Repaints inside a mask; outside the photo's latent stays bit for bit.",
+    paper: "Nie et al. 2024, The Blessing of Randomness; Lu et al. 2022, DPM-Solver++",
+    needs: [.image, .targetPrompt, .mask], samplers: [.ode, .sde], evaluations: "2·⌊strength·steps⌋ = 100")
+
+  public var parameters: [Parameter] {
+    [
+      Parameter("steps", steps, .within(1...999), "network steps of the whole schedule"),
+      Parameter("guidance", guidance, .any, "weight of the prompt"),
+      Parameter(
+        "strength", strength, .fraction, "part of the schedule that is run; 1 starts from noise alone"),
+      Parameter("sampler", sampler, "deterministic or with noise in every step"),
+      Parameter("order", order, .within(1...2), "order of the solver"),
+    ]
+  }
+
+  public var evaluations: Int { transitions(strength, of: steps) * Guidance(guidance).evaluations }
+  /// The noise that the photo outside the mask is given.
+  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
+    bytes(1, height, width, channels)
+  }
+
+  public func validate(on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters()
+    _ = try schedule.dpmGrid(steps: steps, spacing: .linspace)
+    try requireTransition(strength, of: steps)
+  }
+
+  /// - Parameter mask: 1 = repaint; cut at ½. Outside it `source` comes back bit for bit.
+  public func edit(
+    _ source: Latent, to target: Condition, mask soft: Mask, model: Diffusion<some NoisePredictor>,
+    tape: any NoiseTape, observer: EditObserver = .none
+  ) async throws -> Latent {
+    try checkParameters()
+    try soft.check(for: source)
+    let mask = soft.binarized()
+    if mask.leavesNothing(observer) { return source }
+    let grid = try model.schedule.dpmGrid(steps: steps, spacing: .linspace)
+    let first = steps - transitions(strength, of: steps)
+    let n = try tape.normal(0, like: source)
+    func noised(_ k: Int) -> Latent {
+      k == steps ? source : .combination([(grid.signal[k], source), (grid.noise[k], n)])
+    }
+
+    var x = strength >= 1 ? n : noised(first)
+    var previous: Latent?
+    for (i, k) in (first..<steps).enumerated() {
+      let eps = try await model.guided(x, timestep: grid.timesteps[k], target, Guidance(guidance))
+      let m = grid.denoised(k, x, eps)
+      let z = sampler == .sde && k < steps - 1 ? try tape.normal(1 + i, like: source) : nil
+      let next = grid.step(k, x, denoised: m, previous: order == 2 ? previous : nil, sampler, noise: z)
+      x = try mask.blend(inside: next, outside: noised(k + 1)).checked(name, step: i + 1)
+      previous = m
+      observer("traj", x)
+    }
+    observer("out", x)
+    return x
+  }
+}

@@ -1,0 +1,24 @@
+import Tensors
+
+extension Diffusion {
+  /// DDIM inversion: the sampling ODE run upwards (Song et al. 2021, section 4.3).
+  ///
+  ///     ε = ε̃(x_ℓ, τ_ℓ);   x_{ℓ+1} = a_t·(x_ℓ − s_u·ε)/a_u + s_t·ε,   t = τ_ℓ, u the level of x_ℓ
+  ///
+  /// The network is told the timestep it goes *to*; a velocity is converted with the level x is *on*.
+  /// - Returns: x at the levels 0…`levels`.
+  public func ddimInversion(
+    _ source: Latent, from prompt: Condition, guidance: Guidance, levels: Int, on grid: LeadingGrid,
+    method: String
+  ) async throws -> [Latent] {
+    var path = [source]
+    for level in stride(from: 1, through: levels, by: 1) {
+      let step = grid.transition(from: level)
+      let query = GuidedQuery(
+        path[level - 1], timestep: step.timestep, prompt, guidance, levelAlphaBar: step.nextAlphaBar)
+      let eps = try await guided([query])[0]
+      path.append(try step.inverted(path[level - 1], eps).checked(method, step: level))
+    }
+    return path
+  }
+}

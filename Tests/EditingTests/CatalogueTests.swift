@@ -1,0 +1,236 @@
+import Editing
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("Catalogue") struct CatalogueTests {
+  @Test("lists every method once, described and findable")
+  func list() {
+    #expect(
+      MethodDescription.all.map(\.name).sorted() == [
+        "cycle-diffusion", "cycle-sde", "ddim-inversion", "ddpm-inversion", "dds", "diffedit", "drag",
+        "generate",
+        "inpaint", "ledits", "ledits++", "sdedit", "sds", "sega",
+      ])
+    for method in MethodDescription.all {
+      #expect(MethodDescription.named(method.name) == method)
+      #expect(
+        method.about.summary.hasSuffix(".") && !method.about.paper.isEmpty && !method.about.needs.isEmpty)
+      #expect(method.about.needs.contains(.image) || ["generate", "sega"].contains(method.name))
+      #expect(Set(method.parameters.map(\.name)).count == method.parameters.count)
+    }
+    #expect(MethodDescription.named("edict") == nil)
+  }
+
+  @Test(
+    "the defaults are the papers'",
+    arguments: [
+      ("generate", "steps", "50"), ("sdedit", "strength", "0.5"), ("ddpm-inversion", "steps", "100"),
+      ("ddpm-inversion", "skip", "36"), ("ddpm-inversion", "guidance", "15.0"),
+      ("ddpm-inversion", "source-guidance", "3.5"), ("dds", "iterations", "200"),
+      ("dds", "learning-rate", "0.1"),
+      ("dds", "loss-scale", "2000·h·w/4096"), ("dds", "first-timestep", "50"),
+      ("dds", "last-timestep", "948"),
+      ("sega", "concept-scale", "5.0"), ("sega", "concept-warmup", "10"),
+      ("sega", "concept-threshold", "0.9"),
+      ("sega", "momentum-scale", "0.1"), ("sega", "momentum-beta", "0.4"), ("ledits", "concept-scale", "7.0"),
+      ("ledits", "concept-warmup", "2"), ("ledits", "concept-threshold", "0.95"),
+      ("ledits", "momentum-beta", "0.6"),
+      ("ledits++", "steps", "30"), ("ledits++", "skip", "0.15"), ("ledits++", "mask-mode", "intersect"),
+      ("ledits++", "concept-cooldown", "never"), ("ddim-inversion", "strength", "1.0"),
+      ("cycle-diffusion", "eta", "0.1"), ("cycle-diffusion", "strength", "0.8"),
+      ("cycle-sde", "steps", "100"),
+      ("cycle-sde", "guidance", "1.0"), ("diffedit", "strength", "0.7"), ("diffedit", "mask-maps", "10"),
+      ("diffedit", "mask-ratio", "3.0"), ("diffedit", "inversion-guidance", "7.5"),
+      ("inpaint", "steps", "50"),
+      ("drag", "steps", "200"), ("drag", "strength", "0.6"), ("drag", "radius", "5"),
+      ("drag", "copy-scale", "1.1"),
+      ("drag", "source-scale", "0.3"), ("drag", "guidance", "3.0"), ("drag", "step-size", "2.0"),
+    ])
+  func defaults(method: String, name: String, value: String) throws {
+    let parameter = MethodDescription.named(method)?.parameters.first { $0.name == name }
+    #expect(parameter?.valueText == value)
+  }
+
+  @Test("bounds read like a sentence and hold")
+  func bounds() {
+    #expect("\(Bounds.fraction)" == "a number over 0, up to 1" && "\(Bounds.steps)" == "1 to 1000")
+    #expect("\(Bounds.any)" == "any finite number" && "\(Bounds.atLeast(0))" == "at least 0")
+    #expect(Bounds.unit.contains(0) && Bounds.unit.contains(1) && !Bounds.unit.contains(1.0000001))
+    #expect(!Bounds.fraction.contains(0) && !Bounds.any.contains(.nan) && !Bounds.any.contains(.infinity))
+  }
+
+  /// One bad value of every kind, with the name that the refusal must carry.
+  static let bad: [(any EditingMethod, String)] = {
+    func with<M: EditingMethod>(_ change: (inout M) -> Void) -> any EditingMethod {
+      var method = M()
+      change(&method)
+      return method
+    }
+    return [
+      (with { (m: inout TextToImage) in m.steps = 0 }, "steps"),
+      (with { (m: inout TextToImage) in m.guidance = .nan }, "guidance"),
+      (with { (m: inout SDEdit) in m.strength = 0 }, "strength"),
+      (with { (m: inout SDEdit) in m.steps = 1000 }, "1000 steps"),
+      (with { (m: inout DDIMTranslation) in m.sourceGuidance = .infinity }, "source-guidance"),
+      (with { (m: inout CycleDiffusion) in m.eta = 1.5 }, "eta"),
+      (with { (m: inout CycleSDE) in m.steps = 1 }, "steps"),
+      (with { (m: inout DDPMInversion) in m.skip = -1 }, "skip"),
+      (with { (m: inout DDPMInversion) in m.skip = 100 }, "100 steps are skipped"),
+      (
+        with { (m: inout LEDITS) in m.semantics.concepts = [Concept(scale: 1, warmup: 0, threshold: 1.1)] },
+        "concept-threshold"
+      ),
+      (with { (m: inout LEDITS) in m.semantics.momentumBeta = -0.1 }, "momentum-beta"),
+      (with { (m: inout SEGA) in m.semantics.concepts = [] }, "a concept"),
+      (with { (m: inout LEDITSPlusPlus) in m.skip = -0.1 }, "skip"),
+      (
+        with { (m: inout LEDITSPlusPlus) in m.concepts = [Concept(scale: .nan, warmup: 0, threshold: 0.9)] },
+        "concept-scale"
+      ),
+      (with { (m: inout DeltaDenoisingScore) in m.learningRate = -1 }, "learning-rate"),
+      (with { (m: inout DeltaDenoisingScore) in m.timesteps = 0...1000 }, "last-timestep"),
+      (with { (m: inout DiffEdit) in m.automaticMask.ratio = 0 }, "mask-ratio"),
+      (with { (m: inout DiffEdit) in m.strength = 0.01 }, "less than one"),
+      (with { (m: inout Inpainting) in m.order = 3 }, "order"),
+      (with { (m: inout Drag) in m.stepSize = 0 }, "step-size"),
+      (with { (m: inout Drag) in m.moves = [] }, "point"),
+    ]
+  }()
+
+  @Test("refuses bad values with a sentence that names them", arguments: bad.indices)
+  func refusals(index: Int) {
+    let (method, word) = Self.bad[index]
+    #expect {
+      try method.validate(on: .stableDiffusion)
+    } throws: { error in
+      let text = "\(error)"
+      return error is EditError && text.contains(word) && text.contains(": ")
+    }
+  }
+
+  @Test("every method's defaults are valid where it needs nothing else")
+  func valid() throws {
+    let methods: [any EditingMethod] = [
+      TextToImage(), SDEdit(), DDIMTranslation(), CycleDiffusion(), CycleSDE(), DDPMInversion(), LEDITS(),
+      LEDITSPlusPlus(), ScoreDistillationSampling(), DeltaDenoisingScore(), DiffEdit(), Inpainting(),
+    ]
+    for method in methods { try method.validate(on: .stableDiffusion) }
+  }
+}
+
+/// A whole edit of each method with its defaults asks exactly what it planned, and no more than its paper's
+/// algorithm does.
+@Suite("Evaluations of the defaults") struct EvaluationTests {
+  let photo = latent(81, height: 8, width: 8)
+  let tape = SeededTape(seed: 22)
+  typealias Model = Diffusion<CountingPredictor<NonlinearPredictor>>
+
+  private func expect(
+    _ planned: Int, atMost table: Int, _ run: (Model) async throws -> Latent
+  ) async throws {
+    let (model, counter) = nonlinearWorld()
+    _ = try await run(model)
+    #expect(counter.evaluations == planned && planned <= table)
+  }
+
+  @Test("generate: 2·50") func generate() async throws {
+    let m = TextToImage()
+    try await expect(m.evaluations, atMost: 100) {
+      try await m.generate(cat, height: 8, width: 8, model: $0, tape: tape)
+    }
+  }
+  @Test("sdedit: 2·25") func sdedit() async throws {
+    try await expect(SDEdit().evaluations, atMost: 50) {
+      try await SDEdit().edit(photo, to: cat, model: $0, tape: tape)
+    }
+  }
+  @Test("ddim-inversion: 50 + 2·50") func ddim() async throws {
+    try await expect(DDIMTranslation().evaluations, atMost: 150) {
+      try await DDIMTranslation().edit(photo, from: cat, to: tiger, model: $0)
+    }
+  }
+  @Test("cycle-diffusion: 3·40") func cycleDiffusion() async throws {
+    try await expect(CycleDiffusion().evaluations, atMost: 120) {
+      try await CycleDiffusion().edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+    }
+  }
+  @Test("cycle-sde: 2·99") func cycleSDE() async throws {
+    try await expect(CycleSDE().evaluations, atMost: 198) {
+      try await CycleSDE().edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+    }
+  }
+  @Test("ddpm-inversion: 100 + 2·64, or 2·100 + 2·64 with a source prompt")
+  func ddpm() async throws {
+    let m = DDPMInversion()
+    for (source, table) in [(nil, 228), (cat, 328)] as [(Condition?, Int)] {
+      try await expect(m.evaluations(hasSourcePrompt: source != nil), atMost: table) {
+        try await m.edit(photo, from: source, to: tiger, model: $0, tape: tape)
+      }
+      // Saving inverts all levels.
+      let all = m.inversionEvaluations(levels: 100, hasSourcePrompt: source != nil)
+      try await expect(all + 128, atMost: table) { model in
+        let inversion = try await m.invert(
+          photo, from: source, keepsEveryLevel: true, model: model, tape: tape)
+        return try await m.edit(inversion, to: tiger, model: model)
+      }
+    }
+  }
+  @Test("ledits: 100 + 64·(1 + C), or 100 + 64·(2 + C) with a target") func ledits() async throws {
+    var m = LEDITS()
+    m.semantics.concepts = [.ledits, .face]
+    for (target, table) in [(nil, 100 + 64 * 3), (tiger, 100 + 64 * 4)] as [(Condition?, Int)] {
+      try await expect(m.evaluations(hasSourcePrompt: false, hasTargetPrompt: target != nil), atMost: table) {
+        try await m.edit(photo, to: target, concepts: [cat, tiger], model: $0, tape: tape)
+      }
+    }
+  }
+  @Test("sega: 50·(2 + C)") func sega() async throws {
+    var m = SEGA()
+    m.semantics.concepts = [.sega]
+    try await expect(m.evaluations, atMost: 150) {
+      try await m.generate(cat, concepts: [tiger], height: 8, width: 8, model: $0, tape: tape)
+    }
+  }
+  @Test("ledits++: 30 + 30·(1 + C)") func leditsPlusPlus() async throws {
+    var m = LEDITSPlusPlus()
+    m.concepts = [.leditsPlusPlus, .leditsPlusPlus]
+    try await expect(m.evaluations(hasSourcePrompt: false), atMost: 30 + 30 * 3) {
+      try await m.edit(photo, concepts: [cat, tiger], model: $0, tape: tape)
+    }
+  }
+  @Test("sds: 2·200, dds: 4·200") func scores() async throws {
+    try await expect(ScoreDistillationSampling().evaluations, atMost: 400) {
+      try await ScoreDistillationSampling().edit(photo, to: tiger, model: $0, tape: tape)
+    }
+    try await expect(DeltaDenoisingScore().evaluations, atMost: 800) {
+      try await DeltaDenoisingScore().edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+    }
+  }
+  @Test("diffedit: 4·35, and 4·10 for its mask", arguments: Sampler.allCases)
+  func diffEdit(sampler: Sampler) async throws {
+    var m = DiffEdit()
+    m.sampler = sampler
+    try await expect(m.evaluations(hasMask: true), atMost: 140) {
+      try await m.edit(photo, from: cat, to: tiger, mask: Mask(height: 8, width: 8), model: $0, tape: tape)
+    }
+    try await expect(m.evaluations(hasMask: false), atMost: 180) {
+      try await m.edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+    }
+  }
+  @Test("inpaint: 2·50", arguments: Sampler.allCases) func inpaint(sampler: Sampler) async throws {
+    var m = Inpainting()
+    m.sampler = sampler
+    try await expect(m.evaluations, atMost: 100) {
+      try await m.edit(photo, to: tiger, mask: Mask(height: 8, width: 8), model: $0, tape: tape)
+    }
+  }
+  @Test("drag: 480 per drag", arguments: Sampler.allCases) func drag(sampler: Sampler) async throws {
+    var m = Drag()
+    m.sampler = sampler
+    m.moves = [Drag.Move(from: .init(x: 16, y: 30), to: .init(x: 48, y: 30))]
+    try await expect(m.evaluations, atMost: 480 * 2) {
+      try await m.edit(photo, showing: cat, model: $0, tape: tape)
+    }
+  }
+}

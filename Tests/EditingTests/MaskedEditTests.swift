@@ -1,0 +1,189 @@
+import Editing
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("DiffEdit") struct DiffEditTests {
+  let photo = latent(61)
+  let tape = SeededTape(seed: 19)
+
+  private func method(_ sampler: Sampler) -> DiffEdit {
+    var method = DiffEdit()
+    (method.steps, method.sampler) = (10, sampler)
+    (method.automaticMask.steps, method.automaticMask.maps) = (10, 3)
+    return method
+  }
+
+  @Test("keeps the photo outside the mask bit for bit", arguments: Sampler.allCases)
+  func outside(sampler: Sampler) async throws {
+    let (model, counter) = nonlinearWorld()
+    let method = method(sampler)
+    let out = try await method.edit(photo, from: cat, to: tiger, mask: boxMask(), model: model, tape: tape)
+    #expect(out.isIdentical(to: photo, outside: boxMask()))
+    #expect(out.distance(to: photo) > 0.01)
+    #expect(counter.evaluations == method.evaluations(hasMask: true) && counter.evaluations == 28)
+  }
+
+  @Test("an empty mask returns the photo with a warning", arguments: Sampler.allCases)
+  func emptyMask(sampler: Sampler) async throws {
+    let (model, counter) = nonlinearWorld()
+    let (empty, trace) = (Mask(height: 7, width: 11, repeating: 0), Trace())
+    let traced = try await method(sampler).edit(
+      photo, from: cat, to: tiger, mask: empty, model: model, tape: tape, observer: trace.observer)
+    #expect(traced.isIdentical(to: photo) && trace.warnings.count == 1 && trace.latents("traj").count == 7)
+    let before = counter.evaluations
+    let plain = try await method(sampler).edit(
+      photo, from: cat, to: tiger, mask: empty, model: model, tape: tape)
+    #expect(plain.isIdentical(to: photo) && counter.evaluations == before)
+  }
+
+  @Test("the reference blend leaves level 1 outside instead")
+  func referenceBlend() async throws {
+    let (model, _) = nonlinearWorld()
+    var method = method(.ode)
+    method.blendsReferenceLevel = true
+    let trace = Trace()
+    let out = try await method.edit(
+      photo, from: cat, to: tiger, mask: boxMask(), model: model, tape: tape, observer: trace.observer)
+    #expect(out.isIdentical(to: trace.latents("inverted")[1], outside: boxMask()))
+  }
+
+  @Test("the ODE points away from the source prompt unless told otherwise")
+  func negative() async throws {
+    let (model, _) = nonlinearWorld()
+    var method = method(.ode)
+    let a = try await method.edit(photo, from: cat, to: tiger, mask: boxMask(), model: model, tape: tape)
+    method.usesSourceAsNegative = false
+    let b = try await method.edit(photo, from: cat, to: tiger, mask: boxMask(), model: model, tape: tape)
+    #expect(a.distance(to: b) > 0.001)
+  }
+
+  @Test("identical prompts find an empty mask")
+  func samePrompts() async throws {
+    let (model, _) = nonlinearWorld()
+    let mask = try await DiffEditMask()(photo, from: cat, to: cat, model: model, tape: tape)
+    #expect(mask.isEmpty)
+  }
+
+  /// Equal variances: D is |μ_tgt − μ_src|·s·a·w/D_t, so the mask is where the means differ by more than
+  /// half of three times their mean difference.
+  @Test("finds where two Gaussian worlds differ")
+  func gaussianWorld() async throws {
+    let box = boxMask()
+    let source = Latent(height: 7, width: 11)
+    let target = box * Latent(height: 7, width: 11, repeating: 1)
+    let model = EditingTests.gaussianWorld(variance: 0.5, like: photo)
+    let trace = Trace()
+    let mask = try await DiffEditMask()(
+      photo, from: Condition(mean: source), to: Condition(mean: target), model: model, tape: tape,
+      observer: trace.observer)
+    #expect(mask == box)  // 24 of 77 cells: 1.5 times the mean is 0.47 of the difference
+    #expect(trace.tensors("diff")[0].shape == [7, 11] && trace.tensors("out")[0].shape == [7, 11, 1])
+    #expect(DiffEditMask().evaluations == 40)
+  }
+
+  @Test("without a mask it finds one first and goes on with the next draw")
+  func automatic() async throws {
+    let (model, counter) = nonlinearWorld()
+    let (method, trace) = (method(.sde), Trace())
+    let automatic = try await method.edit(
+      photo, from: cat, to: tiger, model: model, tape: tape, observer: trace.observer)
+    #expect(counter.evaluations == method.evaluations(hasMask: false))
+    let found = try await method.automaticMask(photo, from: cat, to: tiger, model: model, tape: tape)
+    #expect(trace.tensors("mask") == [found.tensor])
+    let given = try await method.edit(
+      photo, from: cat, to: tiger, mask: found, model: model, tape: tape.dropFirst(1))
+    #expect(given.isIdentical(to: automatic))
+    #expect(DiffEdit().evaluations(hasMask: true) == 140)
+  }
+
+  @Test("refuses a mask of another size or with impossible values")
+  func refusals() async throws {
+    let (model, _) = nonlinearWorld()
+    await #expect(throws: EditError.maskSize(expected: [7, 11], found: [8, 11])) {
+      _ = try await method(.sde).edit(
+        photo, from: cat, to: tiger, mask: Mask(height: 8, width: 11), model: model, tape: tape)
+    }
+    await #expect(throws: EditError.maskValues) {
+      let broken = Mask(height: 7, width: 11, repeating: .nan)
+      _ = try await method(.sde).edit(photo, from: cat, to: tiger, mask: broken, model: model, tape: tape)
+    }
+  }
+}
+
+@Suite("Inpainting") struct InpaintingTests {
+  let photo = latent(62)
+  let tape = SeededTape(seed: 20)
+
+  private func method(_ sampler: Sampler, _ order: Int) -> Inpainting {
+    var method = Inpainting()
+    (method.steps, method.sampler, method.order) = (6, sampler, order)
+    return method
+  }
+
+  @Test("keeps the photo outside the mask bit for bit", arguments: Sampler.allCases, [1, 2])
+  func outside(sampler: Sampler, order: Int) async throws {
+    let (model, counter) = nonlinearWorld()
+    let method = method(sampler, order)
+    let out = try await method.edit(photo, to: tiger, mask: boxMask(), model: model, tape: tape)
+    #expect(out.isIdentical(to: photo, outside: boxMask()) && out.distance(to: photo) > 0.01)
+    #expect(counter.evaluations == method.evaluations && counter.evaluations == 12)
+    #expect(Inpainting().evaluations == 100)
+  }
+
+  @Test("an empty mask returns the photo", arguments: Sampler.allCases)
+  func emptyMask(sampler: Sampler) async throws {
+    let (model, _) = nonlinearWorld()
+    let empty = Mask(height: 7, width: 11, repeating: 0.49)
+    for observer in [EditObserver.none, Trace().observer] {
+      let out = try await method(sampler, 2).edit(
+        photo, to: tiger, mask: empty, model: model, tape: tape, observer: observer)
+      #expect(out.isIdentical(to: photo))
+    }
+  }
+
+  @Test("a full mask is sampling from the noise alone", arguments: Sampler.allCases, [1, 2])
+  func fullMask(sampler: Sampler, order: Int) async throws {
+    let (model, _) = nonlinearWorld()
+    let full = Mask(height: 7, width: 11)
+    let method = method(sampler, order)
+    let a = try await method.edit(photo, to: tiger, mask: full, model: model, tape: tape)
+    let b = try await method.edit(latent(99), to: tiger, mask: full, model: model, tape: tape)
+    #expect(a.isIdentical(to: b))
+  }
+
+  @Test("draws 1 noise, or with the SDE one per step, as the last step has none", arguments: Sampler.allCases)
+  func draws(sampler: Sampler) async throws {
+    let (model, _) = nonlinearWorld()
+    let recorded = RecordedTape(
+      (0..<(sampler == .sde ? 6 : 1)).map { .normal(Latent.stacked([latent(UInt64($0))])) })
+    _ = try await method(sampler, 2).edit(photo, to: tiger, mask: boxMask(), model: model, tape: recorded)
+    #expect(recorded.unused == [])
+  }
+
+  @Test("a smaller strength starts from the noised photo and runs the last steps only")
+  func strength() async throws {
+    let (model, counter) = nonlinearWorld()
+    var method = method(.ode, 1)
+    method.strength = 0.5
+    let trace = Trace()
+    _ = try await method.edit(
+      photo, to: tiger, mask: boxMask(), model: model, tape: tape, observer: trace.observer)
+    #expect(counter.evaluations == 6 && trace.latents("traj").count == 3)
+    method.strength = 0.1
+    #expect(throws: EditError.self) { try method.validate(on: model.schedule) }
+  }
+
+  @Test(
+    "in a world of one picture the mask shows it and the rest stays", arguments: Sampler.allCases, [1, 2])
+  func pointMass(sampler: Sampler, order: Int) async throws {
+    let picture = latent(1)
+    var method = method(sampler, order)
+    method.guidance = 1
+    let out = try await method.edit(
+      photo, to: Condition(mean: picture), mask: boxMask(), model: gaussianWorld(variance: 0, like: photo),
+      tape: tape)
+    // The last step is the prediction m = (x − s·ε)/a at t = 166 with x, ε rounded below 8 and a > 0.8.
+    #expect(out.isClose(to: boxMask().blend(inside: picture, outside: photo), within: 4 * 8 * halfUlp))
+  }
+}

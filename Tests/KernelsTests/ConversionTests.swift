@@ -1,0 +1,78 @@
+import CKernels
+import Kernels
+import Tensors
+import Testing
+
+@Suite("Conversion and packing") struct ConversionTests {
+  @Test("widens every half exactly", arguments: KernelSet.runnable)
+  func halves(set: KernelSet) {
+    let patterns = (0..<65_535).map { UInt16($0) }  // an odd number: the tail is used
+    var floats = [Float](repeating: 0, count: patterns.count)
+    set.table.pointee.widen_f16(patterns.count, patterns, &floats)
+    for (pattern, value) in zip(patterns, floats) {
+      let half = Float(Float16(bitPattern: pattern))
+      #expect(value == half || (value.isNaN && half.isNaN), "\(pattern)")
+    }
+  }
+
+  @Test("widens every bfloat16 exactly", arguments: KernelSet.runnable)
+  func bfloats(set: KernelSet) {
+    let patterns = (0..<65_535).map { UInt16($0) }
+    var floats = [Float](repeating: 0, count: patterns.count)
+    set.table.pointee.widen_bf16(patterns.count, patterns, &floats)
+    for (pattern, value) in zip(patterns, floats) { #expect(value.bitPattern == UInt32(pattern) << 16) }
+  }
+
+  @Test("reads and writes nothing behind a short row", arguments: KernelSet.runnable, 0...17)
+  func tails(set: KernelSet, count: Int) {
+    let patterns = (0..<count).map { UInt16($0 + 0x3c00) }
+    let floats = Buffer([count])
+    set.table.pointee.widen_f16(count, patterns, floats.floats)
+    set.table.pointee.widen_bf16(count, patterns, floats.floats)
+  }
+
+  @Test("transposes 16 × 16 with any row distance", arguments: KernelSet.runnable)
+  func transposes(set: KernelSet) {
+    let (ldx, ldy) = (19, 23)
+    let x = (0..<16 * ldx).map { Float($0) }
+    var y = [Float](repeating: -1, count: 16 * ldy)
+    set.table.pointee.transpose_16x16(x, ldx, &y, ldy)
+    for i in 0..<16 {
+      for j in 0..<ldy { #expect(y[i * ldy + j] == (j < 16 ? x[j * ldx + i] : -1)) }
+    }
+  }
+
+  @Test("packs rows of any range into panels", arguments: [ElementType.f16, .bf16, .f32], [1, 16, 37])
+  func packs(element: ElementType, n: Int) {
+    let (channels, kernel) = (5, 3)
+    let rowElements = channels * kernel * kernel
+    let source = (0..<n * rowElements * element.byteCount).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    let panels = Buffer([n, kernel, kernel, channels], element: element, layout: .panels)
+    // In two parts, as a reader of a large file would.
+    let cut = n > 16 ? 16 : n
+    for rows in [0..<cut, cut..<n] where !rows.isEmpty {
+      source.withUnsafeBytes { bytes in
+        let rowBytes = rowElements * element.byteCount
+        packPanels(
+          UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * rowBytes..<rows.upperBound * rowBytes]),
+          element: element, checkpointShape: [n, channels, kernel, kernel], rows: rows,
+          into: UnsafeMutableRawBufferPointer(
+            start: panels.address + rows.lowerBound * rowBytes,
+            count: (rows.count + 15) / 16 * 16 * rowBytes), ThreadPool(threads: 2))
+      }
+    }
+    for row in 0..<(n + 15) / 16 * 16 {
+      for tap in 0..<kernel * kernel {
+        for c in 0..<channels {
+          for byte in 0..<element.byteCount {
+            let k = tap * channels + c
+            let at = ((row / 16 * rowElements + k) * 16 + row % 16) * element.byteCount + byte
+            let from = ((row * channels + c) * kernel * kernel + tap) * element.byteCount + byte
+            let wanted = row < n ? source[from] : 0
+            #expect(panels.address.load(fromByteOffset: at, as: UInt8.self) == wanted)
+          }
+        }
+      }
+    }
+  }
+}

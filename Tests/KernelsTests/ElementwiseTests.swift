@@ -1,0 +1,176 @@
+import Kernels
+import Tensors
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+@Suite("Activations") struct ActivationTests {
+  /// −30…30 and the neighbourhood of 0, an odd number of values.
+  static let grid = (-3000...3000).map { Float($0) / 100 } + (-500...500).map { Float($0) / 1e5 }
+
+  /// x·(error of the factor): the factor lies in 0…1 and is off by a few units of its rounding.
+  static func tolerance(_ x: Float, units: Double) -> Double { units * unit * (abs(Double(x)) + 0x1p-20) }
+
+  static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+  static func cdf(_ x: Double) -> Double { 0.5 * erfc(-x / 2.0.squareRoot()) }
+  static func density(_ x: Double) -> Double { exp(-x * x / 2) / (2 * Double.pi).squareRoot() }
+
+  @Test("silu, gelu and quickGELU agree with double", arguments: KernelSet.runnable)
+  func forward(set: KernelSet) {
+    let pool = ThreadPool(threads: 2, kernels: set)
+    let x = Buffer([Self.grid.count], Self.grid)
+    let functions: [(TensorRef, TensorRef, ThreadPool) -> Void] = [
+      { silu($0, into: $1, $2) }, { gelu($0, into: $1, $2) }, { quickGELU($0, into: $1, $2) },
+    ]
+    let wanted: [(Double) -> Double] = [
+      { $0 * Self.sigmoid($0) }, { $0 * Self.cdf($0) }, { $0 * Self.sigmoid(1.702 * $0) },
+    ]
+    for (function, truth) in zip(functions, wanted) {
+      let y = Buffer([Self.grid.count])
+      function(x.ref, y.ref, pool)
+      #expect(excess(y.values, x.doubles.map(truth)) { Self.tolerance(Self.grid[$0], units: 5) } <= 0)
+    }
+  }
+
+  @Test("their gradients agree with double", arguments: KernelSet.runnable)
+  func gradients(set: KernelSet) {
+    let pool = ThreadPool(threads: 2, kernels: set)
+    let (x, dy) = (Buffer([Self.grid.count], Self.grid), Buffer(random: [Self.grid.count], seed: 1))
+    func logistic(_ x: Double, _ c: Double) -> Double {
+      let s = Self.sigmoid(c * x)
+      return s + c * x * s * (1 - s)
+    }
+    let functions: [(TensorRef, TensorRef, TensorRef, ThreadPool) -> Void] = [
+      { siluDX($0, dy: $1, into: $2, $3) }, { geluDX($0, dy: $1, into: $2, $3) },
+      { quickGELUDX($0, dy: $1, into: $2, $3) },
+    ]
+    let wanted: [(Double) -> Double] = [
+      { logistic($0, 1) }, { Self.cdf($0) + $0 * Self.density($0) }, { logistic($0, 1.702) },
+    ]
+    for (function, truth) in zip(functions, wanted) {
+      let dx = Buffer([Self.grid.count])
+      function(x.ref, dy.ref, dx.ref, pool)
+      let exact = zip(x.doubles, dy.doubles).map { truth($0) * $1 }
+      // The largest slope is 1.13; x·s·(1 − s) multiplies the error of 1 − s by |x| ≤ 30.
+      #expect(excess(dx.values, exact) { (8 + 2 * Double(abs(Self.grid[$0]))) * unit } <= 0)
+    }
+  }
+
+  @Test("geglu gates the first half with the second, and so does its gradient", arguments: KernelSet.runnable)
+  func gated(set: KernelSet) {
+    let pool = ThreadPool(threads: 2, kernels: set)
+    for (rows, c) in [(1, 1), (3, 17), (5, 300)] {
+      let (x, dy) = (Buffer(random: [rows, 2 * c], seed: 1, scale: 3), Buffer(random: [rows, c], seed: 2))
+      let y = Buffer([rows, c])
+      geglu(x.ref, into: y.ref, pool)
+      gegluDX(x.ref, dy: dy.ref, into: x.ref, pool)  // over its own input
+      let before = Buffer(random: [rows, 2 * c], seed: 1, scale: 3).doubles
+      var (wanted, dWanted) = ([Double](), [Double](repeating: 0, count: rows * 2 * c))
+      for r in 0..<rows {
+        for j in 0..<c {
+          let (value, gate, d) = (before[r * 2 * c + j], before[r * 2 * c + c + j], dy.doubles[r * c + j])
+          wanted.append(value * gate * Self.cdf(gate))
+          dWanted[r * 2 * c + j] = d * gate * Self.cdf(gate)
+          dWanted[r * 2 * c + c + j] = d * value * (Self.cdf(gate) + gate * Self.density(gate))
+        }
+      }
+      // |value·gate| ≤ 9, |value|·slope ≤ 3.4, each with fewer than 8 roundings.
+      #expect(excess(y.values, wanted) { _ in 8 * 9 * unit } <= 0)
+      #expect(excess(x.values, dWanted) { _ in 8 * 9 * unit } <= 0)
+    }
+  }
+}
+
+@Suite("Elementwise and rearranging") struct ElementwiseTests {
+  let pool = ThreadPool(threads: 3)
+
+  @Test("add, multiply and scale are exact and may write over an input")
+  func arithmetic() {
+    let (a, b) = (Buffer(random: [101, 203], seed: 1), Buffer(random: [101, 203], seed: 2))
+    let (x, y) = (a.values, b.values)
+    add(a.ref, b.ref, into: a.ref, pool)
+    #expect(a.values == zip(x, y).map { $0 + $1 })
+    scale(b.ref, by: 0.3, into: b.ref, pool)
+    #expect(b.values == y.map { $0 * 0.3 })
+    multiply(a.ref, a.ref, into: a.ref, pool)
+    #expect(a.values == zip(x, y).map { ($0 + $1) * ($0 + $1) })
+  }
+
+  @Test("addChannels adds one vector to every pixel")
+  func channels() {
+    let (x, v, y) = (
+      Buffer(random: [7, 5, 19], seed: 1), Buffer(random: [1, 19], seed: 2), Buffer([7, 5, 19])
+    )
+    addChannels(x.ref, v.ref, into: y.ref, pool)
+    #expect(y.values == x.values.enumerated().map { $1 + v.values[$0 % 19] })
+  }
+
+  @Test("concatenated channels come back as slices")
+  func concatenation() {
+    let (a, b) = (Buffer(random: [7, 5, 19], seed: 1), Buffer(random: [7, 5, 6], seed: 2))
+    let (y, left, right) = (Buffer([7, 5, 25]), Buffer([7, 5, 19]), Buffer([7, 5, 6]))
+    concatChannels(a.ref, b.ref, into: y.ref, pool)
+    #expect(y.values[25 * 3 + 18] == a.values[19 * 3 + 18] && y.values[25 * 3 + 19] == b.values[6 * 3])
+    sliceChannels(y.ref, from: 0, into: left.ref, pool)
+    sliceChannels(y.ref, from: 19, into: right.ref, pool)
+    #expect(left.values == a.values && right.values == b.values)
+  }
+
+  @Test(
+    "upsampling repeats the pixel at ⌊i·H/H′⌋, and its gradient sums them",
+    arguments: [(6, 10), (7, 11), (5, 7)])
+  func upsampling(_ size: (h: Int, w: Int)) {
+    let (x, y) = (Buffer(random: [3, 5, 4], seed: 1), Buffer([size.h, size.w, 4]))
+    upsampleNearest(x.ref, into: y.ref, pool)
+    var sums = [Float](repeating: 0, count: 60)
+    let dy = Buffer(random: [size.h, size.w, 4], seed: 2)
+    for i in 0..<size.h {
+      for j in 0..<size.w {
+        for c in 0..<4 {
+          let from = (i * 3 / size.h * 5 + j * 5 / size.w) * 4 + c
+          #expect(y.values[(i * size.w + j) * 4 + c] == x.values[from])
+          sums[from] += dy.values[(i * size.w + j) * 4 + c]
+        }
+      }
+    }
+    let dx = Buffer([3, 5, 4])
+    upsampleNearestDX(dy.ref, into: dx.ref, pool)
+    #expect(dx.values == sums)
+  }
+
+  @Test("embedding widens the rows its ids name", arguments: [ElementType.f16, .bf16, .f32])
+  func embeddings(element: ElementType) {
+    let (vocabulary, c, ids) = (11, 21, [3, 0, 10, 3])
+    let table = Buffer([vocabulary, c], element: element)
+    var wanted: [Float] = []
+    let values = Random(5).floats(vocabulary * c)
+    for (i, v) in values.enumerated() {
+      switch element {
+      case .f16: table.address.storeBytes(of: Float16(v).bitPattern, toByteOffset: i * 2, as: UInt16.self)
+      case .bf16:
+        table.address.storeBytes(of: UInt16(v.bitPattern >> 16), toByteOffset: i * 2, as: UInt16.self)
+      default: table.address.storeBytes(of: v, toByteOffset: i * 4, as: Float.self)
+      }
+    }
+    for id in ids {
+      for v in values[id * c..<id * c + c] {
+        switch element {
+        case .f16: wanted.append(Float(Float16(v)))
+        case .bf16: wanted.append(Float(bitPattern: v.bitPattern & 0xffff_0000))
+        default: wanted.append(v)
+        }
+      }
+    }
+    let indices = Buffer([4], element: .i32)
+    for (i, id) in ids.enumerated() {
+      indices.address.storeBytes(of: Int32(id), toByteOffset: i * 4, as: Int32.self)
+    }
+    let y = Buffer([4, c])
+    embedding(table: table.ref, ids: indices.ref, into: y.ref, pool)
+    #expect(y.values == wanted)
+  }
+}

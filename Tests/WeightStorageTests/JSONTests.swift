@@ -1,0 +1,106 @@
+import Testing
+import WeightStorage
+
+@Suite("JSON") struct JSONTests {
+  private func parse(_ text: String) throws -> JSONValue {
+    try JSONValue(parsing: Array(text.utf8), file: "f.json")
+  }
+
+  @Test("has every kind of value")
+  func kinds() throws {
+    let text =
+      " {\"a\": [1, -2.5, 1e3, true, false, null, \"x\\n\\u00e9\\ud83d\\ude42\\/\"], \"b\": {}, \"c\": []}\n"
+    #expect(
+      try parse(text)
+        == .object([
+          "a": .array([
+            .integer(1), .real(-2.5), .real(1000), .bool(true), .bool(false), .null, .string("x\né🙂/"),
+          ]), "b": .object([:]), "c": .array([]),
+        ]))
+    #expect(try parse("9223372036854775807") == .integer(.max))
+    #expect(try parse("9223372036854775808") == .real(9_223_372_036_854_775_808))
+  }
+
+  @Test(
+    "is refused by position where it breaks the rules",
+    arguments: [
+      "", " ", "{", "[1,]", "[,1]", "[1 2]", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\" 1}", "tru", "nul",
+      "NaN", "-",
+      "-Infinity", "01", "1.", ".5", "1e", "+1", "1e999", "\"", "\"\\", "// x", "[1]]", "\"\t\"",
+      "\u{FEFF}{}",
+    ])
+  func refused(text: String) {
+    #expect {
+      try parse(text)
+    } throws: {
+      if case WeightFileError.badJSON(file: "f.json", reason: let reason) = $0 {
+        reason.contains(" at byte ")
+      } else {
+        false
+      }
+    }
+  }
+
+  @Test("names a key that stands twice")
+  func twice() {
+    #expect(throws: WeightFileError.duplicateKey(file: "f.json", key: "a")) {
+      try parse(#"{"b": {"a": 1, "a": 1}}"#)
+    }
+  }
+
+  @Test("may be nested 64 deep and no deeper")
+  func deep() throws {
+    func nested(_ depth: Int) -> String {
+      String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+    }
+    _ = try parse(nested(64))
+    #expect(throws: WeightFileError.badJSON(file: "f.json", reason: "nested more than 64 deep at byte 65")) {
+      try parse(nested(65))
+    }
+    #expect(throws: WeightFileError.self) { try parse(String(repeating: "{\"a\":", count: 1_000_000)) }
+  }
+}
+
+@Suite("Configuration value") struct ConfigValueTests {
+  private func config(_ text: String) throws -> ConfigValue {
+    ConfigValue(
+      file: "unet/config.json", value: try JSONValue(parsing: Array(text.utf8), file: "unet/config.json"))
+  }
+
+  @Test("is read as what it is")
+  func reads() throws {
+    let c = try config(
+      #"{"n": 8, "eps": 1e-5, "heads": [5, 10], "act": "silu", "on": true, "types": ["A"], "nil": null}"#)
+    #expect(try c["n"].integer() == 8 && c["n"].real() == 8 && c["n"].integers() == [8])
+    #expect(try c["eps"].real() == 1e-5 && c["heads"].integers() == [5, 10])
+    #expect(
+      try c["act"].string() == "silu" && c["act"].strings() == ["silu"] && c["types"].strings() == ["A"])
+    #expect(try c["on"].bool())
+    #expect(!c["nil"].isPresent && !c["other"].isPresent && !c["n"]["inside"].isPresent)
+    #expect(c.keys == ["act", "eps", "heads", "n", "nil", "on", "types"])
+  }
+
+  @Test("says file, key, what was expected and what was found")
+  func wrong() throws {
+    let c = try config(#"{"attention_head_dim": "8", "a": {"b": [1, [2]]}, "scale": true, "n": 1.5}"#)
+    func message(_ body: () throws(WeightFileError) -> Void) -> String? {
+      do { try body() } catch { return error.description }
+      return nil
+    }
+    #expect(
+      message { () throws(WeightFileError) in _ = try c["attention_head_dim"].integers() }
+        == "unet/config.json: attention_head_dim: expected integer or list of integers, found string \"8\".")
+    #expect(
+      message { () throws(WeightFileError) in _ = try c["a"]["b"].integers() }
+        == "unet/config.json: a.b[1]: expected integer, found list.")
+    #expect(
+      message { () throws(WeightFileError) in _ = try c["scale"].real() }
+        == "unet/config.json: scale: expected number, found true.")
+    #expect(
+      message { () throws(WeightFileError) in _ = try c["n"].integer() }
+        == "unet/config.json: n: expected integer, found number 1.5.")
+    #expect(throws: WeightFileError.missingKey(file: "unet/config.json", key: "a.c")) {
+      try c["a"]["c"].string()
+    }
+  }
+}
