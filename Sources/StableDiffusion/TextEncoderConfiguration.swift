@@ -55,6 +55,16 @@ extension TextEncoderConfiguration {
     guard width % heads == 0 else {
       throw fields.inconsistent("num_attention_heads", "is \(heads), which does not divide \(width) channels")
     }
+    guard tokens > 2 else {
+      throw fields.inconsistent("max_position_embeddings", "is \(tokens), which leaves no room for a word")
+    }
+  }
+
+  /// Refuses ids that have no row in the embedding.
+  package func check(ids: [Int32]) throws(ModelError) {
+    for id in ids where !(0..<vocabulary).contains(Int(id)) {
+      throw .unknownToken(id: Int(id), vocabulary: vocabulary)
+    }
   }
 
   /// Row of the sequence whose state stands for the whole prompt: the first end mark.
