@@ -47,8 +47,10 @@ TARGET void transpose_16x16_avx512(const float *x, size_t ldx, float *y, size_t 
   /* a[4g + q] now holds columns q, q + 4, q + 8, q + 12 of rows 4g…4g + 3 */
 #pragma clang loop unroll(full)
   for (int q = 0; q < 4; q++) {
-    __m512 low0 = _mm512_shuffle_f32x4(a[q], a[4 + q], 0x88), low1 = _mm512_shuffle_f32x4(a[8 + q], a[12 + q], 0x88);
-    __m512 high0 = _mm512_shuffle_f32x4(a[q], a[4 + q], 0xdd), high1 = _mm512_shuffle_f32x4(a[8 + q], a[12 + q], 0xdd);
+    __m512 low0 = _mm512_shuffle_f32x4(a[q], a[4 + q], 0x88);
+    __m512 low1 = _mm512_shuffle_f32x4(a[8 + q], a[12 + q], 0x88);
+    __m512 high0 = _mm512_shuffle_f32x4(a[q], a[4 + q], 0xdd);
+    __m512 high1 = _mm512_shuffle_f32x4(a[8 + q], a[12 + q], 0xdd);
     _mm512_storeu_ps(y + (size_t)q * ldy, _mm512_shuffle_f32x4(low0, low1, 0x88));
     _mm512_storeu_ps(y + (size_t)(8 + q) * ldy, _mm512_shuffle_f32x4(low0, low1, 0xdd));
     _mm512_storeu_ps(y + (size_t)(4 + q) * ldy, _mm512_shuffle_f32x4(high0, high1, 0x88));

@@ -3,29 +3,34 @@ import Tensors
 /// Where a method reports its intermediate values under the names of the parity cases (`traj`, `zs`, …),
 /// and what the user should know about the result.
 ///
-/// `edit` passes `.none` or warnings alone; `trace` collects. A name reported several times becomes one
-/// tensor, stacked in order.
+/// `edit` listens to masks and warnings alone; `trace` collects everything. A name reported several times becomes
+/// one tensor, stacked in order.
 public struct EditObserver: Sendable {
-  let report: (@Sendable (String, HostTensor) -> Void)?
-  let warning: (@Sendable (String) -> Void)?
+  private let report: (@Sendable (String, HostTensor) -> Void)?
+  private let mask: (@Sendable (Mask) -> Void)?
+  private let warning: (@Sendable (String) -> Void)?
 
-  public static let none = EditObserver(report: nil, warning: nil)
+  public static let none = EditObserver()
 
+  /// Collects intermediate values; methods then also compute what only a trace shows.
   public init(
     _ report: @escaping @Sendable (String, HostTensor) -> Void, warning: (@Sendable (String) -> Void)? = nil
   ) {
-    self.init(report: report, warning: warning)
-  }
-  /// Warnings alone.
-  public init(warning: @escaping @Sendable (String) -> Void) { self.init(report: nil, warning: warning) }
-  private init(
-    report: (@Sendable (String, HostTensor) -> Void)?, warning: (@Sendable (String) -> Void)?
-  ) {
     self.report = report
+    self.mask = nil
     self.warning = warning
   }
 
-  /// Whether intermediate values are wanted; methods then also compute what only a trace shows.
+  /// Listens to masks that a method finds, and to warnings.
+  public init(
+    masks: (@Sendable (Mask) -> Void)? = nil, warning: (@Sendable (String) -> Void)? = nil
+  ) {
+    report = nil
+    mask = masks
+    self.warning = warning
+  }
+
+  /// Whether intermediate values are wanted.
   public var isTracing: Bool { report != nil }
 
   public func callAsFunction(_ name: String, _ latent: @autoclosure () -> Latent) {
@@ -34,6 +39,8 @@ public struct EditObserver: Sendable {
   public func tensor(_ name: String, _ value: @autoclosure () -> HostTensor) {
     report?(name, value())
   }
+  /// The region that the method edits, where it found one itself.
+  public func found(_ mask: @autoclosure () -> Mask) { self.mask?(mask()) }
   /// A complete sentence.
   public func warn(_ sentence: @autoclosure () -> String) { warning?(sentence()) }
 }

@@ -114,3 +114,19 @@ extension Mask {
     return Mask(height: newHeight, width: newWidth, values: result)
   }
 }
+
+extension Geometry {
+  /// A mask of the latent's size as one of the picture's: every pixel has the value of the cell that its centre
+  /// falls into.
+  public func pictureMask(_ latent: Mask) -> Mask {
+    precondition(latent.height == latentHeight && latent.width == latentWidth)
+    var mask = Mask(height: picture.height, width: picture.width, repeating: 0)
+    for y in 0..<picture.height {
+      for x in 0..<picture.width {
+        let (i, j) = workingPoint(x: x, y: y)
+        mask[y, x] = latent[j / Self.pixelsPerLatent, i / Self.pixelsPerLatent]
+      }
+    }
+    return mask
+  }
+}

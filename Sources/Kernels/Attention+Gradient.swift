@@ -17,15 +17,15 @@ package func attentionDQ(
   precondition(dq.shape == q.shape, "attentionDQ: \(q.shape) into \(dq.shape)")
   let (tiles, set, c, d) = (pass.tiles, pool.kernels.table, pass.tiles.channels, pass.tiles.size)
   let output = dq.floats
-  let blocks = (tiles.queries + AttentionTiles.block - 1) / AttentionTiles.block
+  let block = tiles.blockRows(of: tiles.queries, threads: pool.threads)
+  let blocks = (tiles.queries + block - 1) / block
 
   pool.run(heads * blocks) { index, thread in
     let place = pass.places[thread]
     let (keyColumns, valueColumns, keyRows) = (place.panels[0], place.panels[1], place.panels[2])
     let (p, dp) = (place.strips[0], place.strips[1])
     let head = index / blocks
-    let first = index % blocks * AttentionTiles.block
-    let rows = first..<min(tiles.queries, first + AttentionTiles.block)
+    let rows = index % blocks * block..<min(tiles.queries, (index % blocks + 1) * block)
     for start in stride(from: 0, to: tiles.lastKey(of: rows), by: tiles.tileRows) {
       let tile = start..<min(tiles.keys, start + tiles.tileRows)
       tiles.packColumns(pass.k, rows: tile, head: head, into: keyColumns, set)
@@ -64,8 +64,7 @@ package func attentionDKV(
     dk.shape == k.shape && dv.shape == k.shape, "attentionDKV: \(k.shape) into \(dk.shape), \(dv.shape)")
   let (tiles, set, c, d) = (pass.tiles, pool.kernels.table, pass.tiles.channels, pass.tiles.size)
   let (keysOut, valuesOut) = (dk.floats, dv.floats)
-  // Few keys (77 of a prompt) leave few items, so blocks shrink to one strip when threads would idle.
-  let block = heads * (tiles.keys / AttentionTiles.block) >= 2 * pool.threads ? AttentionTiles.block : 24
+  let block = tiles.blockRows(of: tiles.keys, threads: pool.threads)
   let blocks = (tiles.keys + block - 1) / block
 
   pool.run(heads * blocks) { index, thread in
@@ -163,6 +162,6 @@ private struct AttentionGradient {
 
 extension AttentionTiles {
   fileprivate var gradientNeeds: Needs {
-    Needs(panels: [scorePanels, scorePanels, sumPanels, sumPanels], strips: 2, vectors: 0)
+    Needs(panels: [scorePanels, scorePanels, sumPanels, sumPanels], strips: 2)
   }
 }

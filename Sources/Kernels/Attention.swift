@@ -31,13 +31,14 @@ package func attention(
   let (output, logSums) = (o.floats, logSum.floats)
   let (_, places) = tiles.places(scratch, tiles.forwardNeeds, threads: pool.threads)
   let set = pool.kernels.table
-  let (block, d, c) = (AttentionTiles.block, tiles.size, tiles.channels)
+  let (d, c) = (tiles.size, tiles.channels)
+  let block = tiles.blockRows(of: tiles.queries, threads: pool.threads)
   let blocks = (tiles.queries + block - 1) / block
 
   pool.run(heads * blocks) { index, thread in
     let place = places[thread]
     let (keyPanels, valuePanels, strip) = (place.panels[0], place.panels[1], place.strips[0])
-    let state = place.vectors[0]  // (running maximum, running sum) per query
+    let state = place.state  // (running maximum, running sum) per query
     let head = index / blocks
     let rows = index % blocks * block..<min(tiles.queries, (index % blocks + 1) * block)
     for i in 0..<rows.count { (state[2 * i], state[2 * i + 1]) = (-.infinity, 0) }
@@ -92,7 +93,7 @@ package func attentionProbabilities(
   let (queries, keys, logSums, output) = (q.floats, k.floats, logSum.floats, p.floats)
   let (_, places) = tiles.places(scratch, tiles.forwardNeeds, threads: pool.threads)
   let set = pool.kernels.table
-  let (block, nk) = (AttentionTiles.block, tiles.keys)
+  let (nk, block) = (tiles.keys, tiles.blockRows(of: tiles.queries / heads, threads: pool.threads))
 
   pool.run((tiles.queries + block - 1) / block) { index, thread in
     let place = places[thread]
@@ -129,7 +130,7 @@ package func attentionProbabilitiesScratchBytes(q: TensorType, k: TensorType, he
 
 extension AttentionTiles {
   /// Tiles of keys and values, one strip of scores, and two floats of state per query.
-  fileprivate var forwardNeeds: Needs { Needs(panels: [scorePanels, sumPanels], strips: 1, vectors: 2) }
+  fileprivate var forwardNeeds: Needs { Needs(panels: [scorePanels, sumPanels], strips: 1) }
 
   /// One past the last key that any of these queries sees.
   func lastKey(of rows: Range<Int>) -> Int { isCausal ? min(keys, rows.upperBound) : keys }

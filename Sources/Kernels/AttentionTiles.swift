@@ -13,15 +13,14 @@ import Tensors
 ///
 /// A *tile* is a run of at most `tileRows` rows of one head's keys (or queries) packed into panels; a
 /// *strip* is as many rows as the GEMM tile is high. Scores of one strip and one tile are all that ever
-/// exists of the score matrix. Tile sizes depend on the shapes alone, so results do not depend on threads.
+/// exists of the score matrix. Tile sizes depend on the shapes alone. Work is cut into *blocks* of rows that
+/// share packed tiles; rows do not meet in any sum, so blocks may depend on the number of threads.
 struct AttentionTiles {
   let queries: Int, keys: Int, channels: Int, heads: Int, size: Int
   let isCausal: Bool
   /// log₂e/√size: scores in powers of two.
   let scale: Float
 
-  /// Rows that share one packed tile.
-  static let block = 192
   static let log2e: Float = 1.442695041
 
   init(q: [Int], k: [Int], heads: Int, causal: Bool) {
@@ -37,6 +36,14 @@ struct AttentionTiles {
   /// Rows per packed tile: a tile of keys and one of values should stay in the second-level cache.
   var tileRows: Int { min(256, max(32, 65_536 / size / 32 * 32)) }
 
+  /// Rows of the longest block.
+  static let longestBlock = 768
+
+  /// Rows per block: long, since packing is paid per block, but about four items for every thread.
+  func blockRows(of rows: Int, threads: Int) -> Int {
+    min(Self.longestBlock, max(48, rows * heads / (4 * threads) / 12 * 12))
+  }
+
   var widePanels: Int { (size + 15) / 16 * 16 }
 
   /// Floats of one tile packed for scores (rows become columns) and for sums (rows stay rows).
@@ -46,7 +53,6 @@ struct AttentionTiles {
 
   /// Packs rows `rows` of head `head` as panels with one column per row: `[rows/16][size][16]`, zeros beyond.
   ///
-  /// 16 × 16 blocks are turned by the transpose kernel; the corner is only needed for the last rows and channels.
   func packColumns(
     _ x: UnsafePointer<Float>, rows: Range<Int>, head: Int, into panels: UnsafeMutablePointer<Float>,
     _ kernels: UnsafePointer<kernel_set>
@@ -55,27 +61,38 @@ struct AttentionTiles {
       let panel = panels + p * 16 * size
       let valid = min(16, rows.upperBound - first)
       let from = x + first * channels + head * size
-      let whole = valid == 16 ? size / 16 * 16 : 0
-      for c in stride(from: 0, to: whole, by: 16) {
-        kernels.pointee.transpose_16x16(from + c, channels, panel + c * 16, 16)
-      }
-      for c in whole..<size {
-        for r in 0..<valid { panel[c * 16 + r] = from[r * channels + c] }
-        for r in valid..<16 { panel[c * 16 + r] = 0 }
+      if valid == 16 && size >= 16 {
+        for c in stride(from: 0, to: size, by: 16) {
+          let c = min(c, size - 16)  // the last block may overlap its neighbour
+          kernels.pointee.transpose_16x16(from + c, channels, panel + c * 16, 16)
+        }
+      } else {
+        for c in 0..<size {
+          for r in 0..<valid { panel[c * 16 + r] = from[r * channels + c] }
+          for r in valid..<16 { panel[c * 16 + r] = 0 }
+        }
       }
     }
   }
 
-  /// Packs rows `rows` of head `head` as panels with one row per row: `[widePanels/16][rows][16]`, zeros beyond.
+  /// Packs rows `rows` of head `head` as panels whose rows they are: `[widePanels/16][rows][16]`, zeros beyond.
   func packRows(
     _ x: UnsafePointer<Float>, rows: Range<Int>, head: Int, into panels: UnsafeMutablePointer<Float>
   ) {
     for c in stride(from: 0, to: size, by: 16) {
       let valid = min(16, size - c)
-      for (i, row) in rows.enumerated() {
-        let to = panels + (c * rows.count + i * 16)
-        to.update(from: x + row * channels + head * size + c, count: valid)
-        if valid < 16 { (to + valid).update(repeating: 0, count: 16 - valid) }
+      var from = UnsafeRawPointer(x + rows.lowerBound * channels + head * size + c)
+      var to = UnsafeMutableRawPointer(panels + c * rows.count)
+      for _ in rows {
+        if valid == 16 {
+          to.storeBytes(of: from.loadUnaligned(as: SIMD16<Float>.self), as: SIMD16<Float>.self)
+        } else {
+          let (from, to) = (from.assumingMemoryBound(to: Float.self), to.assumingMemoryBound(to: Float.self))
+          for j in 0..<valid { to[j] = from[j] }
+          for j in valid..<16 { to[j] = 0 }
+        }
+        from += channels * 4
+        to += 64
       }
     }
   }
@@ -113,17 +130,18 @@ struct AttentionTiles {
     var table: UnsafeMutablePointer<UnsafePointer<Float>>
     var zeros: UnsafeMutablePointer<Float>
     var panels: [UnsafeMutablePointer<Float>], strips: [UnsafeMutablePointer<Float>]
-    var vectors: [UnsafeMutablePointer<Float>]
+    /// Two floats for every row of a block.
+    var state: UnsafeMutablePointer<Float>
   }
 
-  /// What a pass needs per thread: packed tiles by their floats, strips, and vectors of `block` floats.
+  /// What a pass needs per thread: packed tiles by their floats, and strips.
   struct Needs {
-    var panels: [Int], strips: Int, vectors: Int
+    var panels: [Int], strips: Int
   }
 
   private func pieces(_ needs: Needs) -> [Int] {
     [12 * MemoryLayout<UnsafePointer<Float>>.stride, 32 * 4] + needs.panels.map { $0 * 4 }
-      + Array(repeating: strip * 4, count: needs.strips) + Array(repeating: 4 * 256, count: needs.vectors)
+      + Array(repeating: strip * 4, count: needs.strips) + [Self.longestBlock * 8]
   }
 
   func scratchBytes(_ needs: Needs, threads: Int, shared: Int = 0) -> Int {
@@ -141,7 +159,7 @@ struct AttentionTiles {
         table: cursor.take(12, of: UnsafePointer<Float>.self), zeros: cursor.take(32, of: Float.self),
         panels: needs.panels.map { cursor.take($0, of: Float.self) },
         strips: (0..<needs.strips).map { _ in cursor.take(strip, of: Float.self) },
-        vectors: (0..<needs.vectors).map { _ in cursor.take(256, of: Float.self) })
+        state: cursor.take(Self.longestBlock * 2, of: Float.self))
     }
     for place in places { place.zeros.update(repeating: 0, count: 32) }
     return (common, places)

@@ -26,7 +26,7 @@ package struct ConvolutionGeometry: Hashable, Sendable {
   }
 }
 
-/// y[i][j][o] = bias[o] + Σ_ky Σ_kx Σ_c x[i·s + ky − top][j·s + kx − left][c]·W[o][ky][kx][c], zero outside x
+/// y[i][j][o] = bias[o] + Σ_ky Σ_kx Σ_c x[i·s + ky − top][j·s + kx − left][c]·W[o][ky][kx][c]
 ///
 /// - Parameters:
 ///   - x: `[H, W, C]`
@@ -34,7 +34,7 @@ package struct ConvolutionGeometry: Hashable, Sendable {
 ///   - bias: `[O]`
 ///   - y: `[H', W', O]`
 ///
-/// Every tap is a product of pixel rows with a slice of the panels; rows outside the image point at zeros.
+/// Outside the image x is zero. Every tap is a product of pixel rows with a slice of the panels.
 package func convolution(
   _ x: TensorRef, weight: TensorRef, bias: TensorRef?, _ geometry: ConvolutionGeometry, into y: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool

@@ -1,7 +1,7 @@
 import CKernels
 import Tensors
 
-/// Every function below may write over an input of the same shape.
+// Every function below may write over an input of the same shape.
 
 /// y = x·sigmoid(x)
 package func silu(_ x: TensorRef, into y: TensorRef, _ pool: ThreadPool) {

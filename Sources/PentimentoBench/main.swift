@@ -1,1 +1,61 @@
+// pentimento-bench [pattern …] [--threads n] [--scalar] [--cpu]
+//
+// Times the kernels on shapes of Stable Diffusion 1.5. Only cases whose line would contain a pattern run;
+// --scalar runs each case once more with the scalar twins and prints the ratio; --cpu counts processor
+// time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
 import Kernels
+import Tensors
+
+var patterns: [String] = []
+var threads = 2
+var comparesScalar = false
+var usesProcessorTime = false
+var arguments = CommandLine.arguments.dropFirst()
+while let argument = arguments.popFirst() {
+  switch argument {
+  case "--threads": threads = arguments.popFirst().flatMap { Int($0) } ?? threads
+  case "--cpu": usesProcessorTime = true
+  case "--scalar": comparesScalar = true
+  default: patterns.append(argument)
+  }
+}
+
+/// Built one at a time, so that only one case's operands are in memory.
+let cases: [(name: String, make: () -> [Benchmark])] = [
+  ("gemm_tile", { [tileBenchmark()] }),
+  ("linear 4096×320×2560", { [linearBenchmark(4096, 320, 2560, .f16)] }),
+  (
+    "linear 4096×320×320", { [linearBenchmark(4096, 320, 320, .f16), linearBenchmark(4096, 320, 320, .f32)] }
+  ),
+  ("linear 4096×1280×320", { [linearBenchmark(4096, 1280, 320, .f16)] }),
+  ("linear 256×1280×10240", { [linearBenchmark(256, 1280, 10240, .f16)] }),
+  ("linear 77×768×320", { [linearBenchmark(77, 768, 320, .f16)] }),
+  ("linear 1×1280×1280", { [linearBenchmark(1, 1280, 1280, .f16)] }),
+  ("linearDX 4096×320×2560", { [linearBenchmark(4096, 320, 2560, .f16, gradient: true)] }),
+  ("conv 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16)] }),
+  ("conv 32×32×640", { [convolutionBenchmark(32, 640, 640, .f16)] }),
+  ("conv 16×16×1280", { [convolutionBenchmark(16, 1280, 1280, .f16)] }),
+  ("conv 8×8×1280", { [convolutionBenchmark(8, 1280, 1280, .f16)] }),
+  ("conv 64×64×4", { [convolutionBenchmark(64, 4, 320, .f16), convolutionBenchmark(64, 320, 4, .f16)] }),
+  ("conv 256×256×128", { [convolutionBenchmark(256, 128, 128, .f16)] }),
+  ("conv s2 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16, stride: 2)] }),
+  ("conv1x1 64×64×640", { [convolutionBenchmark(64, 640, 320, .f16, kernel: 1)] }),
+  ("convDX 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16, gradient: true)] }),
+  ("convDX 16×16×1280", { [convolutionBenchmark(16, 1280, 1280, .f16, gradient: true)] }),
+  ("convDX s2 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16, stride: 2, gradient: true)] }),
+  ("attention 4096 d40", { [attentionBenchmark(4096, 4096, heads: 8, size: 40)] }),
+  ("attention 1024 d80", { [attentionBenchmark(1024, 1024, heads: 8, size: 80)] }),
+  ("attention cross 4096×77 d40", { [attentionBenchmark(4096, 77, heads: 8, size: 40)] }),
+  ("attention 4096 d512", { [attentionBenchmark(4096, 4096, heads: 1, size: 512)] }),
+  ("attentionGradient 4096 d40", { [attentionBenchmark(4096, 4096, heads: 8, size: 40, gradient: true)] }),
+  ("attentionGradient cross 4096×77", { [attentionBenchmark(4096, 77, heads: 8, size: 40, gradient: true)] }),
+  ("packPanels", { [packingBenchmark([1280, 1280, 3, 3]), packingBenchmark([2560, 320])] }),
+  ("memory norm silu geglu add", memoryBenchmarks),
+]
+
+if usesProcessorTime { Timing.processorThreads = threads }
+let pool = ThreadPool(threads: threads)
+print("\(pool.kernels), \(threads) threads")
+for (name, make) in cases where patterns.isEmpty || patterns.contains(where: { name.contains($0) }) {
+  for benchmark in make() { benchmark.report(pool, scalar: comparesScalar) }
+}

@@ -4,75 +4,140 @@ import ImageFiles
 import Pentimento
 import Tensors
 
+/// What `edit` and `plan` share: everything that makes a request.
+struct EditOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("i"), .customLong("image"), .customLong("input"), .customLong("init-img")],
+    help: "The picture to edit (PNG or PPM).")
+  var image: String?
+
+  @Option(help: "How to edit; 'pentimento methods' lists them. auto: by what was given.")
+  var method = "auto"
+
+  @Option(help: "What the picture shows; \"\" is allowed.")
+  var sourcePrompt: String?
+
+  @OptionGroup var prompts: PromptOptions
+  @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
+  @OptionGroup(title: "Region") var region: RegionOptions
+  @OptionGroup var size: SizeOptions
+
+  /// The request for a picture, and the mask in full detail.
+  func request(
+    _ original: Picture, _ geometry: Geometry, says: (String) -> Void
+  ) throws -> (EditRequest, mask: MaskPicture?) {
+    var request = EditRequest(
+      method: method, width: geometry.padded.width, height: geometry.padded.height)
+    request.picture = geometry.workingPicture(original)
+    request.sourcePrompt = sourcePrompt
+    request.settings = settings.settings
+    request.seed = size.seed
+    try prompts.apply(to: &request)
+    let mask = try region.apply(to: &request, geometry)
+    // The choice looks only at whether there is a mask; its form depends on the choice.
+    request.mask = mask.map { geometry.latentMask($0, .soft) }
+    if method == "auto" {
+      let choice = try MethodEntry.choose(for: request)
+      request.method = choice.name
+      says("method \(choice.name), since \(choice.reason)")
+    }
+    let rule = try MethodEntry.named(request.method).maskRule
+    request.mask = mask.map { geometry.latentMask($0, rule.geometryRule) }
+    return (request, mask)
+  }
+}
+
 struct EditCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "edit", abstract: "Edit a picture. The result has the size of the picture.")
 
   @OptionGroup var edit: EditOptions
-  @OptionGroup var prompts: PromptOptions
-  @OptionGroup var settings: SettingOptions
   @OptionGroup var out: OutputOptions
   @OptionGroup var runtime: ModelOptions
 
+  func validate() throws {
+    guard edit.image != nil else { throw ValidationError("Missing expected argument '--image <image>'") }
+  }
+
   func run() async throws {
     try await reportingErrors {
-      let original = try PictureFile.read(edit.image)
+      let original = try PictureFile.read(edit.image!)
       let model = try runtime.open()
-      let working = try settings.workingSize(of: Extent(original), for: model)
-      let geometry = Geometry(picture: Extent(original), working: working)
-
-      var request = EditRequest(method: edit.method, working: working, prompts)
-      request.picture = geometry.workingPicture(original)
-      edit.apply(to: &request)
-      settings.apply(to: &request)
-      try await finish(request, model, runtime, out) { geometry.restore($0) }
+      let geometry = Geometry(
+        picture: Extent(original), working: try edit.size.workingSize(of: Extent(original), for: model))
+      let (request, mask) = try edit.request(original, geometry) { note($0) }
+      let result = try await perform(request, model, runtime)
+      let region = try edit.region.finish(result, given: mask, geometry)
+      var picture = geometry.restore(result.picture)
+      if let region, edit.region.pasteBack {
+        picture = .pasteBack(original: original, edited: picture, mask: region)
+      }
+      try write(picture, result, out)
     }
   }
 }
 
 struct GenerateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "generate", abstract: "Make a picture from a text.")
+    commandName: "generate", abstract: "Make a picture from a text, with concepts if there are any.")
 
   @OptionGroup var prompts: PromptOptions
-  @OptionGroup var settings: SettingOptions
+  @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
+  @OptionGroup var size: SizeOptions
   @OptionGroup var out: OutputOptions
   @OptionGroup var runtime: ModelOptions
 
   func run() async throws {
     try await reportingErrors {
       let model = try runtime.open()
-      let working = try settings.workingSize(of: nil, for: model)
-      var request = EditRequest(method: "generate", working: working, prompts)
-      settings.apply(to: &request)
-      let asked = Geometry(picture: working.content, working: working)
-      try await finish(request, model, runtime, out) { asked.restore($0) }
+      let working = try size.workingSize(of: nil, for: model)
+      var request = EditRequest(method: "generate", width: working.padded.width, height: working.padded.height)
+      request.settings = settings.settings
+      request.seed = size.seed
+      try prompts.apply(to: &request)
+      request.method = try MethodEntry.choose(for: request).name
+      let result = try await perform(request, model, runtime)
+      try write(Geometry(picture: working.content, working: working).restore(result.picture), result, out)
     }
   }
 }
 
-extension EditRequest {
-  init(method: String, working: WorkingSize, _ prompts: PromptOptions) {
-    self.init(method: method, width: working.padded.width, height: working.padded.height)
-    prompt = prompts.prompt
-    negativePrompt = prompts.negativePrompt
+extension RegionOptions {
+  /// The mask at the size of the picture, softened for pasting back; written if it was asked for.
+  fileprivate func finish(
+    _ result: EditResult, given: MaskPicture?, _ geometry: Geometry
+  ) throws -> Mask? {
+    let (width, height) = (geometry.picture.width, geometry.picture.height)
+    let full =
+      given.map { $0.nearest(height: height, width: width).soft }
+      ?? result.mask.map { geometry.pictureMask($0) }
+    if let saveMask {
+      guard let full else {
+        throw RequestError.inputNotUsed(input: "--save-mask", method: result.report.method)
+      }
+      try PictureFile.write(MaskPicture(full), to: saveMask)
+    }
+    return feather > 0 ? full?.feathered(radius: feather) : full
   }
 }
 
-/// Runs a request, writes its picture and prints its result.
-private func finish(
-  _ request: EditRequest, _ model: Model, _ runtime: ModelOptions, _ out: OutputOptions,
-  restore: (Picture) -> Picture
-) async throws {
+/// Runs a request with progress on the terminal.
+private func perform(_ request: EditRequest, _ model: Model, _ runtime: ModelOptions) async throws -> EditResult {
   note("\(request.method), seed \(request.seed), \(request.width)×\(request.height) working pixels")
   let progress = ProgressLine()
-  let editor = Editor(model: model, threads: runtime.threads)
-  let result = try await editor.run(request) { done, total in progress.show(done, of: total) }
+  let result = try await Editor(model: model, threads: runtime.threads).run(request) { done, total in
+    progress.show(done, of: total)
+  }
   progress.clear()
   for cut in result.report.cutPrompts { note("the prompt is longer than the model reads; left out: \"\(cut)\"") }
+  for warning in result.report.warnings { note(warning) }
+  return result
+}
 
+/// Writes the picture and prints the path or the report.
+private func write(_ picture: Picture, _ result: EditResult, _ out: OutputOptions) throws {
   try PictureFile.write(
-    restore(result.picture), to: out.output, metadata: out.noMetadata ? [] : metadata(of: result.report))
+    picture, to: out.output, metadata: out.noMetadata ? [] : metadata(of: result.report))
   switch out.report {
   case .json:
     let encoder = JSONEncoder()
@@ -87,10 +152,11 @@ private func finish(
 private func metadata(of report: EditReport) -> [(String, String)] {
   var lines = ["method": report.method, "model": report.model, "seed": "\(report.seed)"]
   lines["generator"] = report.generator
-  lines["size"] = "\(report.width)x\(report.height)"
+  lines["working size"] = "\(report.width)x\(report.height)"
   lines["prompt"] = report.prompt
   lines["source prompt"] = report.sourcePrompt
   lines["negative prompt"] = report.negativePrompt
+  if !report.concepts.isEmpty { lines["concepts"] = report.concepts.joined(separator: ", ") }
   for (name, value) in report.parameters { lines[name] = value }
   let text = lines.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n")
   return [("Software", "pentimento"), ("parameters", text)]

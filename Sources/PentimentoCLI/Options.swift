@@ -1,5 +1,4 @@
 import ArgumentParser
-import Editing
 import Foundation
 import ImageFiles
 import Pentimento
@@ -27,33 +26,27 @@ struct PromptOptions: ParsableArguments {
 
   @Option(name: .shortAndLong, help: "What the result should not show.")
   var negativePrompt: String?
-}
-
-/// What the methods can be told. Each takes what it has a use for and refuses the rest.
-struct SettingOptions: ParsableArguments {
-  @Option(help: "Steps of the whole schedule.")
-  var steps: Int?
 
   @Option(
-    name: [.customLong("cfg-scale"), .customLong("guidance-scale")],
-    help: "Weight of the prompt (classifier-free guidance).")
-  var cfgScale: Double?
+    help: ArgumentHelp(
+      "Add (+) or remove (-) something: \"+snow:7\", \"-glasses:5,threshold=0.9,warmup=2,cooldown=20\", "
+        + "\"+watercolour:style\" (presets style, face, object). Repeatable.",
+      valueName: "+|-text[:option,…]"))
+  var concept: [String] = []
 
-  @Option(help: "Deterministic (ode) or with noise in every step (sde).")
-  var sampler: Sampler?
+  func apply(to request: inout EditRequest) throws {
+    request.prompt = prompt
+    request.negativePrompt = negativePrompt
+    request.concepts = try concept.map(ConceptRequest.init(parsing:))
+  }
+}
 
+struct SizeOptions: ParsableArguments {
   @Option(help: "Seed of the noise.")
   var seed: UInt64 = 42
 
   @Option(help: "Working size: one number for the side of a square of that area, or WIDTHxHEIGHT.")
   var size: String?
-
-  func apply(to request: inout EditRequest) {
-    request.settings.steps = steps
-    request.settings.guidance = cfgScale
-    request.settings.sampler = sampler
-    request.seed = seed
-  }
 
   /// The working size of a picture, or of a square where there is none.
   func workingSize(of picture: Extent?, for model: Model) throws -> WorkingSize {
@@ -63,43 +56,6 @@ struct SettingOptions: ParsableArguments {
     if picture == nil, case .box(let box) = request { shape = box }
     return try WorkingSize(
       picture: shape, nativeSide: model.nativeSize, multiple: model.sizeMultiple, request: request)
-  }
-}
-
-struct EditOptions: ParsableArguments {
-  @Option(
-    name: [.customShort("i"), .customLong("image"), .customLong("input"), .customLong("init-img")],
-    help: "The picture to edit (PNG or PPM).")
-  var image: String
-
-  @Option(help: "How to edit; 'pentimento methods' lists them.")
-  var method = "ddpm-inversion"
-
-  @Option(help: "What the picture shows; \"\" is allowed.")
-  var sourcePrompt: String?
-
-  @Option(help: "Weight of the source prompt.")
-  var sourceCfgScale: Double?
-
-  @Option(help: "Part of the steps to leave out, 0 to 1: more stays closer to the picture.")
-  var skip: Double?
-
-  @Option(help: "Part of the schedule to run, 0 to 1: less stays closer to the picture.")
-  var strength: Double?
-
-  @Option(help: "Noise of a step, 0 to 1.")
-  var eta: Double?
-
-  @Flag(help: "End DDPM inversion as its authors' code does, which gives up exact reconstruction.")
-  var officialLastStep = false
-
-  func apply(to request: inout EditRequest) {
-    request.sourcePrompt = sourcePrompt
-    request.settings.sourceGuidance = sourceCfgScale
-    request.settings.skip = skip
-    request.settings.strength = strength
-    request.settings.eta = eta
-    request.settings.endsWithoutNoise = officialLastStep ? true : nil
   }
 }
 
@@ -126,5 +82,3 @@ struct OutputOptions: ParsableArguments {
 }
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable { case json }
-
-extension Sampler: ExpressibleByArgument {}

@@ -9,25 +9,7 @@ struct PlanCommand: AsyncParsableCommand {
     commandName: "plan", abstract: "Say what an edit will hold in memory, before anything is computed.",
     discussion: "Takes the options of 'edit'. Without a picture, --size is its size.")
 
-  @Option(
-    name: [.customShort("i"), .customLong("image"), .customLong("input"), .customLong("init-img")],
-    help: "The picture to edit; only its size matters.")
-  var image: String?
-
-  @Option(help: "The method; 'pentimento methods' lists them.")
-  var method = "ddpm-inversion"
-
-  @Option(help: "What the picture shows.")
-  var sourcePrompt: String?
-
-  @Option(help: "Part of the steps to leave out, 0 to 1.")
-  var skip: Double?
-
-  @Option(help: "Part of the schedule to run, 0 to 1.")
-  var strength: Double?
-
-  @OptionGroup var prompts: PromptOptions
-  @OptionGroup var settings: SettingOptions
+  @OptionGroup var edit: EditOptions
   @OptionGroup var runtime: ModelOptions
 
   @Option(help: "json: the plan as JSON instead of a table.")
@@ -36,20 +18,12 @@ struct PlanCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let model = try runtime.open()
-      let picture = try image.map { try PictureFile.read($0) }
-      let working = try settings.workingSize(of: picture.map(Extent.init), for: model)
-      var request = EditRequest(method: method, working: working, prompts)
-      request.prompt = request.prompt ?? "a picture"
-      request.sourcePrompt = sourcePrompt
-      request.settings.skip = skip
-      request.settings.strength = strength
-      settings.apply(to: &request)
-      if method != "generate" {
-        request.picture = Picture(
-          width: request.width, height: request.height,
-          pixels: Array(repeating: 0, count: request.width * request.height * 3))
-      }
-      let original = picture.map(Extent.init) ?? working.content
+      let picture = try edit.image.map { try PictureFile.read($0) }
+      let working = try edit.size.workingSize(of: picture.map(Extent.init), for: model)
+      let original = picture ?? .black(working.content)
+      let geometry = Geometry(picture: Extent(original), working: working)
+      var (request, _) = try edit.request(original, geometry) { note($0) }
+      if ["generate", "sega"].contains(request.method) { request.picture = nil }
       let plan = try Editor(model: model, threads: runtime.threads)
         .plan(request, picturePixels: original.width * original.height)
       if report == .json {
@@ -63,28 +37,33 @@ struct PlanCommand: AsyncParsableCommand {
   }
 }
 
+extension Picture {
+  fileprivate static func black(_ size: Extent) -> Picture {
+    Picture(
+      width: size.width, height: size.height, pixels: Array(repeating: 0, count: size.width * size.height * 3))
+  }
+}
+
 /// One row per stage, in megabytes of 10⁶ bytes.
 private func table(_ plan: MemoryPlan) -> String {
-  func mb(_ bytes: Int) -> String { String(format: "%9.1f", Double(bytes) / 1e6) }
+  func mb(_ bytes: Int) -> String { String(format: "%11.1f", Double(bytes) / 1e6) }
   func row(_ name: String, _ cells: [String]) -> String {
-    name.padding(toLength: 12, withPad: " ", startingAt: 0) + cells.joined(separator: " ")
+    name.padding(toLength: 20, withPad: " ", startingAt: 0) + cells.joined(separator: " ")
   }
-  var lines = [
-    row("MB", ["activations", "scratch", "weights", "window", "stored", "sum"].map {
-      String(repeating: " ", count: max(9 - $0.count, 0)) + $0
-    })
-  ]
+  let columns = ["activations", "scratch", "weights", "window", "stored", "sum"].map {
+    String(repeating: " ", count: max(11 - $0.count, 0)) + $0
+  }
+  var lines = [row("MB", columns)]
   for stage in plan.stages {
-    lines.append(
-      row(stage.name, [
-        "  " + mb(stage.arena), mb(stage.scratch), mb(stage.residentWeights), mb(stage.streaming),
-        mb(stage.stored), mb(stage.total),
-      ]))
+    let cells = [
+      stage.arena, stage.scratch, stage.residentWeights, stage.streaming, stage.stored, stage.total,
+    ]
+    lines.append(row(stage.name, cells.map(mb)))
   }
   lines.append("")
-  lines.append("largest stage      \(mb(plan.largestStage?.total ?? 0)) (\(plan.largestStage?.name ?? "none"))")
-  lines.append("pictures           \(mb(plan.pictures))")
-  lines.append("process before it  \(mb(plan.baseline))")
-  lines.append("peak               \(mb(plan.peak))")
+  lines.append(row("largest stage", [mb(plan.largestStage?.total ?? 0), plan.largestStage?.name ?? "none"]))
+  lines.append(row("pictures", [mb(plan.pictures)]))
+  lines.append(row("process before it", [mb(plan.baseline)]))
+  lines.append(row("peak", [mb(plan.peak)]))
   return lines.joined(separator: "\n")
 }

@@ -150,9 +150,8 @@ import Testing
       for h in 0..<heads {
         var probabilities: [Double] = []
         for i in 0..<queries {
-          var s = (0..<keys).map { j in
-            (0..<size).reduce(0.0) { $0 + q[i * c + h * size + $1] * k[j * c + h * size + $1] }
-              / Double(size).squareRoot()
+          var s = (0..<keys).map { j -> Double in
+            dot(q, i * c + h * size, k, j * c + h * size, size) / Double(size).squareRoot()
           }
           if causal { for j in 0..<keys where j > i { s[j] = -.infinity } }
           let top = s.max()!
@@ -179,9 +178,8 @@ import Testing
       for h in 0..<heads {
         for i in 0..<queries {
           let a = i * c + h * size
-          let dP = (0..<keys).map { j in (0..<size).reduce(0.0) { $0 + dO[a + $1] * v[j * c + h * size + $1] }
-          }
-          let delta = (0..<keys).reduce(0.0) { $0 + dP[$1] * p[h][i * keys + $1] }
+          let dP = (0..<keys).map { j -> Double in dot(dO, a, v, j * c + h * size, size) }
+          let delta = dot(dP, 0, p[h], i * keys, keys)
           for j in 0..<keys {
             let (pij, b) = (p[h][i * keys + j], j * c + h * size)
             let dS = pij * (dP[j] - delta) / Double(size).squareRoot()
@@ -196,6 +194,13 @@ import Testing
       return (dq, dk, dv)
     }
   }
+}
+
+/// Σ a[i + d]·b[j + d] over d < count
+private func dot(_ a: [Double], _ i: Int, _ b: [Double], _ j: Int, _ count: Int) -> Double {
+  var sum = 0.0
+  for d in 0..<count { sum += a[i + d] * b[j + d] }
+  return sum
 }
 
 @Suite("Softmax row") struct SoftmaxRowTests {

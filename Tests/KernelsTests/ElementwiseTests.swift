@@ -97,7 +97,8 @@ import Testing
     scale(b.ref, by: 0.3, into: b.ref, pool)
     #expect(b.values == y.map { $0 * 0.3 })
     multiply(a.ref, a.ref, into: a.ref, pool)
-    #expect(a.values == zip(x, y).map { ($0 + $1) * ($0 + $1) })
+    let sums = zip(x, y).map { $0 + $1 }
+    #expect(a.values == sums.map { $0 * $0 })
   }
 
   @Test("addChannels adds one vector to every pixel")

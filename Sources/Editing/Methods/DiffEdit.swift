@@ -74,7 +74,7 @@ public struct DiffEdit: EditingMethod {
     if given == nil {
       mask = try await automaticMask(source, from: prompt, to: target, model: model, tape: tape)
       tape = tape.dropFirst(1)
-      observer.tensor("mask", mask.tensor)
+      observer.found(mask)
     }
     if !(sampler == .ode && blendsReferenceLevel), mask.leavesNothing(observer) { return source }
 

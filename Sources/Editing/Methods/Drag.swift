@@ -59,6 +59,8 @@ public struct Drag: EditingMethod {
   public var evaluations: Int {
     dragCount * stride(from: 1, through: levels, by: 1).reduce(0) { $0 + 2 * guidance($1).evaluations }
   }
+  /// Draws that a run can use at most; points whose squares vanish use none.
+  public var drawCount: Int { dragCount * (levels + moves.count) }
   /// The path of one drag.
   public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
     bytes(levels + 1, height, width, channels)

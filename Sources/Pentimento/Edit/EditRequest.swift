@@ -1,3 +1,4 @@
+import Editing
 import Tensors
 
 /// What somebody wants done.
@@ -15,7 +16,17 @@ public struct EditRequest: Sendable {
   public var sourcePrompt: String?
   /// What guidance points away from; nil: the model's own rule, usually the empty prompt.
   public var negativePrompt: String?
-  public var settings = MethodSettings()
+  /// Semantic directions.
+  public var concepts: [ConceptRequest] = []
+  /// 1 = editable, of the latent's size (an eighth of the working size); made by the method's `maskRule`.
+  public var mask: Mask?
+  /// Points to drag, in working pixels.
+  public var moves: [Drag.Move] = []
+  /// Drag one point after the other instead of all at once.
+  public var dragsInSequence = false
+  /// Let a drag change only what lies near its paths.
+  public var masksDragPath = false
+  public var settings: MethodSettings = [:]
   public var seed: UInt64 = 42
 
   public init(method: String, width: Int, height: Int) {
@@ -31,6 +42,9 @@ public struct EditReport: Sendable, Codable {
   public var model: String
   /// Every parameter of the method with the value used.
   public var parameters: [String: String]
+  /// Settings that the caller or the model gave; all others are the method's own defaults.
+  public var settingsFrom: [String: String]
+  public var concepts: [String]
   public var prompt: String?
   public var sourcePrompt: String?
   public var negativePrompt: String?
@@ -46,6 +60,7 @@ public struct EditReport: Sendable, Codable {
   public var instructionSet: String
   /// Prompts that were longer than the model reads: the parts that were cut.
   public var cutPrompts: [String]
+  public var warnings: [String]
   public var plannedPeakBytes: Int
   /// As the kernel counted for this process.
   public var peakBytes: Int
@@ -56,5 +71,7 @@ public struct EditReport: Sendable, Codable {
 public struct EditResult: Sendable {
   /// At the working size of the request.
   public var picture: Picture
+  /// The mask that the method used: given, or found by it. Of the latent's size.
+  public var mask: Mask?
   public var report: EditReport
 }

@@ -33,7 +33,7 @@ public struct Editor: Sendable {
   /// - Parameter picturePixels: size of the picture that the result is scaled back to.
   public func plan(_ request: EditRequest, picturePixels: Int) throws -> MemoryPlan {
     let entry = try MethodEntry.named(request.method)
-    let prepared = try entry.prepare(request, on: model.schedule)
+    let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
     return try plan(request, prepared, picturePixels: picturePixels)
   }
 
@@ -80,40 +80,42 @@ public struct Editor: Sendable {
   /// Runs a request.
   ///
   /// - Parameters:
-  ///   - observer: told the method's intermediate values.
   ///   - progress: told evaluations done and planned.
   /// - Throws: `RequestError` or `EditError` for a request that cannot be run, before anything is computed;
   ///   `CancellationError` between two evaluations.
   public func run(
-    _ request: EditRequest, observer: EditObserver = .none,
+    _ request: EditRequest,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) async throws -> EditResult {
     let clock = ContinuousClock.now
     let entry = try MethodEntry.named(request.method)
-    let prepared = try entry.prepare(request, on: model.schedule)
+    let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
     let plan = try plan(request, prepared, picturePixels: 0)
 
-    let texts = [request.prompt, request.sourcePrompt].compactMap { $0 }
+    let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let encoded = try encode(
       texts, negativePrompt: request.negativePrompt, width: request.width, height: request.height)
     var inputs = EditInputs(
       height: request.height / 8, width: request.width / 8, channels: AutoencoderConfiguration.latentChannels)
     inputs.targetCondition = request.prompt.map { _ in encoded.prompts[0] }
-    inputs.sourceCondition = request.sourcePrompt.map { _ in encoded.prompts.last! }
+    inputs.sourceCondition = request.sourcePrompt.map { _ in encoded.prompts[request.prompt == nil ? 0 : 1] }
+    inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
+    inputs.mask = request.mask
     if let picture = request.picture {
       try Task.checkCancellation()
       inputs.source = try await codec.encode(picture.signal).mean
     }
 
+    let remarks = Remarks(mask: request.mask)
     let (latent, evaluations) = try await denoise(
-      prepared, inputs, empty: encoded.empty, request, observer: observer,
+      prepared, inputs, empty: encoded.empty, request, observer: remarks.observer,
       progress: { progress($0, prepared.evaluations) })
     try Task.checkCancellation()
     let picture = Picture(signal: try await codec.decode(latent))
     return EditResult(
-      picture: picture,
+      picture: picture, mask: remarks.mask,
       report: report(
-        request, prepared, plan, evaluations: evaluations, cut: encoded.cut,
+        request, prepared, plan, evaluations: evaluations, cut: encoded.cut, warnings: remarks.warnings,
         seconds: (ContinuousClock.now - clock).seconds))
   }
 
@@ -123,7 +125,8 @@ public struct Editor: Sendable {
     observer: EditObserver, progress: @escaping @Sendable (Int) -> Void
   ) async throws -> (Latent, evaluations: Int) {
     let network = try noiseNetwork(
-      width: request.width, height: request.height, onEvaluation: progress)
+      width: request.width, height: request.height, attentionMaps: prepared.readsAttention,
+      onEvaluation: progress)
     let diffusion = Diffusion(unet: network, schedule: model.schedule, empty: empty)
     let latent = try await prepared.run(inputs, diffusion, SeededTape(seed: request.seed), observer)
     return (latent, await network.evaluations)
@@ -131,10 +134,11 @@ public struct Editor: Sendable {
 
   /// - Parameter taps: keep every value that the network's definition names.
   func noiseNetwork(
-    width: Int, height: Int, taps: Bool = false, onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
+    width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false,
+    onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> NoiseNetwork {
     try NoiseNetwork(
-      stages.noise(width: width, height: height, taps: taps), model: model, pool: pool,
+      stages.noise(width: width, height: height, attentionMaps: attentionMaps, taps: taps), model: model, pool: pool,
       onEvaluation: onEvaluation)
   }
 
@@ -142,16 +146,19 @@ public struct Editor: Sendable {
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],
-    seconds: Double
+    warnings: [String],    seconds: Double
   ) -> EditReport {
     let parameters = prepared.method.parameters.map { ($0.name, $0.valueText) }
     return EditReport(
       method: prepared.name, model: model.name,
-      parameters: Dictionary(parameters, uniquingKeysWith: { a, _ in a }),
+      parameters: Dictionary(parameters, uniquingKeysWith: { a, b in "\(a), \(b)" }),
+      settingsFrom: Dictionary(
+        uniqueKeysWithValues: prepared.sources.map { ($0.key.rawValue, $0.value.rawValue) }),
+      concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
       seed: request.seed, generator: SeededTape.generator, width: request.width, height: request.height,
       plannedEvaluations: prepared.evaluations, evaluations: evaluations, threads: threads,
-      instructionSet: pool.kernels.name, cutPrompts: cut, plannedPeakBytes: plan.peak,
+      instructionSet: pool.kernels.name, cutPrompts: cut, warnings: warnings, plannedPeakBytes: plan.peak,
       peakBytes: ProcessMemory.peak, seconds: seconds)
   }
 }

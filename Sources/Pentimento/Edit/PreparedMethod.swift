@@ -7,6 +7,10 @@ struct EditInputs: Sendable {
   var source: Latent?
   var sourceCondition: Condition?
   var targetCondition: Condition?
+  /// Of the request's concepts, in order.
+  var conceptConditions: [Condition] = []
+  /// 1 = editable; the size of the latent.
+  var mask: Mask?
   /// Cells of the latent.
   var height: Int
   var width: Int
@@ -18,6 +22,10 @@ struct PreparedMethod: Sendable {
   var method: any EditingMethod
   /// Network evaluations of the run.
   var evaluations: Int
+  /// Settings that did not come from the method itself.
+  var sources: [Setting: SettingsReader.Source] = [:]
+  /// Whether the network's attention maps are read.
+  var readsAttention = false
   var run:
     @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
 
@@ -29,13 +37,40 @@ public struct MethodEntry: Sendable {
   public let about: MethodSummary
   /// The method as it is when nothing is set.
   public let defaults: any EditingMethod
+  /// How a mask becomes as small as the latent.
+  public let maskRule: MaskRule
   let prepare: @Sendable (inout SettingsReader, EditRequest) throws -> PreparedMethod
 
+  public enum MaskRule: Sendable {
+    /// Binary, the upper left pixel of each cell.
+    case nearest
+    /// Binary, at least half of a cell.
+    case majority
+    /// The mean over a cell.
+    case soft
+  }
+
+  init<Method: EditingMethod>(
+    _ type: Method.Type, maskRule: MaskRule = .soft,
+    prepare: @escaping @Sendable (inout Method, inout SettingsReader, EditRequest) throws -> PreparedMethod
+  ) {
+    about = Method.about
+    defaults = Method()
+    self.maskRule = maskRule
+    self.prepare = { settings, request in
+      var method = Method()
+      return try prepare(&method, &settings, request)
+    }
+  }
+
   /// Every method that the command knows, in the order in which it lists them.
-  public static let all: [MethodEntry] = [.ddpmInversion, .sdedit, .textToImage]
+  public static let all: [MethodEntry] = [
+    .ddpmInversion, .ledits, .leditsPlusPlus, .deltaDenoisingScore, .scoreDistillation, .sdedit,
+    .ddimInversion, .cycleDiffusion, .cycleSDE, .diffEdit, .inpaint, .drag, .textToImage, .sega,
+  ]
 
   /// - Throws: `RequestError.unknownMethod`.
-  static func named(_ name: String) throws -> MethodEntry {
+  public static func named(_ name: String) throws -> MethodEntry {
     guard let entry = all.first(where: { $0.about.name == name }) else {
       throw RequestError.unknownMethod(name, known: all.map(\.about.name))
     }
@@ -43,12 +78,15 @@ public struct MethodEntry: Sendable {
   }
 
   /// Settings in place, inputs checked against what the method needs.
-  func prepare(_ request: EditRequest, on schedule: NoiseSchedule) throws -> PreparedMethod {
+  ///
+  /// - Parameter model: the model's own defaults.
+  func prepare(_ request: EditRequest, on schedule: NoiseSchedule, model: ModelDefaults) throws -> PreparedMethod {
     try checkInputs(request)
-    var reader = SettingsReader(request.settings)
-    let prepared = try prepare(&reader, request)
+    var reader = SettingsReader(caller: request.settings, model: model.settings(for: about.name))
+    var prepared = try prepare(&reader, request)
     try reader.refuseTheRest(of: about.name)
     try prepared.method.validate(on: schedule)
+    prepared.sources = reader.sources
     return prepared
   }
 
@@ -57,6 +95,9 @@ public struct MethodEntry: Sendable {
       (.image, "a picture (--image)", request.picture != nil),
       (.sourcePrompt, "a source prompt (--source-prompt, \"\" is allowed)", request.sourcePrompt != nil),
       (.targetPrompt, "a prompt (--prompt)", request.prompt != nil),
+      (.mask, "a mask (--mask)", request.mask != nil),
+      (.points, "points (--drag x0,y0:x1,y1)", !request.moves.isEmpty),
+      (.concepts, "a concept (--concept \"+snow\")", !request.concepts.isEmpty),
     ]
     for (need, words, isGiven) in given {
       if about.needs.contains(need), !isGiven {

@@ -9,6 +9,8 @@ import WeightStorage
 public final class Model: Sendable {
   public let name: String
   public let schedule: NoiseSchedule
+  /// Settings that this model works best with.
+  public let defaults: ModelDefaults
   let folder: DiffusersFolder
   let unet: UNet
   let autoencoder: Autoencoder
@@ -27,6 +29,7 @@ public final class Model: Sendable {
   public init(folder url: URL) throws {
     folder = try DiffusersFolder(path: url.path)
     name = url.lastPathComponent
+    defaults = try ModelDefaults(folder)
 
     let unetConfiguration = try UNetConfiguration(json: folder.data("unet/config.json"))
     let autoencoderConfiguration = try AutoencoderConfiguration(json: folder.data("vae/config.json"))

@@ -1,0 +1,20 @@
+extension MethodEntry {
+  /// The method that fits what was given, and why.
+  ///
+  /// - Throws: `RequestError.nothingToChoose`.
+  public static func choose(for request: EditRequest) throws -> (name: String, reason: String) {
+    let hasPrompt = !(request.prompt ?? "").allSatisfy(\.isWhitespace)
+    guard request.picture != nil else {
+      return request.concepts.isEmpty
+        ? ("generate", "there is no picture") : ("sega", "there are concepts and no picture")
+    }
+    if !request.moves.isEmpty { return ("drag", "there are points to drag") }
+    if !request.concepts.isEmpty { return ("ledits", "there are concepts") }
+    if request.mask != nil, hasPrompt {
+      return request.sourcePrompt == nil
+        ? ("inpaint", "there is a mask") : ("diffedit", "there are a mask, a source and a target prompt")
+    }
+    if hasPrompt { return ("ddpm-inversion", "there is a picture and a prompt for it") }
+    throw RequestError.nothingToChoose
+  }
+}

@@ -1,0 +1,85 @@
+import Editing
+
+/// A semantic direction as a caller writes it: what to add or remove, and what differs from the method's default.
+public struct ConceptRequest: Sendable, Equatable {
+  public var text: String
+  public var direction = Concept.Direction.add
+  public var scale: Double?
+  public var warmup: Int?
+  public var cooldown: Int?
+  public var threshold: Double?
+  public var weight: Double?
+  /// Scale, warm-up and threshold of a kind of concept.
+  public var preset: Preset?
+
+  /// The presets of the LEDITS demo.
+  public enum Preset: String, Sendable, CaseIterable {
+    case style, face, object
+
+    var concept: Concept {
+      switch self {
+      case .style: .style
+      case .face: .face
+      case .object: .object
+      }
+    }
+  }
+
+  public init(_ text: String) { self.text = text }
+
+  /// Reads `[+|-]TEXT[:OPTION,…]`; an option is a scale, a preset, or `warmup=`, `cooldown=`, `threshold=`,
+  /// `weight=` with a number.
+  ///
+  /// - Throws: `RequestError.concept`.
+  public init(parsing written: String) throws {
+    var rest = written[...]
+    if rest.first == "-" { direction = .remove }
+    if rest.first == "-" || rest.first == "+" { rest = rest.dropFirst() }
+    var options = Substring()
+    if let colon = rest.lastIndex(of: ":") {
+      options = rest[rest.index(after: colon)...]
+      rest = rest[..<colon]
+    }
+    text = String(rest)
+    guard !text.allSatisfy(\.isWhitespace) else {
+      throw RequestError.concept(written, reason: "it has no text")
+    }
+    for option in options.split(separator: ",") {
+      guard read(option) else { throw RequestError.concept(written, reason: "\"\(option)\" is no option") }
+    }
+  }
+
+  private mutating func read(_ option: Substring) -> Bool {
+    if let number = Double(option) {
+      scale = number
+      return true
+    }
+    if let preset = Preset(rawValue: String(option)) {
+      self.preset = preset
+      return true
+    }
+    let parts = option.split(separator: "=", maxSplits: 1)
+    guard parts.count == 2 else { return false }
+    switch parts[0] {
+    case "scale": scale = Double(parts[1])
+    case "warmup": warmup = Int(parts[1])
+    case "cooldown": cooldown = Int(parts[1])
+    case "threshold": threshold = Double(parts[1])
+    case "weight": weight = Double(parts[1])
+    default: return false
+    }
+    return Double(parts[1]) != nil
+  }
+
+  /// The concept with `standard` where the caller was silent.
+  func concept(standard: Concept) -> Concept {
+    var concept = preset?.concept ?? standard
+    concept.direction = direction
+    concept.scale = scale ?? concept.scale
+    concept.warmup = warmup ?? concept.warmup
+    concept.cooldown = cooldown ?? concept.cooldown
+    concept.threshold = threshold ?? concept.threshold
+    concept.weight = weight ?? concept.weight
+    return concept
+  }
+}

@@ -1,0 +1,105 @@
+import Editing
+
+/// Methods that retrace a photo's noise, with and without concepts.
+extension MethodEntry {
+  static let ddpmInversion = MethodEntry(DDPMInversion.self) { method, settings, request in
+    try takeInversion(&method, &settings)
+    let hasSource = request.hasSourceText
+    return PreparedMethod(method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)) {
+      [method] inputs, model, tape, observer in
+      try await method.edit(
+        inputs.source!, from: hasSource ? inputs.sourceCondition : nil, to: inputs.targetCondition!,
+        model: model, tape: tape, observer: observer)
+    }
+  }
+
+  static let ledits = MethodEntry(LEDITS.self) { method, settings, request in
+    try takeInversion(&method.inversion, &settings)
+    try takeSemantics(&method.semantics, &settings, request, standard: .ledits)
+    let (hasSource, hasTarget) = (request.hasSourceText, request.hasTargetText)
+    let evaluations = method.evaluations(hasSourcePrompt: hasSource, hasTargetPrompt: hasTarget)
+    return PreparedMethod(method: method, evaluations: evaluations) {
+      [method] inputs, model, tape, observer in
+      try await method.edit(
+        inputs.source!, from: hasSource ? inputs.sourceCondition : nil,
+        to: hasTarget ? inputs.targetCondition : nil, concepts: inputs.conceptConditions, model: model,
+        tape: tape, observer: observer)
+    }
+  }
+
+  static let leditsPlusPlus = MethodEntry(LEDITSPlusPlus.self) { method, settings, request in
+    try settings.take(.steps, into: &method.steps)
+    try settings.take(.skip, into: &method.skip)
+    try settings.take(.sourceGuidance, into: &method.sourceGuidance)
+    try settings.take(.maskMode, into: &method.mode)
+    let standard = try takeConcept(.leditsPlusPlus, &settings)
+    method.concepts = request.concepts.map { $0.concept(standard: standard) }
+    let hasSource = request.hasSourceText
+    var prepared = PreparedMethod(
+      method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)
+    ) { [method] inputs, model, tape, observer in
+      try await method.edit(
+        inputs.source!, from: hasSource ? inputs.sourceCondition : nil, concepts: inputs.conceptConditions,
+        mask: inputs.mask, model: model, tape: tape, observer: observer)
+    }
+    prepared.readsAttention = method.mode != .noise
+    return prepared
+  }
+
+  static let sega = MethodEntry(SEGA.self) { method, settings, request in
+    try settings.take(.steps, into: &method.steps)
+    try settings.take(.guidance, into: &method.guidance)
+    try takeSemantics(&method.semantics, &settings, request, standard: .sega)
+    return PreparedMethod(method: method, evaluations: method.evaluations) {
+      [method] inputs, model, tape, observer in
+      try await method.generate(
+        inputs.targetCondition!, concepts: inputs.conceptConditions, height: inputs.height,
+        width: inputs.width, channels: inputs.channels, model: model, tape: tape, observer: observer)
+    }
+  }
+
+  private static func takeInversion(_ method: inout DDPMInversion, _ settings: inout SettingsReader) throws {
+    try settings.take(.steps, into: &method.steps)
+    try settings.take(.guidance, into: &method.targetGuidance)
+    try settings.take(.sourceGuidance, into: &method.sourceGuidance)
+    try settings.take(.eta, into: &method.eta)
+    // The papers promise perfect reconstruction, which needs the last noise; the released code drops it.
+    var dropsLastNoise = false
+    try settings.take(.officialLastStep, into: &dropsLastNoise)
+    method.keepsLastNoise = !dropsLastNoise
+    // The command line gives the part of the steps to skip.
+    var skip = 0.36
+    try settings.take(.skip, into: &skip)
+    guard (0..<1).contains(skip) else {
+      throw RequestError.settingValue(setting: "skip", value: "\(skip)", allowed: "a part of the steps from 0 to under 1")
+    }
+    method.skip = DDPMInversion.skippedLevels(skip, of: method.steps)
+  }
+
+  private static func takeSemantics(
+    _ semantics: inout SemanticGuidance, _ settings: inout SettingsReader, _ request: EditRequest,
+    standard: Concept
+  ) throws {
+    try settings.take(.momentumScale, into: &semantics.momentumScale)
+    try settings.take(.momentumBeta, into: &semantics.momentumBeta)
+    let standard = try takeConcept(standard, &settings)
+    semantics.concepts = request.concepts.map { $0.concept(standard: standard) }
+  }
+
+  /// What a concept is where its own text says nothing.
+  private static func takeConcept(_ standard: Concept, _ settings: inout SettingsReader) throws -> Concept {
+    var concept = standard
+    try settings.take(.conceptScale, into: &concept.scale)
+    try settings.take(.conceptThreshold, into: &concept.threshold)
+    try settings.take(.conceptWarmup, into: &concept.warmup)
+    var cooldown = concept.cooldown ?? -1
+    try settings.take(.conceptCooldown, into: &cooldown)
+    concept.cooldown = cooldown < 0 ? nil : cooldown
+    return concept
+  }
+}
+
+extension EditRequest {
+  var hasSourceText: Bool { !(sourcePrompt ?? "").isEmpty }
+  var hasTargetText: Bool { !(prompt ?? "").isEmpty }
+}

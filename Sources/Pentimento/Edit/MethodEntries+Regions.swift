@@ -1,0 +1,76 @@
+import Editing
+
+/// Methods that edit a region: given, found, or dragged.
+extension MethodEntry {
+  static let diffEdit = MethodEntry(DiffEdit.self, maskRule: .majority) { method, settings, request in
+    try settings.take(.steps, into: &method.steps)
+    try settings.take(.strength, into: &method.strength)
+    try settings.take(.guidance, into: &method.guidance)
+    try settings.take(.sourceGuidance, into: &method.inversionGuidance)
+    try settings.take(.sampler, into: &method.sampler)
+    try settings.take(.maskMaps, into: &method.automaticMask.maps)
+    try settings.take(.maskStrength, into: &method.automaticMask.strength)
+    try settings.take(.maskGuidance, into: &method.automaticMask.guidance)
+    try requireText(request.prompt, DiffEdit.name)
+    let evaluations = method.evaluations(hasMask: request.mask != nil)
+    return PreparedMethod(method: method, evaluations: evaluations) {
+      [method] inputs, model, tape, observer in
+      try await method.edit(
+        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, mask: inputs.mask,
+        model: model, tape: tape, observer: observer)
+    }
+  }
+
+  static let inpaint = MethodEntry(Inpainting.self, maskRule: .nearest) { method, settings, request in
+    try settings.take(.steps, into: &method.steps)
+    try settings.take(.guidance, into: &method.guidance)
+    try settings.take(.strength, into: &method.strength)
+    try settings.take(.sampler, into: &method.sampler)
+    try settings.take(.order, into: &method.order)
+    try requireText(request.prompt, Inpainting.name)
+    return PreparedMethod(method: method, evaluations: method.evaluations) {
+      [method] inputs, model, tape, observer in
+      try await method.edit(
+        inputs.source!, to: inputs.targetCondition!, mask: inputs.mask!, model: model, tape: tape,
+        observer: observer)
+    }
+  }
+
+  static let drag = MethodEntry(Drag.self, maskRule: .majority) { method, settings, request in
+    try settings.take(.steps, into: &method.steps)
+    try settings.take(.strength, into: &method.strength)
+    try settings.take(.guidance, into: &method.maxGuidance)
+    try settings.take(.sampler, into: &method.sampler)
+    try settings.take(.radius, into: &method.radius)
+    try settings.take(.stepSize, into: &method.stepSize)
+    try settings.take(.copyScale, into: &method.copyScale)
+    try settings.take(.sourceScale, into: &method.sourceScale)
+    method.moves = request.moves
+    // One drag of all points, or one after the other: each starts from the latent that the last one left.
+    let parts = request.dragsInSequence ? request.moves.map { [$0] } : [request.moves]
+    let drags = parts.map { [method] moves in
+      var drag = method
+      drag.moves = moves
+      return drag
+    }
+    let evaluations = drags.reduce(0) { $0 + $1.evaluations }
+    let masksPath = request.masksDragPath
+    return PreparedMethod(method: method, evaluations: evaluations) {
+      [method] inputs, model, tape, observer in
+      var mask = inputs.mask
+      if masksPath {
+        let path = method.automaticMask(height: inputs.height, width: inputs.width)
+        observer.found(path)
+        mask = path
+      }
+      var (latent, draws) = (inputs.source!, 0)
+      for drag in drags {
+        latent = try await drag.edit(
+          latent, showing: inputs.targetCondition!, mask: mask, model: model, tape: tape.dropFirst(draws),
+          observer: observer)
+        draws += drag.drawCount
+      }
+      return latent
+    }
+  }
+}

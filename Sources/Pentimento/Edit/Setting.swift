@@ -1,0 +1,152 @@
+import Editing
+
+/// Everything about a method that a caller or a model may set; the raw value is its name on the command line and
+/// in a model's defaults.
+public enum Setting: String, Sendable, Hashable, CaseIterable, Codable {
+  /// N; iterations of an optimising method.
+  case steps
+  /// w, weight of the target prompt.
+  case guidance = "cfg-scale"
+  /// Weight of the source prompt.
+  case sourceGuidance = "source-cfg-scale"
+  /// Part of the steps, from the noisy end, that is left out.
+  case skip
+  /// t₀, part of the schedule that is run.
+  case strength
+  case eta
+  case sampler
+  /// Order of the solver.
+  case order
+  case learningRate = "learning-rate"
+  case lossScale = "loss-scale"
+  case conceptScale = "concept-scale"
+  case conceptThreshold = "concept-threshold"
+  case conceptWarmup = "concept-warmup"
+  case conceptCooldown = "concept-cooldown"
+  case momentumScale = "momentum-scale"
+  case momentumBeta = "momentum-beta"
+  case maskMode = "mask-mode"
+  case maskGuidance = "mask-cfg-scale"
+  case maskMaps = "mask-maps"
+  case maskStrength = "mask-strength"
+  case radius
+  case stepSize = "step-size"
+  case copyScale = "copy-scale"
+  case sourceScale = "source-scale"
+  /// End edit-friendly inversion as its authors' code does, with a noise-free last step.
+  case officialLastStep = "official-last-step"
+}
+
+/// The value of a setting.
+public enum SettingValue: Sendable, Hashable, Codable {
+  case flag(Bool)
+  case number(Double)
+  case word(String)
+
+  public init(from decoder: any Swift.Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if let flag = try? value.decode(Bool.self) {
+      self = .flag(flag)
+    } else if let number = try? value.decode(Double.self) {
+      self = .number(number)
+    } else {
+      self = .word(try value.decode(String.self))
+    }
+  }
+
+  public func encode(to encoder: any Swift.Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .flag(let flag): try container.encode(flag)
+    case .number(let number): try container.encode(number)
+    case .word(let word): try container.encode(word)
+    }
+  }
+}
+
+/// Settings by name.
+public typealias MethodSettings = [Setting: SettingValue]
+
+/// Hands settings to a method: the caller's before the model's, and neither where the method's own default holds.
+/// Remembers what was taken, so that a setting without effect is refused and the report can say whose default it was.
+struct SettingsReader {
+  /// Whose value a setting has.
+  enum Source: String, Sendable, Codable { case caller, model }
+
+  private let caller: MethodSettings
+  private let model: MethodSettings
+  private(set) var taken: Set<Setting> = []
+  private(set) var sources: [Setting: Source] = [:]
+
+  init(caller: MethodSettings, model: MethodSettings) {
+    self.caller = caller
+    self.model = model
+  }
+
+  /// Marks a setting as taken and returns its value.
+  private mutating func value(_ setting: Setting) -> SettingValue? {
+    taken.insert(setting)
+    if let value = caller[setting] {
+      sources[setting] = .caller
+      return value
+    }
+    if model[setting] != nil { sources[setting] = .model }
+    return model[setting]
+  }
+
+  mutating func take(_ setting: Setting, into place: inout Double) throws {
+    guard let value = value(setting) else { return }
+    guard case .number(let number) = value else { throw wrong(setting, value, "a number") }
+    place = number
+  }
+
+  mutating func take(_ setting: Setting, into place: inout Double?) throws {
+    var number = place ?? .nan
+    try take(setting, into: &number)
+    if !number.isNaN || caller[setting] != nil { place = number }
+  }
+
+  mutating func take(_ setting: Setting, into place: inout Int) throws {
+    var number = Double(place)
+    try take(setting, into: &number)
+    guard let whole = Int(exactly: number) else { throw wrong(setting, .number(number), "a whole number") }
+    place = whole
+  }
+
+  mutating func take(_ setting: Setting, into place: inout Bool) throws {
+    guard let value = value(setting) else { return }
+    guard case .flag(let flag) = value else { throw wrong(setting, value, "true or false") }
+    place = flag
+  }
+
+  mutating func take<W: RawRepresentable & CaseIterable>(_ setting: Setting, into place: inout W) throws
+  where W.RawValue == String {
+    guard let value = value(setting) else { return }
+    guard case .word(let text) = value, let word = W(rawValue: text) else {
+      throw wrong(setting, value, W.allCases.map(\.rawValue).joined(separator: " or "))
+    }
+    place = word
+  }
+
+  private func wrong(_ setting: Setting, _ value: SettingValue, _ allowed: String) -> RequestError {
+    .settingValue(setting: setting.rawValue, value: "\(value.text)", allowed: allowed)
+  }
+
+  /// - Throws: `RequestError.settingNotUsed` for one of the caller's settings that the method did not take.
+  func refuseTheRest(of method: String) throws {
+    for setting in caller.keys.sorted(by: { $0.rawValue < $1.rawValue }) where !taken.contains(setting) {
+      throw RequestError.settingNotUsed(
+        setting: setting.rawValue, method: method, takes: taken.map(\.rawValue).sorted())
+    }
+  }
+}
+
+extension SettingValue {
+  fileprivate var text: String {
+    switch self {
+    case .flag(let flag): "\(flag)"
+    case .number(let number): "\(number)"
+    case .word(let word): "\"\(word)\""
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import WeightStorage
+
+/// What a model says about the settings it works best with: `pentimento.json` beside its parts.
+///
+///     {"defaults": {"cfg-scale": 3}, "methods": {"sdedit": {"strength": 0.6}}}
+///
+/// Models of the papers need none: the methods' own defaults were made for them.
+public struct ModelDefaults: Sendable, Equatable {
+  private var everywhere: MethodSettings = [:]
+  private var byMethod: [String: MethodSettings] = [:]
+
+  public init() {}
+
+  /// - Throws: `WeightFileError` naming the key that is unknown or of the wrong kind.
+  init(_ folder: DiffusersFolder) throws {
+    guard folder.contains("pentimento.json") else { return }
+    let json = try folder.json("pentimento.json")
+    everywhere = try Self.settings(json["defaults"])
+    for method in json["methods"].keys {
+      guard MethodEntry.all.contains(where: { $0.about.name == method }) else {
+        throw json["methods"][method].wrong("the name of a method")
+      }
+      byMethod[method] = try Self.settings(json["methods"][method])
+    }
+  }
+
+  private static func settings(_ object: ConfigValue) throws -> MethodSettings {
+    var settings: MethodSettings = [:]
+    for key in object.keys {
+      guard let setting = Setting(rawValue: key) else { throw object[key].wrong("the name of a setting") }
+      settings[setting] =
+        switch object[key].value {
+        case .integer(let value)?: .number(Double(value))
+        case .real(let value)?: .number(value)
+        case .bool(let value)?: .flag(value)
+        case .string(let value)?: .word(value)
+        default: throw object[key].wrong("number, word, true or false")
+        }
+    }
+    return settings
+  }
+
+  func settings(for method: String) -> MethodSettings {
+    everywhere.merging(byMethod[method] ?? [:]) { _, own in own }
+  }
+}
