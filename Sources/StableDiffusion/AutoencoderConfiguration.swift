@@ -60,6 +60,9 @@ extension AutoencoderConfiguration {
     hasQuantConv = try fields.flag("use_quant_conv", default: true)
     hasPostQuantConv = try fields.flag("use_post_quant_conv", default: true)
     scalingFactor = Float(try fields.number("scaling_factor", default: 0.18215))
+    guard scalingFactor > 0 else {
+      throw fields.inconsistent("scaling_factor", "is \(scalingFactor), not a positive number")
+    }
     sampleSize = try fields.count("sample_size", default: 32)
   }
 }

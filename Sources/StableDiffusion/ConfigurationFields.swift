@@ -75,9 +75,9 @@ struct ConfigurationFields {
   }
 
   /// The number of a word in a vocabulary.
-  func token(_ field: String, default fallback: Int) throws(ModelError) -> Int {
+  func token(_ field: String, default fallback: Int32) throws(ModelError) -> Int32 {
     let number = try number(field, default: Double(fallback))
-    guard let token = Int(exactly: number) else { throw malformed(field, "a token", .number(number)) }
+    guard let token = Int32(exactly: number) else { throw malformed(field, "a token", .number(number)) }
     return token
   }
 

@@ -18,6 +18,8 @@ public enum ModelError: Error, Equatable {
   case inconsistent(file: String, field: String, reason: String)
   /// The network reads text states of another width than the encoders write.
   case contextWidth(network: Int, encoders: [Int])
+  /// The tokenizer makes ids that the text encoder does not know.
+  case unknownToken(id: Int, vocabulary: Int)
   /// The text encoders read sequences of different lengths.
   case sequenceLengths([Int])
   /// The network reads a pooled text vector of another width than the second encoder writes (nil: none).
@@ -59,6 +61,11 @@ extension ModelError: CustomStringConvertible {
       """
       the network reads text states of width \(network), the text encoder writes \
       \(encoders.map(String.init).joined(separator: " + ")): take unet and text_encoder from one model
+      """
+    case .unknownToken(let id, let vocabulary):
+      """
+      the tokenizer makes token \(id), the text encoder knows \(vocabulary) tokens: take tokenizer and \
+      text_encoder from one model
       """
     case .sequenceLengths(let lengths):
       """

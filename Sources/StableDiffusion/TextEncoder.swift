@@ -23,8 +23,8 @@ package struct TextEncoder: Sendable {
     package let states: Value
     /// `penultimate` `[L, D]`: what the last layer reads.
     package let penultimate: Value
-    /// `projections` `[L, P]` of encoders with a projection; the row of the end mark
-    /// (`TextEncoderConfiguration.endPosition`) is the prompt's pooled vector.
+    /// `projections` `[L, P]` of encoders with a projection, of all rows, since only the prompt decides which
+    /// one is its pooled vector: the row of the end mark (`TextEncoderConfiguration.endPosition`).
     package let projections: Value?
   }
 
@@ -33,6 +33,7 @@ package struct TextEncoder: Sendable {
     let g = prefix.isEmpty ? root : root[prefix]
     let ids = root.input("ids", TensorType([c.tokens], element: .i32))
     let words = try g["embeddings"]["token_embedding"].embedding(ids, entries: c.vocabulary, width: c.width)
+    // A sequence always has the full length, so every position's row is added and none is looked up.
     let positions = g["embeddings"]["position_embedding"].weight("weight", [c.tokens, c.width], .vector)
     var hidden = [try g.add(words, positions)]
     for i in 0..<c.layers { hidden.append(try layer(hidden[i], g["encoder"]["layers"][i])) }

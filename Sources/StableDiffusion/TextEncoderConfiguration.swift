@@ -23,7 +23,7 @@ package struct TextEncoderConfiguration: Equatable, Sendable {
   /// Width of the pooled vector; nil where the encoder has no projection.
   package var projection: Int?
   /// The token that ends a prompt.
-  package var endToken: Int
+  package var endToken: Int32
 }
 
 extension TextEncoderConfiguration {
@@ -55,12 +55,22 @@ extension TextEncoderConfiguration {
     guard width % heads == 0 else {
       throw fields.inconsistent("num_attention_heads", "is \(heads), which does not divide \(width) channels")
     }
+    guard tokens > 2 else {
+      throw fields.inconsistent("max_position_embeddings", "is \(tokens), which leaves no room for a word")
+    }
+  }
+
+  /// Refuses ids that have no row in the embedding.
+  package func check(ids: [Int32]) throws(ModelError) {
+    for id in ids where !(0..<vocabulary).contains(Int(id)) {
+      throw .unknownToken(id: Int(id), vocabulary: vocabulary)
+    }
   }
 
   /// Row of the sequence whose state stands for the whole prompt: the first end mark.
   ///
   /// Configurations from before the end mark was recorded say 2; there it is the largest id of the vocabulary.
-  package func endPosition(in ids: [Int]) -> Int {
+  package func endPosition(in ids: [Int32]) -> Int {
     let end = endToken == 2 ? ids.max() : endToken
     return ids.firstIndex { $0 == end } ?? 0
   }

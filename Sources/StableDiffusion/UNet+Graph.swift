@@ -51,8 +51,8 @@ extension UNet {
 
   /// The time embedding, with what else the network is told about the picture (Podell et al. 2023).
   ///
-  ///     timestep_sinusoid ─────────────── time_embedding ─(+)── temb
-  ///     [pooled | time_ids_sinusoid] ─── add_embedding ────┘
+  ///     timestep_sinusoid ──────────── time_embedding ─(+)── temb
+  ///     [pooled | time_ids_sinusoid] ── add_embedding ──┘
   private func timeEmbedding(
     _ sinusoid: Value, _ added: AddedValues?, _ g: Scope
   ) throws(GraphError) -> Value {

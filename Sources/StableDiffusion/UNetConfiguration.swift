@@ -62,6 +62,10 @@ extension UNetConfiguration {
 
     let channels = try fields.counts("block_out_channels", default: [320, 640, 1280, 1280])
     let levels = channels.count
+    guard levels <= 8 else {
+      throw fields.inconsistent(
+        "block_out_channels", "has \(levels) levels, a latent halves no more than 7 times")
+    }
     groups = try fields.count("norm_num_groups", default: 32)
     for width in channels where width % groups != 0 {
       throw fields.inconsistent("block_out_channels", "holds \(width), no multiple of \(groups) groups")

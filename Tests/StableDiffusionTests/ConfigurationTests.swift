@@ -133,6 +133,7 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
       Change("attention_head_dim", "[8, 8]"),
       Change("down_block_types", "[\"DownBlock2D\"]"), Change("cross_attention_dim", "[768, 768, 768, 1024]"),
       Change("layers_per_block", "[2, 2]"), Change("freq_shift", "160"),
+      Change("block_out_channels", "[32, 32, 32, 32, 32, 32, 32, 32, 32]"),
     ])
   func contradictions(change: Change) throws {
     let error = try refusal {
@@ -205,6 +206,29 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
     #expect(c.endPosition(in: [699, 320, 700, 701, 700]) == 2)
   }
 
+  @Test("refuses tokens that it has no row for") func unknownToken() throws {
+    let c = try TextEncoderConfiguration(json: Data(Published.clipL.utf8))
+    try c.check(ids: [0, 49407])
+    for id: Int32 in [-1, 49408] {
+      #expect(throws: ModelError.unknownToken(id: Int(id), vocabulary: 49408)) {
+        try c.check(ids: [49406, id])
+      }
+    }
+  }
+
+  @Test(
+    "refuses fields that contradict each other",
+    arguments: [
+      Change("num_attention_heads", "7"), Change("max_position_embeddings", "2"),
+    ])
+  func contradictions(change: Change) throws {
+    let error = try refusal { try TextEncoderConfiguration(json: change.applied(to: Published.clipL)) }
+    guard case .inconsistent(_, change.field, _) = error else {
+      Issue.record("\(error)")
+      return
+    }
+  }
+
   @Test(
     "refuses by name what is not implemented",
     arguments: [
@@ -248,12 +272,15 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
     }
   }
 
-  @Test("refuses another reduction than eight") func otherReduction() throws {
-    let error = try refusal {
-      try AutoencoderConfiguration(
-        json: Change("block_out_channels", "[128, 256, 512]").applied(to: Published.autoencoder))
-    }
-    guard case .inconsistent("vae/config.json", "block_out_channels", _) = error else {
+  @Test(
+    "refuses another reduction than eight, and a scale that cannot be undone",
+    arguments: [
+      Change("block_out_channels", "[128, 256, 512]"), Change("scaling_factor", "0"),
+      Change("norm_num_groups", "48"),
+    ])
+  func contradictions(change: Change) throws {
+    let error = try refusal { try AutoencoderConfiguration(json: change.applied(to: Published.autoencoder)) }
+    guard case .inconsistent("vae/config.json", _, _) = error else {
       Issue.record("\(error)")
       return
     }

@@ -116,7 +116,7 @@ extension Recorded {
         try recorded.expect("last_hidden_state\(suffix)", values["states"], item: item)
         try recorded.expect("penultimate\(suffix)", values["penultimate"], item: item)
         guard let projections = values["projections"] else { continue }
-        let (row, width) = (encoder.configuration.endPosition(in: ids.map(Int.init)), projections.shape[1])
+        let (row, width) = (encoder.configuration.endPosition(in: ids), projections.shape[1])
         let pooled = HostTensor(
           shape: [1, width], values: Array(projections.values[row * width..<(row + 1) * width]))
         try recorded.expect("pooled\(suffix)", pooled, item: item)
