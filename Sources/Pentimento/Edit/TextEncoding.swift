@@ -51,7 +51,7 @@ extension Editor {
       let encoding = part.tokenizer.encode(text, maxLength: part.encoder.configuration.tokens)
       let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
       let out = try executor.run([["ids": ids]])[0]
-      let end = part.encoder.configuration.endPosition(in: encoding.ids.map(Int.init))
+      let end = part.encoder.configuration.endPosition(in: encoding.ids)
       return TextStates(
         lastHiddenState: out["states"]!, penultimate: out["penultimate"]!,
         pooled: out["projections"].map { $0.row(end) }, tokenCount: encoding.tokenCount,
