@@ -40,7 +40,10 @@ public struct EditObserver: Sendable {
     report?(name, value())
   }
   /// The region that the method edits, where it found one itself.
-  public func found(_ mask: @autoclosure () -> Mask) { self.mask?(mask()) }
+  public func found(_ mask: @autoclosure () -> Mask) {
+    self.mask?(mask())
+    report?("mask", mask().tensor)
+  }
   /// A complete sentence.
   public func warn(_ sentence: @autoclosure () -> String) { warning?(sentence()) }
 }
