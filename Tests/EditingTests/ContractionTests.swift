@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The claim of Nie et al. 2024 (theorem 3.1): after an edit of the latent, the SDE brings its law back to the
+/// The claim of Nie et al. 2024 in one dimension: after an edit of the latent, the SDE brings its law back to the
 /// model's at every step, the ODE keeps the distance.
 @Suite("SDE beats ODE") struct ContractionTests {
   /// A one-dimensional normal law.

@@ -86,7 +86,8 @@ import Testing
   func copyAndPaste() async throws {
     let (model, _) = nonlinearWorld()
     var method = method()
-    method.moves = [Drag.Move(from: .init(x: 24, y: 24), to: .init(x: 32, y: 32))]  // one drag by (1, 1) cells
+    // One drag by (1, 1) cells.
+    method.moves = [Drag.Move(from: .init(x: 24, y: 24), to: .init(x: 32, y: 32))]
     let (before, after) = (Trace(), Trace())
     _ = try await method.edit(photo, showing: cat, model: model, tape: tape, observer: after.observer)
     method.copiesAndPastes = false

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Cycle-SDE: noise the photo along the forward SDE, record which noise would lead back, and follow it with
-/// the target prompt (Nie et al. 2024, section 3 and appendix; SDE counterpart of DDIM inversion).
+/// the target prompt (Nie et al. 2024, the SDE counterpart of DDIM inversion).
 ///
 ///     y_0 = x₀;   y_{k+1} = √(ᾱ_{k+1}/ᾱ_k)·y_k + √(1 − ᾱ_{k+1}/ᾱ_k)·n_k
 ///     x_{k−1} = y_{k−1} + μ₁(x_k, ε̃(x_k; target)) − μ₁(y_k, ε̃(y_k; source)),   x_K = y_K

@@ -1,7 +1,7 @@
 import Tensors
 
 /// DDIM inversion with the source prompt, then sampling with the target prompt: the ODE baseline of
-/// image-to-image translation (Song et al. 2021, section 4.3; Nie et al. 2024, section 4).
+/// image-to-image translation (Song et al. 2021, section 4.3; Nie et al. 2024).
 ///
 /// Draws: none.
 public struct DDIMTranslation: EditingMethod {

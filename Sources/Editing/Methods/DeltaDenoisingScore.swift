@@ -1,7 +1,7 @@
 import Tensors
 
 /// Delta denoising score: move a latent along the difference of two noise predictions, one for the latent
-/// and the target prompt, one for the photo and its own prompt (Hertz, Aberman & Cohen-Or 2023, section 4).
+/// and the target prompt, one for the photo and its own prompt (Hertz, Aberman & Cohen-Or 2023).
 ///
 ///     z ← z − lr·L/(h·w)·M·(ε̃(x; target) − ε̃(x_ref; source))
 ///

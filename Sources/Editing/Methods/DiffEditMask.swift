@@ -1,7 +1,7 @@
 import Tensors
 
 /// DiffEdit's mask: where the predictions for two prompts differ on the noised photo (Couairon et al. 2023,
-/// section 3.2, step one).
+/// step one: computing the mask).
 ///
 ///     D = mean over maps and channels of |ε̃(x; target) − ε̃(x; source)|,   x = a·x₀ + s·n
 ///     M = 1 where min(D, r·D̄)/(r·D̄) > ½,   D̄ the mean of D

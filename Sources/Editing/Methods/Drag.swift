@@ -1,7 +1,7 @@
 import Tensors
 
 /// SDE-Drag and its ODE counterpart: copy what is under a point to where it shall go, in a noised latent, and
-/// let the sampler make a picture of it; many small drags reach far (Nie et al. 2024, section 6, algorithm 2).
+/// let the sampler make a picture of it; many small drags reach far (Nie et al. 2024, SDE-Drag).
 ///
 ///     y_0 = z;  y_1 … y_K by the forward SDE (ODE: by inversion)
 ///     x_K = y_K with, per point:  square around P ← β·F + √(1 − β²)·n,  square around Q ← α·F

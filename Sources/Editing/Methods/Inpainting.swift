@@ -2,7 +2,7 @@ import Tensors
 
 /// Inpainting with an ordinary model: sample inside the mask with DPM-Solver++, and put the photo, noised to
 /// the same level, outside it after every step (Lugmayr et al. 2022 without resampling; ODE and SDE compared
-/// by Nie et al. 2024, section 5).
+/// by Nie et al. 2024).
 ///
 ///     x ← M·x' + (1 − M)·(A_{k+1}·x₀ + S_{k+1}·n),   the same n as the start;   last step: x₀ outside
 ///

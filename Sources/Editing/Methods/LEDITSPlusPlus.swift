@@ -3,8 +3,8 @@ import Tensors
 /// LEDITS++: inversion through a second-order SDE solver in few steps, and concepts that act inside masks
 /// found from attention and noise (Brack et al. 2024).
 ///
-///     x_k = A_k·x₀ + S_k·n_k;   z_k = (x_{k+1} − μ(x_k, m_k, m_{k−1}))/(S_{k+1}·√(1 − E²))       (section 3.1)
-///     ψ_c = ±S_c·(ε_c − ε_u)·M_c;   ε = ε_u + Σ_c ψ_c                                            (section 3.2)
+///     x_k = A_k·x₀ + S_k·n_k;   z_k = (x_{k+1} − μ(x_k, m_k, m_{k−1}))/(S_{k+1}·√(1 − E²))       (perfect inversion)
+///     ψ_c = ±S_c·(ε_c − ε_u)·M_c;   ε = ε_u + Σ_c ψ_c                                            (textual editing)
 ///
 /// There is no prompt branch and no momentum. Draws: the noise of each executed level in ascending time.
 public struct LEDITSPlusPlus: EditingMethod {

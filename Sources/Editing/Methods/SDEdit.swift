@@ -1,7 +1,7 @@
 import Tensors
 
-/// SDEdit: noise the photo part of the way, then sample towards the prompt (Meng et al. 2022, algorithm 1;
-/// ODE and SDE compared by Nie et al. 2024, section 4).
+/// SDEdit: noise the photo part of the way, then sample towards the prompt (Meng et al. 2022;
+/// ODE and SDE compared by Nie et al. 2024).
 ///
 ///     x_K = a·x₀ + s·n,  K = ⌊t₀·N⌋;   x_{ℓ−1} = μ_η(x_ℓ, ε̃(x_ℓ, t)) + σ·z,   ℓ = K … 1
 ///

@@ -1,6 +1,7 @@
 import Tensors
 
-/// Where a concept of LEDITS++ may act, found from the network's own answers (Brack et al. 2024, section 3.3).
+/// Where a concept of LEDITS++ may act, found from the network's own answers (Brack et al. 2024,
+/// semantic grounding).
 package enum ImplicitMask {
   /// M¹: where the image attends to the concept's words.
   ///

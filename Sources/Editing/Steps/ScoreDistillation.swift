@@ -5,7 +5,7 @@ extension Diffusion {
   ///
   ///     x = a_t·z + s_t·n
   ///     SDS  g = ε̃(x; target) − n                          (Poole et al. 2023, eq. 3)
-  ///     DDS  g = ε̃(x; target) − ε̃(x_ref; source)           (Hertz et al. 2023, eq. 3)
+  ///     DDS  g = ε̃(x; target) − ε̃(x_ref; source)           (Hertz et al. 2023)
   ///
   /// with the same t and n on both sides, so that the error both predictions share cancels. Where latent
   /// and prompt are those of the reference, g is 0 bit for bit.

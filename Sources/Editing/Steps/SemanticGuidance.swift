@@ -1,7 +1,7 @@
 import Tensors
 
 /// Semantic guidance: concepts steer a step along the difference of their prediction to the unconditional
-/// one, each only where that difference is largest (Brack et al. 2023, section 3).
+/// one, each only where that difference is largest (Brack et al. 2023, semantic guidance).
 ///
 ///     d_c = ±S_c·(ε_c − ε_u), kept where |d_c| reaches its λ_c-quantile over the channel
 ///     G   = Σ_c ω_c·d_c + s_m·v;     v ← β_m·v + (1 − β_m)·G
