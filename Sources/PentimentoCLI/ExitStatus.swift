@@ -1,6 +1,8 @@
 import ArgumentParser
 import Editing
-import Foundation
+import Dispatch
+import FoundationEssentials
+import Glibc
 import ImageFiles
 import Pentimento
 
@@ -62,11 +64,6 @@ func reportingErrors(_ work: @escaping @Sendable () async throws -> Void) async 
     note(status == .interrupted ? "interrupted, nothing was written" : "error: \(error)")
     throw ExitCode(status.rawValue)
   }
-}
-
-/// A line for the person at the terminal; results go to standard output.
-func note(_ line: String) {
-  FileHandle.standardError.write(Data("pentimento: \(line)\n".utf8))
 }
 
 /// Calls back on the first interrupt; a second one ends the process.

@@ -39,9 +39,3 @@ extension MethodEntry {
     return lines.joined(separator: "\n")
   }
 }
-
-extension String {
-  fileprivate func padding(to width: Int) -> String {
-    self + String(repeating: " ", count: max(0, width - count))
-  }
-}

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -46,13 +46,11 @@ extension Picture {
 
 /// One row per stage, in megabytes of 10⁶ bytes.
 private func table(_ plan: MemoryPlan) -> String {
-  func mb(_ bytes: Int) -> String { String(format: "%11.1f", Double(bytes) / 1e6) }
+  func mb(_ bytes: Int) -> String { String(megabytes: bytes).aligned(to: 11) }
   func row(_ name: String, _ cells: [String]) -> String {
-    name.padding(toLength: 20, withPad: " ", startingAt: 0) + cells.joined(separator: " ")
+    name.padding(to: 20) + cells.joined(separator: " ")
   }
-  let columns = ["activations", "scratch", "weights", "window", "stored", "sum"].map {
-    String(repeating: " ", count: max(11 - $0.count, 0)) + $0
-  }
+  let columns = ["activations", "scratch", "weights", "window", "stored", "sum"].map { $0.aligned(to: 11) }
   var lines = [row("MB", columns)]
   for stage in plan.stages {
     let cells = [

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Editing
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors

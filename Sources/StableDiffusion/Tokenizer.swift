@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// CLIP's tokenizer: text → ids, exactly as the published one of the checkpoints (Radford et al. 2021).
 ///

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The marks of a tokenizer, from `special_tokens_map.json` and `tokenizer_config.json`.
 ///

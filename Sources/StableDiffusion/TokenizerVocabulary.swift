@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Byte-pair encoding with CLIP's alphabet: the symbols of a word's bytes, joined by rank (Sennrich et al. 2016).
 ///

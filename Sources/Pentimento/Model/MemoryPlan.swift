@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Runtime
 
 /// What a run will hold in memory, known before anything is computed. All figures are bytes.

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Finds a model where none was named.
 ///
