@@ -103,7 +103,7 @@ extension TokenizerVocabulary {
     do {
       return try JSONDecoder().decode([String: Int32].self, from: file)
     } catch {
-      throw .badVocabulary(reason: "\(error)")
+      throw .badVocabulary(reason: "it is no JSON object of whole numbers")
     }
   }
 

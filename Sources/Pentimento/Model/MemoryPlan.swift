@@ -49,6 +49,9 @@ public enum ProcessMemory {
   /// The most bytes in RAM so far.
   public static var peak: Int { status("VmHWM:") }
 
+  /// Bytes of RAM of this machine.
+  public static var machine: Int { Int(clamping: ProcessInfo.processInfo.physicalMemory) }
+
   private static func status(_ key: String) -> Int {
     guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
     for line in text.split(separator: "\n") where line.hasPrefix(key) {

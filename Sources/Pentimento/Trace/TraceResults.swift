@@ -52,4 +52,9 @@ public final class TraceResults: Sendable {
   public func write(to path: String) throws {
     try SafetensorsWriter.write(all(), to: path)
   }
+
+  /// Whether an error says that `write` could not.
+  public static func isWriteError(_ error: any Error) -> Bool {
+    if case WeightFileError.writeFailed = error { true } else { false }
+  }
 }
