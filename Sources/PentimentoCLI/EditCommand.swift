@@ -30,6 +30,8 @@ struct EditOptions: ParsableArguments {
     var request: EditRequest
     /// The mask in full detail.
     var mask: MaskPicture?
+    /// Whether the edit stays inside a mask, given or found.
+    var obeysMask: Bool
     /// Which method was chosen and why.
     var choice: String?
   }
@@ -52,8 +54,10 @@ struct EditOptions: ParsableArguments {
     request.method = name
     let entry = try MethodEntry.named(name)
     request.mask = mask.map { geometry.latentMask($0, entry.maskRule.geometryRule) }
-    try region.check(hasMask: entry.hasMask(request), method: name)
-    return Prepared(request: request, mask: mask, choice: reason.map { "method \(name), since \($0)" })
+    try region.check(entry, request)
+    return Prepared(
+      request: request, mask: mask, obeysMask: entry.obeysMask(request),
+      choice: reason.map { "method \(name), since \($0)" })
   }
 }
 
@@ -86,7 +90,7 @@ struct EditCommand: AsyncParsableCommand {
       let result = try await perform(prepared.request, choice: prepared.choice, model, runtime)
       let region = try edit.region.finish(result.mask, given: prepared.mask, geometry)
       var picture = geometry.restore(result.picture)
-      if let region, edit.region.pasteBack {
+      if let region, prepared.obeysMask, edit.region.pasteBack {
         picture = .pasteBack(original: original, edited: picture, mask: region)
       }
       try write(picture, result, out)
