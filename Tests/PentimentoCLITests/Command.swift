@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// The built `pentimento`, run as a user runs it.
 struct Command {
@@ -9,6 +10,9 @@ struct Command {
     var status: Int32
     var output: String
     var errors: String
+
+    /// Between the interrupt and the end; nil if there was none before the end.
+    var afterInterrupt: Duration?
 
     /// Lines for the person at the terminal, without those that tell what is about to be done.
     var complaints: [String] {
@@ -51,13 +55,18 @@ struct Command {
     let handles = try (FileHandle(forWritingTo: output), FileHandle(forWritingTo: errors))
     (process.standardOutput, process.standardError) = handles
     process.standardInput = FileHandle.nullDevice
-    try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Void, any Error>) in
-      process.terminationHandler = { _ in ended.resume() }
+    // Taken where they happen: this task may have to wait for a thread that other tests keep busy.
+    let interrupted = Instants()
+    let end = try await withCheckedThrowingContinuation { ended in
+      process.terminationHandler = { _ in ended.resume(returning: ContinuousClock.now) }
       do {
         try process.run()
         if let delay {
           let id = process.processIdentifier
-          DispatchQueue.global().asyncAfter(deadline: .now() + delay) { kill(id, SIGINT) }
+          DispatchQueue.global().asyncAfter(deadline: .now() + delay) {
+            interrupted.first.withLock { $0 = .now }
+            kill(id, SIGINT)
+          }
         }
       } catch {
         process.terminationHandler = nil
@@ -67,6 +76,11 @@ struct Command {
     return Run(
       exited: process.terminationReason == .exit, status: process.terminationStatus,
       output: try String(contentsOf: output, encoding: .utf8),
-      errors: try String(contentsOf: errors, encoding: .utf8))
+      errors: try String(contentsOf: errors, encoding: .utf8),
+      afterInterrupt: interrupted.first.withLock { $0 }.map { end - $0 })
+  }
+
+  private final class Instants: Sendable {
+    let first = Mutex<ContinuousClock.Instant?>(nil)
   }
 }

@@ -163,6 +163,17 @@ import WeightStorage
     }
   }
 
+  @Test(
+    "is not blamed for guidance that no picture survives",
+    arguments: [
+      ["-p", "a cat", "--cfg-scale", "1e30"], ["--concept", "+snow:1e38", "--concept-warmup", "0"],
+    ])
+  func ranAway(arguments: [String]) async throws {
+    var refusal = Refusal(status: Status.failed, says: "lower the guidance")
+    refusal.arguments = ["edit", "-i", "photo.png", "-o", "out.png", "--steps", "5", "-t", "1"] + arguments
+    try await refusal.check(in: .furnished())
+  }
+
   @Test("is refused wherever one bit of its header is flipped, or was not hurt by it")
   func flippedHeader() async throws {
     let place = try Workplace.furnished()

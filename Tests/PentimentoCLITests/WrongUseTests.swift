@@ -17,6 +17,8 @@ import Testing
     Refusal("--steps", "1e40", says: "whole number"),
     Refusal("--skip", "1", says: "under 1"),
     Refusal("--skip", "-0.1", says: "from 0"),
+    Refusal("--method", "dds", "--source-prompt", "", "--steps", "0", says: "1 to 1000000"),
+    Refusal("--method", "dds", "--source-prompt", "", "--steps", "9e18", says: "1 to 1000000"),
     Refusal("--cfg-scale", "inf", says: "--cfg-scale inf", "finite"),
     Refusal("--cfg-scale", "high", says: "'high' is invalid"),
     Refusal("--method", "sdedit", "--strength", "-0.1", says: "--strength -0.1", "over 0, up to 1"),

@@ -143,6 +143,9 @@ public struct Editor: Sendable {
       onEvaluation: progress)
     let diffusion = Diffusion(unet: network, schedule: model.schedule, empty: empty)
     let latent = try await prepared.run(inputs, diffusion, SeededTape(seed: request.seed), observer)
+    // Latents of pictures stay within a few units.
+    let limit: Float = 1e4
+    guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
     return (latent, await network.evaluations)
   }
 
