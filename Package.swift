@@ -63,6 +63,8 @@ let package = Package(
     tests(of: "Editing"),
     tests(of: "ImageFiles"),
     tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),
+    // Runs the built program, so it has to be built.
+    tests(of: "PentimentoCLI", ["ImageFiles", "WeightStorage", "Tensors"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -27,12 +27,10 @@ struct EditCommand: AsyncParsableCommand {
       try checkOutputs(path)
       let editor = try runtime.editor()
       let input = try edit.input(for: editor.model)
-      try editor.check(input.request)
-      if let choice = input.choice { note(choice) }
-      let result = try await perform(input.request, editor, pictures: input.memory)
+      let result = try await perform(input.request, choice: input.choice, editor, pictures: input.memory)
       let region = try edit.region.finish(result.mask, given: input.mask, input.geometry)
       var picture = input.geometry.restore(result.picture)
-      if let region, edit.region.pasteBack {
+      if let region, input.pastesBack {
         // Read again: nobody needed it while the networks ran.
         let original = try PictureFile.read(path)
         guard Extent(original) == input.geometry.picture else { throw PictureFileError.changed(path: path) }

@@ -55,11 +55,16 @@ struct EditOptions: ParsableArguments {
     request.method = name
     let entry = try MethodEntry.named(name)
     request.mask = mask.map { geometry.latentMask($0, entry.maskRule.geometryRule) }
-    let hasMask = entry.hasMask(request)
-    try region.check(hasMask: hasMask, method: name)
+    try region.check(entry, request)
+    let pastesBack = region.pasteBack && entry.obeysMask(request)
+    var memory = PictureMemory(of: geometry.picture)
+    memory.holding = mask?.pixels.count ?? 0
+    // A soft mask, and the original once more.
+    if pastesBack || region.saveMask != nil { memory.writing += 4 * geometry.picture.area }
+    if pastesBack { memory.writing += 3 * geometry.picture.area }
     return EditInput(
-      request: request, geometry: geometry, mask: mask, choice: reason.map { "method \(name), since \($0)" },
-      memory: geometry.picture.memory(mask: mask, pastesBack: hasMask ? region : nil))
+      request: request, geometry: geometry, mask: mask, pastesBack: pastesBack,
+      choice: reason.map { "method \(name), since \($0)" }, memory: memory)
   }
 }
 
@@ -69,20 +74,19 @@ struct EditInput {
   var geometry: Geometry
   /// The mask in full detail.
   var mask: MaskPicture?
+  /// Whether the original is put back outside the mask, given or found.
+  var pastesBack: Bool
   /// Which method was chosen and why.
   var choice: String?
   /// What the pictures take at their own size.
   var memory: PictureMemory
 }
 
+extension PictureMemory {
+  /// A picture of this size is read, and one is written: three bytes a pixel.
+  init(of picture: Extent) { self.init(reading: 3 * picture.area, writing: 3 * picture.area) }
+}
+
 extension Extent {
-  /// What pictures of this size take while they are read, held and written: three bytes a pixel, and four for a soft
-  /// mask.
-  func memory(mask: MaskPicture? = nil, pastesBack region: RegionOptions?) -> PictureMemory {
-    let pixels = width * height
-    var memory = PictureMemory(reading: 3 * pixels, holding: mask?.pixels.count ?? 0, writing: 3 * pixels)
-    if let region, region.pasteBack || region.saveMask != nil { memory.writing += 4 * pixels }
-    if let region, region.pasteBack { memory.writing += 3 * pixels }
-    return memory
-  }
+  var area: Int { width * height }
 }

@@ -6,8 +6,11 @@ import Tensors
 
 /// Runs a request with progress on the terminal.
 func perform(
-  _ request: EditRequest, _ editor: Editor, pictures: PictureMemory
+  _ request: EditRequest, choice: String?, _ editor: Editor, pictures: PictureMemory
 ) async throws -> EditResult {
+  // What cannot be run is refused before anything is said about it.
+  _ = try editor.plan(request, pictures: pictures)
+  if let choice { note(choice) }
   note("\(request.method), seed \(request.seed), \(request.width)×\(request.height) working pixels")
   let progress = ProgressLine()
   let result = try await editor.run(request, pictures: pictures) { done, total in

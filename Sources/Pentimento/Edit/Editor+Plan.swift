@@ -4,7 +4,8 @@ import StableDiffusion
 extension Editor {
   /// What `run` will hold in memory. Computes nothing.
   ///
-  /// - Throws: `RequestError.overBudget` if a stage does not fit into `maximumMemory`.
+  /// - Throws: what `run` would throw before it begins: `RequestError` (`overBudget` if a stage does not fit into
+  ///   `maximumMemory`) and `EditError`.
   public func plan(_ request: EditRequest, pictures: PictureMemory = PictureMemory()) throws -> MemoryPlan {
     let entry = try MethodEntry.named(request.method)
     let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
@@ -50,7 +51,7 @@ extension Editor {
     return (MemoryPlan(stages: rows, pictures: held, baseline: baseline), networkBudget)
   }
 
-  func checkSize(_ request: EditRequest) throws {
+  private func checkSize(_ request: EditRequest) throws {
     let multiple = model.sizeMultiple
     guard request.width > 0, request.height > 0, request.width % multiple == 0,
       request.height % multiple == 0,

@@ -33,14 +33,6 @@ public struct Editor: Sendable {
 
   var stages: Stages { Stages(model: model, threads: threads, budget: networkBudget) }
 
-  /// Refuses a request that cannot be run as it stands. Computes nothing.
-  ///
-  /// - Throws: `RequestError`, `EditError`.
-  public func check(_ request: EditRequest) throws {
-    try checkSize(request)
-    _ = try MethodEntry.named(request.method).prepare(request, on: model.schedule, model: model.defaults)
-  }
-
   // MARK: Run
 
   /// Runs a request.
@@ -105,6 +97,9 @@ public struct Editor: Sendable {
       onEvaluation: progress)
     let diffusion = Diffusion(unet: network, schedule: model.schedule, empty: empty)
     let latent = try await prepared.run(inputs, diffusion, SeededTape(seed: request.seed), observer)
+    // Latents of pictures stay within a few units.
+    let limit: Float = 1e4
+    guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
     return (latent, await network.evaluations)
   }
 
