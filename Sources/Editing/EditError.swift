@@ -104,10 +104,11 @@ extension Mask {
     guard isValid else { throw .maskValues }
   }
 
-  /// Warns if nothing is editable. The run is then needless, unless its path is wanted.
+  /// Warns if nothing is editable. The run is then needless, unless its path or its inversion is
+  /// wanted.
   func leavesNothing(_ observer: EditObserver) -> Bool {
     guard isEmpty else { return false }
     observer.warn("The mask is empty: the result is the input.")
-    return !observer.isTracing
+    return !observer.isTracing && !observer.keepsInversion
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Editing
 import Foundation
 import ImageFiles
 import Pentimento
@@ -20,18 +21,29 @@ struct EditOptions: ParsableArguments {
   @OptionGroup var prompts: PromptOptions
   @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
   @OptionGroup(title: "Region") var region: RegionOptions
+  @OptionGroup(title: "Inversion") var inversion: InversionOptions
   @OptionGroup var size: SizeOptions
 
+  /// Where the picture, or that of an inversion, goes to be worked on.
+  func geometry(_ original: Extent?, _ saved: SavedInversion?, for model: Model) throws -> Geometry {
+    let extent = original ?? saved?.pictureExtent
+    let working = try size.workingSize(of: extent, for: model, standard: saved?.origin.sizeOption)
+    return Geometry(picture: extent ?? working.content, working: working)
+  }
+
   /// The request for a picture, and the mask in full detail.
+  /// - Parameter original: nil where an inversion stands for it.
   func request(
-    _ original: Picture, _ geometry: Geometry, says: (String) -> Void
+    _ original: Picture?, _ saved: SavedInversion?, _ geometry: Geometry, says: (String) -> Void
   ) throws -> (EditRequest, mask: MaskPicture?) {
     var request = EditRequest(
       method: method, width: geometry.padded.width, height: geometry.padded.height)
-    request.picture = geometry.workingPicture(original)
+    request.picture = original.map(geometry.workingPicture)
+    request.inversion = saved
+    request.keepsInversion = inversion.saveInversion != nil
     request.sourcePrompt = sourcePrompt
     request.settings = settings.settings
-    request.seed = size.seed
+    request.seed = size.seed ?? saved?.origin.seed ?? request.seed
     try prompts.apply(to: &request)
     let mask = try region.apply(to: &request, geometry)
     // The choice looks only at whether there is a mask; its form depends on the choice.
@@ -56,23 +68,31 @@ struct EditCommand: AsyncParsableCommand {
   @OptionGroup var runtime: ModelOptions
 
   func validate() throws {
-    guard edit.image != nil else { throw ValidationError("Missing expected argument '--image <image>'") }
+    guard edit.image != nil || edit.inversion.inversion != nil else {
+      throw ValidationError("Missing expected argument '--image <image>'")
+    }
   }
 
   func run() async throws {
     try await reportingErrors {
-      let original = try PictureFile.read(edit.image!)
+      let original = try edit.image.map { try PictureFile.read($0) }
+      let saved = try edit.inversion.read()
       let model = try runtime.open()
-      let geometry = Geometry(
-        picture: Extent(original), working: try edit.size.workingSize(of: Extent(original), for: model))
-      let (request, mask) = try edit.request(original, geometry) { note($0) }
+      let geometry = try edit.geometry(original.map(Extent.init), saved, for: model)
+      let (request, mask) = try edit.request(original, saved, geometry) { note($0) }
+      if original == nil, edit.region.pasteBack, request.mask != nil || request.method == DiffEdit.name {
+        throw RequestError.missingInput(
+          input: "the picture (--image), to put it back outside the mask, or --no-paste-back",
+          method: request.method)
+      }
       let result = try await perform(request, model, runtime)
       let region = try edit.region.finish(result, given: mask, geometry)
       var picture = geometry.restore(result.picture)
-      if let region, edit.region.pasteBack {
+      if let region, let original, edit.region.pasteBack {
         picture = .pasteBack(original: original, edited: picture, mask: region)
       }
       try write(picture, result, out)
+      try edit.inversion.write(result, geometry, edit.size)
     }
   }
 }
@@ -91,9 +111,10 @@ struct GenerateCommand: AsyncParsableCommand {
     try await reportingErrors {
       let model = try runtime.open()
       let working = try size.workingSize(of: nil, for: model)
-      var request = EditRequest(method: "generate", width: working.padded.width, height: working.padded.height)
+      var request = EditRequest(
+        method: "generate", width: working.padded.width, height: working.padded.height)
       request.settings = settings.settings
-      request.seed = size.seed
+      request.seed = size.seed ?? request.seed
       try prompts.apply(to: &request)
       request.method = try MethodEntry.choose(for: request).name
       let result = try await perform(request, model, runtime)
@@ -122,14 +143,18 @@ extension RegionOptions {
 }
 
 /// Runs a request with progress on the terminal.
-private func perform(_ request: EditRequest, _ model: Model, _ runtime: ModelOptions) async throws -> EditResult {
+private func perform(_ request: EditRequest, _ model: Model, _ runtime: ModelOptions) async throws
+  -> EditResult
+{
   note("\(request.method), seed \(request.seed), \(request.width)×\(request.height) working pixels")
   let progress = ProgressLine()
   let result = try await Editor(model: model, threads: runtime.threads).run(request) { done, total in
     progress.show(done, of: total)
   }
   progress.clear()
-  for cut in result.report.cutPrompts { note("the prompt is longer than the model reads; left out: \"\(cut)\"") }
+  for cut in result.report.cutPrompts {
+    note("the prompt is longer than the model reads; left out: \"\(cut)\"")
+  }
   for warning in result.report.warnings { note(warning) }
   return result
 }

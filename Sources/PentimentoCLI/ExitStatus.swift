@@ -8,18 +8,28 @@ import Pentimento
 enum ExitStatus: Int32 {
   case failure = 1
   case usage = 64
-  case badPicture = 65
+  /// A picture or an inversion.
+  case badInput = 65
   case badModel = 66
   case cannotWrite = 73
   case interrupted = 130
 
+  private init(_ error: InversionError) {
+    switch error {
+    case .differs, .notUsed: self = .usage
+    case .unreadable: self = .badInput
+    case .cannotWrite: self = .cannotWrite
+    }
+  }
+
   /// The status for an error of the library.
   init(_ error: any Error) {
     switch error {
-    case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badPicture
-    case is WorkingSizeError: self = .badPicture
+    case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badInput
+    case is WorkingSizeError: self = .badInput
     case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
     case is RequestError: self = .usage
+    case let error as InversionError: self = ExitStatus(error)
     case is ModelLocationError: self = .badModel
     case is CancellationError: self = .interrupted
     default: self = Model.isModelError(error) ? .badModel : .failure

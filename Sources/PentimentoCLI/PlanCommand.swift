@@ -19,13 +19,13 @@ struct PlanCommand: AsyncParsableCommand {
     try await reportingErrors {
       let model = try runtime.open()
       let picture = try edit.image.map { try PictureFile.read($0) }
-      let working = try edit.size.workingSize(of: picture.map(Extent.init), for: model)
-      let original = picture ?? .black(working.content)
-      let geometry = Geometry(picture: Extent(original), working: working)
-      var (request, _) = try edit.request(original, geometry) { note($0) }
+      let saved = try edit.inversion.read()
+      let geometry = try edit.geometry(picture.map(Extent.init), saved, for: model)
+      let original = picture ?? (saved == nil ? .black(geometry.picture) : nil)
+      var (request, _) = try edit.request(original, saved, geometry) { note($0) }
       if ["generate", "sega"].contains(request.method) { request.picture = nil }
       let plan = try Editor(model: model, threads: runtime.threads)
-        .plan(request, picturePixels: original.width * original.height)
+        .plan(request, picturePixels: geometry.picture.width * geometry.picture.height)
       if report == .json {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -40,7 +40,8 @@ struct PlanCommand: AsyncParsableCommand {
 extension Picture {
   fileprivate static func black(_ size: Extent) -> Picture {
     Picture(
-      width: size.width, height: size.height, pixels: Array(repeating: 0, count: size.width * size.height * 3))
+      width: size.width, height: size.height, pixels: Array(repeating: 0, count: size.width * size.height * 3)
+    )
   }
 }
 

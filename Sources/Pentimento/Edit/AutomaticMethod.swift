@@ -1,10 +1,28 @@
+import Editing
+
 extension MethodEntry {
   /// The method that fits what was given, and why.
   ///
   /// - Throws: `RequestError.nothingToChoose`.
   public static func choose(for request: EditRequest) throws -> (name: String, reason: String) {
+    guard let saved = request.inversion else {
+      return try choose(for: request, hasPicture: request.picture != nil)
+    }
+    // Of the methods that can use the inversion, the one that the inputs ask for, or else the one that made it.
+    if let choice = try? choose(for: request, hasPicture: true),
+      let method = try named(choice.name).defaults as? any InvertingMethod,
+      type(of: method).inversionFamily == saved.inversion.family
+    {
+      return choice
+    }
+    return (saved.origin.method, "it made the inversion")
+  }
+
+  private static func choose(
+    for request: EditRequest, hasPicture: Bool
+  ) throws -> (name: String, reason: String) {
     let hasPrompt = !(request.prompt ?? "").allSatisfy(\.isWhitespace)
-    guard request.picture != nil else {
+    guard hasPicture else {
       return request.concepts.isEmpty
         ? ("generate", "there is no picture") : ("sega", "there are concepts and no picture")
     }

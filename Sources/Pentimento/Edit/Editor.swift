@@ -32,9 +32,15 @@ public struct Editor: Sendable {
   ///
   /// - Parameter picturePixels: size of the picture that the result is scaled back to.
   public func plan(_ request: EditRequest, picturePixels: Int) throws -> MemoryPlan {
-    let entry = try MethodEntry.named(request.method)
-    let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
+    let (request, prepared) = try prepare(request)
     return try plan(request, prepared, picturePixels: picturePixels)
+  }
+
+  /// The request as it will be run: checked, and completed by its inversion.
+  private func prepare(_ request: EditRequest) throws -> (EditRequest, PreparedMethod) {
+    let entry = try MethodEntry.named(request.method)
+    let request = try request.completed(for: model)
+    return (request, try entry.prepare(request, on: model.schedule, model: model.defaults))
   }
 
   private func plan(
@@ -46,30 +52,35 @@ public struct Editor: Sendable {
     let conditionBytes = 3 * model.tokens * model.unet.configuration.contextWidth * 4
     // The method's own latents: the one it works on, its queries and their answers.
     let working = 8 * latentBytes
-    let stored = prepared.method.storageBytes(height: height / 8, width: width / 8, channels: 4)
+    let stored = prepared.storageBytes(request, height: height / 8, width: width / 8)
+    // An inversion that was given lives through all stages, one that is kept from the method on.
+    let given = request.inversion?.inversion.byteCount ?? 0
+    let kept = given + (request.keepsInversion ? stored : 0)
 
     var rows: [MemoryPlan.Stage] = []
     for index in model.textEncoders.indices {
-      rows.append(.init("text", try stages.textEncoder(index).plan, stored: conditionBytes))
+      rows.append(.init("text", try stages.textEncoder(index).plan, stored: conditionBytes + given))
     }
     // The picture as Float32, once as the input and once while it is handed over.
     let signalBytes = 2 * width * height * 3 * 4
-    if request.picture != nil {
+    if request.picture != nil, request.inversion == nil {
       let encoder = try stages.encoder(width: width, height: height).plan
       rows.append(.init("encode", encoder, stored: conditionBytes + signalBytes))
     }
     let noise = try stages.noise(
-      width: width, height: height, attentionMaps: prepared.readsAttention).plan
-    rows.append(.init("denoise", noise, stored: conditionBytes + working + stored))
+      width: width, height: height, attentionMaps: prepared.readsAttention
+    ).plan
+    rows.append(.init("denoise", noise, stored: conditionBytes + working + given + stored))
     let decoder = try stages.decoder(width: width, height: height).plan
-    rows.append(.init("decode", decoder, stored: conditionBytes + signalBytes))
+    rows.append(.init("decode", decoder, stored: conditionBytes + signalBytes + kept))
     return MemoryPlan(
       stages: rows, pictures: picturePixels * 3 + 2 * width * height * 3, baseline: ProcessMemory.resident)
   }
 
   private func checkSize(_ request: EditRequest) throws {
     let multiple = model.sizeMultiple
-    guard request.width > 0, request.height > 0, request.width % multiple == 0, request.height % multiple == 0,
+    guard request.width > 0, request.height > 0, request.width % multiple == 0,
+      request.height % multiple == 0,
       request.picture.map({ $0.width == request.width && $0.height == request.height }) ?? true
     else {
       throw RequestError.pictureSize(width: request.width, height: request.height, multiple: multiple)
@@ -89,8 +100,7 @@ public struct Editor: Sendable {
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) async throws -> EditResult {
     let clock = ContinuousClock.now
-    let entry = try MethodEntry.named(request.method)
-    let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
+    let (request, prepared) = try prepare(request)
     let plan = try plan(request, prepared, picturePixels: 0)
 
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
@@ -102,22 +112,31 @@ public struct Editor: Sendable {
     inputs.sourceCondition = request.sourcePrompt.map { _ in encoded.prompts[request.prompt == nil ? 0 : 1] }
     inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
     inputs.mask = request.mask
-    if let picture = request.picture {
+    inputs.inversion = request.inversion?.inversion
+    if let inversion = inputs.inversion {
+      inputs.source = inversion.states[0]
+    } else if let picture = request.picture {
       try Task.checkCancellation()
       inputs.source = try await codec.encode(picture.signal).mean
     }
 
-    let remarks = Remarks(mask: request.mask)
+    let remarks = Remarks(mask: request.mask, keepsInversion: request.keepsInversion)
     let (latent, evaluations) = try await denoise(
       prepared, inputs, empty: encoded.empty, request, observer: remarks.observer,
       progress: { progress($0, prepared.evaluations) })
     try Task.checkCancellation()
     let picture = Picture(signal: try await codec.decode(latent))
     return EditResult(
-      picture: picture, mask: remarks.mask,
+      picture: picture, mask: remarks.mask, inversion: try saved(remarks.inversion, request),
       report: report(
         request, prepared, plan, evaluations: evaluations, cut: encoded.cut, warnings: remarks.warnings,
         seconds: (ContinuousClock.now - clock).seconds))
+  }
+
+  /// The inversion with what it is tied to.
+  private func saved(_ inversion: Inversion?, _ request: EditRequest) throws -> SavedInversion? {
+    guard let inversion, let picture = request.picture else { return nil }
+    return SavedInversion(inversion: inversion, origin: try .init(request, picture, model))
   }
 
   /// The noise network lives as long as this call.
@@ -139,7 +158,8 @@ public struct Editor: Sendable {
     onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> NoiseNetwork {
     try NoiseNetwork(
-      stages.noise(width: width, height: height, attentionMaps: attentionMaps, taps: taps), model: model, pool: pool,
+      stages.noise(width: width, height: height, attentionMaps: attentionMaps, taps: taps), model: model,
+      pool: pool,
       onEvaluation: onEvaluation)
   }
 
@@ -147,7 +167,7 @@ public struct Editor: Sendable {
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],
-    warnings: [String],    seconds: Double
+    warnings: [String], seconds: Double
   ) -> EditReport {
     let parameters = prepared.method.parameters.map { ($0.name, $0.valueText) }
     return EditReport(
@@ -157,7 +177,9 @@ public struct Editor: Sendable {
         uniqueKeysWithValues: prepared.sources.map { ($0.key.rawValue, $0.value.rawValue) }),
       concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
-      seed: request.seed, generator: SeededTape.generator, width: request.width, height: request.height,
+      seed: request.seed, generator: SeededTape.generator,
+      inversion: prepared.method is any InvertingMethod ? request.inversionUse : nil, width: request.width,
+      height: request.height,
       plannedEvaluations: prepared.evaluations, evaluations: evaluations, threads: threads,
       instructionSet: pool.kernels.name, cutPrompts: cut, warnings: warnings, plannedPeakBytes: plan.peak,
       peakBytes: ProcessMemory.peak, seconds: seconds)

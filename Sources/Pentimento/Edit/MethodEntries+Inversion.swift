@@ -5,11 +5,12 @@ extension MethodEntry {
   static let ddpmInversion = MethodEntry(DDPMInversion.self) { method, settings, request in
     try takeInversion(&method, &settings)
     let hasSource = request.hasSourceText
-    return PreparedMethod(method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)) {
+    let evaluations = method.evaluations(hasSourcePrompt: hasSource, inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) {
       [method] inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil, to: inputs.targetCondition!,
-        model: model, tape: tape, observer: observer)
+        given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
   }
 
@@ -17,13 +18,14 @@ extension MethodEntry {
     try takeInversion(&method.inversion, &settings)
     try takeSemantics(&method.semantics, &settings, request, standard: .ledits)
     let (hasSource, hasTarget) = (request.hasSourceText, request.hasTargetText)
-    let evaluations = method.evaluations(hasSourcePrompt: hasSource, hasTargetPrompt: hasTarget)
+    let evaluations = method.evaluations(
+      hasSourcePrompt: hasSource, hasTargetPrompt: hasTarget, inversion: request.inversionUse)
     return PreparedMethod(method: method, evaluations: evaluations) {
       [method] inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil,
-        to: hasTarget ? inputs.targetCondition : nil, concepts: inputs.conceptConditions, model: model,
-        tape: tape, observer: observer)
+        to: hasTarget ? inputs.targetCondition : nil, concepts: inputs.conceptConditions,
+        given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
   }
 
@@ -35,12 +37,12 @@ extension MethodEntry {
     let standard = try takeConcept(.leditsPlusPlus, &settings)
     method.concepts = request.concepts.map { $0.concept(standard: standard) }
     let hasSource = request.hasSourceText
-    var prepared = PreparedMethod(
-      method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)
-    ) { [method] inputs, model, tape, observer in
+    let evaluations = method.evaluations(hasSourcePrompt: hasSource, inversion: request.inversionUse)
+    var prepared = PreparedMethod(method: method, evaluations: evaluations) {
+      [method] inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil, concepts: inputs.conceptConditions,
-        mask: inputs.mask, model: model, tape: tape, observer: observer)
+        mask: inputs.mask, given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
     prepared.readsAttention = method.mode != .noise
     return prepared
@@ -71,7 +73,8 @@ extension MethodEntry {
     var skip = 0.36
     try settings.take(.skip, into: &skip)
     guard (0..<1).contains(skip) else {
-      throw RequestError.settingValue(setting: "skip", value: "\(skip)", allowed: "a part of the steps from 0 to under 1")
+      throw RequestError.settingValue(
+        setting: "skip", value: "\(skip)", allowed: "a part of the steps from 0 to under 1")
     }
     method.skip = DDPMInversion.skippedLevels(skip, of: method.steps)
   }

@@ -12,12 +12,13 @@ extension MethodEntry {
     try settings.take(.maskStrength, into: &method.automaticMask.strength)
     try settings.take(.maskGuidance, into: &method.automaticMask.guidance)
     try requireText(request.prompt, DiffEdit.name)
-    let evaluations = method.evaluations(hasMask: request.mask != nil)
+    let hasMask = request.mask != nil || request.inversion?.inversion.mask != nil
+    let evaluations = method.evaluations(hasMask: hasMask, inversion: request.inversionUse)
     return PreparedMethod(method: method, evaluations: evaluations) {
       [method] inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, mask: inputs.mask,
-        model: model, tape: tape, observer: observer)
+        given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
   }
 

@@ -28,42 +28,45 @@ extension MethodEntry {
     }
   }
 
-  static let ddimInversion = MethodEntry(DDIMTranslation.self) { method, settings, _ in
+  static let ddimInversion = MethodEntry(DDIMTranslation.self) { method, settings, request in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
+    return PreparedMethod(method: method, evaluations: method.evaluations(inversion: request.inversionUse)) {
       [method] inputs, model, _, observer in
       try await method.edit(
-        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model,
+        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
+        model: model,
         observer: observer)
     }
   }
 
-  static let cycleDiffusion = MethodEntry(CycleDiffusion.self) { method, settings, _ in
+  static let cycleDiffusion = MethodEntry(CycleDiffusion.self) { method, settings, request in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
     try settings.take(.eta, into: &method.eta)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
+    return PreparedMethod(method: method, evaluations: method.evaluations(inversion: request.inversionUse)) {
       [method] inputs, model, tape, observer in
       try await method.edit(
-        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model, tape: tape,
+        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
+        model: model, tape: tape,
         observer: observer)
     }
   }
 
-  static let cycleSDE = MethodEntry(CycleSDE.self) { method, settings, _ in
+  static let cycleSDE = MethodEntry(CycleSDE.self) { method, settings, request in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
+    return PreparedMethod(method: method, evaluations: method.evaluations(inversion: request.inversionUse)) {
       [method] inputs, model, tape, observer in
       try await method.edit(
-        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model, tape: tape,
+        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
+        model: model, tape: tape,
         observer: observer)
     }
   }

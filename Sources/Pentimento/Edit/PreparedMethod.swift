@@ -1,10 +1,13 @@
 import Editing
+import StableDiffusion
 import Tensors
 
 /// What a method works on, encoded.
 struct EditInputs: Sendable {
   /// Latent of the picture; nil for text-to-image.
   var source: Latent?
+  /// To be used instead of inverting the source.
+  var inversion: Inversion?
   var sourceCondition: Condition?
   var targetCondition: Condition?
   /// Of the request's concepts, in order.
@@ -26,10 +29,19 @@ struct PreparedMethod: Sendable {
   var sources: [Setting: SettingsReader.Source] = [:]
   /// Whether the network's attention maps are read.
   var readsAttention = false
-  var run:
-    @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
+  var run: @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
 
   var name: String { type(of: method).about.name }
+
+  /// Bytes that the method stores, an inversion that was given not counted.
+  func storageBytes(_ request: EditRequest, height: Int, width: Int) -> Int {
+    let channels = AutoencoderConfiguration.latentChannels
+    guard let method = method as? any InvertingMethod else {
+      return method.storageBytes(height: height, width: width, channels: channels)
+    }
+    return method.storageBytes(
+      height: height, width: width, channels: channels, inversion: request.inversionUse)
+  }
 }
 
 /// One method of the command: what it is, and how a request becomes a run of it.
@@ -80,19 +92,33 @@ public struct MethodEntry: Sendable {
   /// Settings in place, inputs checked against what the method needs.
   ///
   /// - Parameter model: the model's own defaults.
-  func prepare(_ request: EditRequest, on schedule: NoiseSchedule, model: ModelDefaults) throws -> PreparedMethod {
+  func prepare(_ request: EditRequest, on schedule: NoiseSchedule, model: ModelDefaults) throws
+    -> PreparedMethod
+  {
     try checkInputs(request)
-    var reader = SettingsReader(caller: request.settings, model: model.settings(for: about.name))
+    var reader = SettingsReader(
+      caller: request.settings, inversion: request.inversion?.inversion.settings ?? [:],
+      model: model.settings(for: about.name))
     var prepared = try prepare(&reader, request)
     try reader.refuseTheRest(of: about.name)
+    try checkInversion(request, prepared.method)
     try prepared.method.validate(on: schedule)
     prepared.sources = reader.sources
     return prepared
   }
 
+  private func checkInversion(_ request: EditRequest, _ method: any EditingMethod) throws {
+    guard request.inversionUse != .discarded else { return }
+    guard let method = method as? any InvertingMethod else {
+      let known = Self.all.filter { $0.defaults is any InvertingMethod }.map(\.about.name)
+      throw InversionError.notUsed(method: about.name, known: known)
+    }
+    if let saved = request.inversion { try method.check(saved.inversion) }
+  }
+
   private func checkInputs(_ request: EditRequest) throws {
     let given: [(MethodSummary.Need, String, Bool)] = [
-      (.image, "a picture (--image)", request.picture != nil),
+      (.image, "a picture (--image)", request.picture != nil || request.inversion != nil),
       (.sourcePrompt, "a source prompt (--source-prompt, \"\" is allowed)", request.sourcePrompt != nil),
       (.targetPrompt, "a prompt (--prompt)", request.prompt != nil),
       (.mask, "a mask (--mask)", request.mask != nil),
