@@ -54,6 +54,8 @@ public struct EditObserver: Sendable {
   }
   /// The photo's inversion, complete.
   public func inverted(_ inversion: @autoclosure () -> Inversion) { self.inversion?(inversion()) }
+  /// The region in which the method turned out to act, step by step; a trace has the steps instead.
+  public func acted(in mask: @autoclosure () -> Mask) { self.mask?(mask()) }
   /// A complete sentence.
   public func warn(_ sentence: @autoclosure () -> String) { warning?(sentence()) }
 }

@@ -53,7 +53,7 @@ public struct Inversion: Sendable, Equatable {
   private func lacks(_ what: String, _ level: Int, _ latents: [Int: Latent]) -> EditError {
     let top = latents.keys.max().map { "reaches up to level \($0)" } ?? "has none"
     return .inversionDoesNotFit(
-      reason: "the edit starts with the \(what) of level \(level) and the inversion \(top): "
+      reason: "the edit starts with the \(what) of level \(level) and the inversion \(top), "
         + "run a smaller part of the schedule, or invert again")
   }
 }
@@ -95,23 +95,24 @@ extension InvertingMethod {
       family: Self.inversionFamily, parameters: Dictionary(uniqueKeysWithValues: shaping), states: states)
   }
 
-  /// - Throws: `EditError.inversionDoesNotFit` naming the first thing that differs.
+  /// - Throws: `EditError.inversionDoesNotFit`, or `EditError.inversionMade` naming the parameter that differs.
   public func check(_ inversion: Inversion) throws(EditError) {
-    guard inversion.family == Self.inversionFamily else {
-      throw .inversionDoesNotFit(
-        reason: "it was made by \(inversion.family), not for \(name): edit with that method, or invert again")
-    }
+    try checkFamily(inversion)
     guard inversion.embeddings.isEmpty else {
       throw .inversionDoesNotFit(
-        reason: "it has tuned embeddings, of which \(name) makes no use: invert again with \(name)")
+        reason: "it has tuned embeddings, of which \(name) makes no use, invert again with \(name)")
     }
     for (key, made) in inversion.parameters.sorted(by: { $0.key < $1.key }) {
       let asked = parameters.first { $0.name == key }?.valueText ?? "nothing of the kind"
-      guard asked == made else {
-        throw .inversionDoesNotFit(
-          reason: "it was made with \(key) \(made) and \(asked) is asked for: leave that out, or invert again"
-        )
-      }
+      if asked != made { throw .inversionMade(with: key, made: made, asked: asked) }
+    }
+  }
+
+  /// - Throws: `EditError.inversionDoesNotFit` for the inversion of another kind of method.
+  public func checkFamily(_ inversion: Inversion) throws(EditError) {
+    guard inversion.family == Self.inversionFamily else {
+      throw .inversionDoesNotFit(
+        reason: "it was made by \(inversion.family), not for \(name), edit with that method or invert again")
     }
   }
 }

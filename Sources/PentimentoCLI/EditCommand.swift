@@ -1,6 +1,5 @@
 import ArgumentParser
-import Editing
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -15,7 +14,7 @@ struct EditOptions: ParsableArguments {
   @Option(help: "How to edit; 'pentimento methods' lists them. auto: by what was given.")
   var method = "auto"
 
-  @Option(help: "What the picture shows; \"\" is allowed.")
+  @Option(parsing: .unconditional, help: "What the picture shows; \"\" is allowed.")
   var sourcePrompt: String?
 
   @OptionGroup var prompts: PromptOptions
@@ -24,6 +23,18 @@ struct EditOptions: ParsableArguments {
   @OptionGroup(title: "Inversion") var inversion: InversionOptions
   @OptionGroup var size: SizeOptions
 
+  /// Where the picture lies; nil if none was named.
+  var picturePath: String? { image ?? region.pictureOfDragFile }
+
+  /// What becomes of the options.
+  struct Prepared {
+    var request: EditRequest
+    /// The mask in full detail.
+    var mask: MaskPicture?
+    /// Which method was chosen and why.
+    var choice: String?
+  }
+
   /// Where the picture, or that of an inversion, goes to be worked on.
   func geometry(_ original: Extent?, _ saved: SavedInversion?, for model: Model) throws -> Geometry {
     let extent = original ?? saved?.pictureExtent
@@ -31,14 +42,14 @@ struct EditOptions: ParsableArguments {
     return Geometry(picture: extent ?? working.content, working: working)
   }
 
-  /// The request for a picture, and the mask in full detail.
+  /// The request for a picture.
   /// - Parameter original: nil where an inversion stands for it.
-  func request(
-    _ original: Picture?, _ saved: SavedInversion?, _ geometry: Geometry, says: (String) -> Void
-  ) throws -> (EditRequest, mask: MaskPicture?) {
+  func request(_ original: Picture?, _ saved: SavedInversion?, _ geometry: Geometry) throws -> Prepared {
     var request = EditRequest(
       method: method, width: geometry.padded.width, height: geometry.padded.height)
     request.picture = original.map(geometry.workingPicture)
+    // A plan without a picture is drawn up for a black one.
+    if picturePath == nil, ["generate", "sega"].contains(method) { request.picture = nil }
     request.inversion = saved
     request.keepsInversion = inversion.saveInversion != nil
     request.sourcePrompt = sourcePrompt
@@ -48,14 +59,12 @@ struct EditOptions: ParsableArguments {
     let mask = try region.apply(to: &request, geometry)
     // The choice looks only at whether there is a mask; its form depends on the choice.
     request.mask = mask.map { geometry.latentMask($0, .soft) }
-    if method == "auto" {
-      let choice = try MethodEntry.choose(for: request)
-      request.method = choice.name
-      says("method \(choice.name), since \(choice.reason)")
-    }
-    let rule = try MethodEntry.named(request.method).maskRule
-    request.mask = mask.map { geometry.latentMask($0, rule.geometryRule) }
-    return (request, mask)
+    let (name, reason) = try MethodEntry.resolve(request)
+    request.method = name
+    let entry = try MethodEntry.named(name)
+    request.mask = mask.map { geometry.latentMask($0, entry.maskRule.geometryRule) }
+    try region.check(hasMask: entry.hasMask(request), method: name)
+    return Prepared(request: request, mask: mask, choice: reason.map { "method \(name), since \($0)" })
   }
 }
 
@@ -68,31 +77,52 @@ struct EditCommand: AsyncParsableCommand {
   @OptionGroup var runtime: ModelOptions
 
   func validate() throws {
-    guard edit.image != nil || edit.inversion.inversion != nil else {
+    guard edit.image != nil || edit.region.dragFile != nil || edit.inversion.inversion != nil else {
       throw ValidationError("Missing expected argument '--image <image>'")
     }
   }
 
   func run() async throws {
     try await reportingErrors {
-      let original = try edit.image.map { try PictureFile.read($0) }
       let saved = try edit.inversion.read()
+      guard edit.picturePath != nil || saved != nil else {
+        throw ValidationError(
+          "no origin_image.png lies beside the --drag-file: name the picture with --image")
+      }
+      try checkOutputs()
+      let original = try edit.picturePath.map { try PictureFile.read($0) }
       let model = try runtime.open()
       let geometry = try edit.geometry(original.map(Extent.init), saved, for: model)
-      let (request, mask) = try edit.request(original, saved, geometry) { note($0) }
-      if original == nil, edit.region.pasteBack, request.mask != nil || request.method == DiffEdit.name {
-        throw RequestError.missingInput(
-          input: "the picture (--image), to put it back outside the mask, or --no-paste-back",
-          method: request.method)
+      let prepared = try edit.request(original, saved, geometry)
+      if original == nil, edit.region.pasteBack,
+        try MethodEntry.named(prepared.request.method).hasMask(prepared.request)
+      {
+        throw ValidationError(
+          "what lies outside the mask is put back from the picture: name it with --image, "
+            + "or give --no-paste-back")
       }
-      let result = try await perform(request, model, runtime)
-      let region = try edit.region.finish(result, given: mask, geometry)
+      let result = try await perform(prepared.request, choice: prepared.choice, model, runtime)
+      let region = try edit.region.finish(result.mask, given: prepared.mask, geometry)
       var picture = geometry.restore(result.picture)
       if let region, let original, edit.region.pasteBack {
         picture = .pasteBack(original: original, edited: picture, mask: region)
       }
       try write(picture, result, out)
       try edit.inversion.write(result, geometry, edit.size)
+    }
+  }
+
+  private func checkOutputs() throws {
+    let inputs = [
+      edit.picturePath, edit.region.maskPath, edit.region.dragFile, edit.inversion.inversion,
+    ]
+    try out.check(sparing: inputs)
+    try edit.inversion.check(sparing: inputs + [out.output, edit.region.saveMask])
+    if let mask = edit.region.saveMask {
+      try refuse(mask, "--save-mask", sparing: inputs)
+      guard mask != out.output else {
+        throw ValidationError("--save-mask and --output are one file: name two")
+      }
     }
   }
 }
@@ -109,6 +139,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      try out.check(sparing: [])
       let model = try runtime.open()
       let working = try size.workingSize(of: nil, for: model)
       var request = EditRequest(
@@ -117,38 +148,22 @@ struct GenerateCommand: AsyncParsableCommand {
       request.seed = size.seed ?? request.seed
       try prompts.apply(to: &request)
       request.method = try MethodEntry.choose(for: request).name
-      let result = try await perform(request, model, runtime)
+      let result = try await perform(request, choice: nil, model, runtime)
       try write(Geometry(picture: working.content, working: working).restore(result.picture), result, out)
     }
   }
 }
 
-extension RegionOptions {
-  /// The mask at the size of the picture, softened for pasting back; written if it was asked for.
-  fileprivate func finish(
-    _ result: EditResult, given: MaskPicture?, _ geometry: Geometry
-  ) throws -> Mask? {
-    let (width, height) = (geometry.picture.width, geometry.picture.height)
-    let full =
-      given.map { $0.nearest(height: height, width: width).soft }
-      ?? result.mask.map { geometry.pictureMask($0) }
-    if let saveMask {
-      guard let full else {
-        throw RequestError.inputNotUsed(input: "--save-mask", method: result.report.method)
-      }
-      try PictureFile.write(MaskPicture(full), to: saveMask)
-    }
-    return feather > 0 ? full?.feathered(radius: feather) : full
-  }
-}
-
 /// Runs a request with progress on the terminal.
-private func perform(_ request: EditRequest, _ model: Model, _ runtime: ModelOptions) async throws
-  -> EditResult
-{
+private func perform(
+  _ request: EditRequest, choice: String?, _ model: Model, _ runtime: ModelOptions
+) async throws -> EditResult {
+  let editor = Editor(model: model, threads: runtime.threads)
+  try editor.check(request)
+  if let choice { note(choice) }
   note("\(request.method), seed \(request.seed), \(request.width)×\(request.height) working pixels")
   let progress = ProgressLine()
-  let result = try await Editor(model: model, threads: runtime.threads).run(request) { done, total in
+  let result = try await editor.run(request) { done, total in
     progress.show(done, of: total)
   }
   progress.clear()
@@ -161,6 +176,7 @@ private func perform(_ request: EditRequest, _ model: Model, _ runtime: ModelOpt
 
 /// Writes the picture and prints the path or the report.
 private func write(_ picture: Picture, _ result: EditResult, _ out: OutputOptions) throws {
+  try Task.checkCancellation()
   try PictureFile.write(
     picture, to: out.output, metadata: out.noMetadata ? [] : metadata(of: result.report))
   switch out.report {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 
@@ -17,12 +17,18 @@ struct InversionOptions: ParsableArguments {
       valueName: "file"))
   var inversion: String?
 
-  /// Refused before the work starts, not after it.
   func validate() throws {
-    guard let saveInversion else { return }
-    guard inversion == nil else {
+    guard saveInversion == nil || inversion == nil else {
       throw ValidationError("--inversion and --save-inversion: give one of them, the file can be copied")
     }
+  }
+
+  /// Refuses before the work starts what could not be written after it.
+  ///
+  /// - Parameter files: what is read or written beside and shall survive.
+  func check(sparing files: [String?]) throws {
+    guard let saveInversion else { return }
+    try refuse(saveInversion, "--save-inversion", sparing: files)
     let folder = URL(fileURLWithPath: saveInversion).deletingLastPathComponent().path
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw ValidationError(

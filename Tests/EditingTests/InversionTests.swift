@@ -157,7 +157,7 @@ import Testing
         _ = try await Self.run(edit, to: tiger, given: other)
       } throws: { error in
         let text = "\(error)"
-        return text.contains("made with \(name) another and \(value) is asked for: ") && error is EditError
+        return text.contains("made with \(name) another, \(value) is asked for: ") && error is EditError
       }
     }
   }

@@ -1,5 +1,5 @@
 import Editing
-import Foundation
+import FoundationEssentials
 import Kernels
 import Runtime
 import StableDiffusion
@@ -39,6 +39,7 @@ public struct Editor: Sendable {
   /// The request as it will be run: checked, and completed by its inversion.
   private func prepare(_ request: EditRequest) throws -> (EditRequest, PreparedMethod) {
     let entry = try MethodEntry.named(request.method)
+    try entry.checkInversion(of: request)
     let request = try request.completed(for: model)
     return (request, try entry.prepare(request, on: model.schedule, model: model.defaults))
   }
@@ -74,7 +75,9 @@ public struct Editor: Sendable {
     let decoder = try stages.decoder(width: width, height: height).plan
     rows.append(.init("decode", decoder, stored: conditionBytes + signalBytes + kept))
     return MemoryPlan(
-      stages: rows, pictures: picturePixels * 3 + 2 * width * height * 3, baseline: ProcessMemory.resident)
+      stages: rows, pictures: picturePixels * 3 + 2 * width * height * 3,
+      // An inversion that was given is in memory already.
+      baseline: max(ProcessMemory.resident - given, 0))
   }
 
   private func checkSize(_ request: EditRequest) throws {
@@ -85,6 +88,14 @@ public struct Editor: Sendable {
     else {
       throw RequestError.pictureSize(width: request.width, height: request.height, multiple: multiple)
     }
+  }
+
+  /// Refuses a request that cannot be run as it stands. Computes nothing.
+  ///
+  /// - Throws: `RequestError`, `EditError`, `InversionError`.
+  public func check(_ request: EditRequest) throws {
+    try checkSize(request)
+    _ = try prepare(request)
   }
 
   // MARK: Run
@@ -102,6 +113,9 @@ public struct Editor: Sendable {
     let clock = ContinuousClock.now
     let (request, prepared) = try prepare(request)
     let plan = try plan(request, prepared, picturePixels: 0)
+    guard plan.peak <= ProcessMemory.machine else {
+      throw RequestError.overMemory(needed: plan.peak, machine: ProcessMemory.machine)
+    }
 
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let encoded = try encode(
@@ -129,7 +143,7 @@ public struct Editor: Sendable {
     return EditResult(
       picture: picture, mask: remarks.mask, inversion: try saved(remarks.inversion, request),
       report: report(
-        request, prepared, plan, evaluations: evaluations, cut: encoded.cut, warnings: remarks.warnings,
+        request, prepared, plan, evaluations: evaluations, cut: encoded.cut, remarks,
         seconds: (ContinuousClock.now - clock).seconds))
   }
 
@@ -167,7 +181,7 @@ public struct Editor: Sendable {
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],
-    warnings: [String], seconds: Double
+    _ remarks: Remarks, seconds: Double
   ) -> EditReport {
     let parameters = prepared.method.parameters.map { ($0.name, $0.valueText) }
     return EditReport(
@@ -181,7 +195,8 @@ public struct Editor: Sendable {
       inversion: prepared.method is any InvertingMethod ? request.inversionUse : nil, width: request.width,
       height: request.height,
       plannedEvaluations: prepared.evaluations, evaluations: evaluations, threads: threads,
-      instructionSet: pool.kernels.name, cutPrompts: cut, warnings: warnings, plannedPeakBytes: plan.peak,
+      instructionSet: pool.kernels.name, cutPrompts: cut, warnings: remarks.warnings,
+      mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,
       peakBytes: ProcessMemory.peak, seconds: seconds)
   }
 }

@@ -7,8 +7,8 @@ extension MethodEntry {
     try settings.take(.steps, into: &method.steps)
     try settings.take(.guidance, into: &method.guidance)
     try settings.take(.sampler, into: &method.sampler)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.generate(
         inputs.targetCondition!, height: inputs.height, width: inputs.width, channels: inputs.channels,
         model: model, tape: tape, observer: observer)
@@ -21,20 +21,21 @@ extension MethodEntry {
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sampler, into: &method.sampler)
     try requireText(request.prompt, SDEdit.name)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, to: inputs.targetCondition!, model: model, tape: tape, observer: observer)
     }
   }
 
-  static let ddimInversion = MethodEntry(DDIMTranslation.self) { method, settings, request in
+  static let ddimInversion = MethodEntry(DDIMTranslation.self) { method, settings, _ in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-    return PreparedMethod(method: method, evaluations: method.evaluations(inversion: request.inversionUse)) {
-      [method] inputs, model, _, observer in
+  } prepare: { method, request in
+    let evaluations = method.evaluations(inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, _, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
         model: model,
@@ -42,14 +43,15 @@ extension MethodEntry {
     }
   }
 
-  static let cycleDiffusion = MethodEntry(CycleDiffusion.self) { method, settings, request in
+  static let cycleDiffusion = MethodEntry(CycleDiffusion.self) { method, settings, _ in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
     try settings.take(.eta, into: &method.eta)
-    return PreparedMethod(method: method, evaluations: method.evaluations(inversion: request.inversionUse)) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, request in
+    let evaluations = method.evaluations(inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
         model: model, tape: tape,
@@ -57,13 +59,14 @@ extension MethodEntry {
     }
   }
 
-  static let cycleSDE = MethodEntry(CycleSDE.self) { method, settings, request in
+  static let cycleSDE = MethodEntry(CycleSDE.self) { method, settings, _ in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-    return PreparedMethod(method: method, evaluations: method.evaluations(inversion: request.inversionUse)) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, request in
+    let evaluations = method.evaluations(inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
         model: model, tape: tape,
@@ -74,8 +77,8 @@ extension MethodEntry {
   static let deltaDenoisingScore = MethodEntry(DeltaDenoisingScore.self) { method, settings, request in
     try takeDescent(&method, &settings)
     try requireText(request.prompt, DeltaDenoisingScore.name)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, mask: inputs.mask,
         model: model, tape: tape, observer: observer)
@@ -85,8 +88,8 @@ extension MethodEntry {
   static let scoreDistillation = MethodEntry(ScoreDistillationSampling.self) { method, settings, request in
     try takeDescent(&method, &settings)
     try requireText(request.prompt, ScoreDistillationSampling.name)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, to: inputs.targetCondition!, mask: inputs.mask, model: model, tape: tape,
         observer: observer)

@@ -47,11 +47,14 @@ struct PreparedMethod: Sendable {
 /// One method of the command: what it is, and how a request becomes a run of it.
 public struct MethodEntry: Sendable {
   public let about: MethodSummary
-  /// The method as it is when nothing is set.
+  /// The method as the command runs it when nothing is set.
   public let defaults: any EditingMethod
+  /// What can be set.
+  public let settings: Set<Setting>
   /// How a mask becomes as small as the latent.
   public let maskRule: MaskRule
-  let prepare: @Sendable (inout SettingsReader, EditRequest) throws -> PreparedMethod
+  let findsMask: MaskFinding
+  private let build: @Sendable (inout SettingsReader, EditRequest, NoiseSchedule) throws -> PreparedMethod
 
   public enum MaskRule: Sendable {
     /// Binary, the upper left pixel of each cell.
@@ -62,16 +65,32 @@ public struct MethodEntry: Sendable {
     case soft
   }
 
+  /// Whether a method finds a mask where none is given.
+  enum MaskFinding { case never, onRequest, always }
+
+  /// - Parameters:
+  ///   - configure: puts settings and inputs in place.
+  ///   - prepare: makes a run of a method whose values have been checked.
   init<Method: EditingMethod>(
-    _ type: Method.Type, maskRule: MaskRule = .soft,
-    prepare: @escaping @Sendable (inout Method, inout SettingsReader, EditRequest) throws -> PreparedMethod
+    _ type: Method.Type, maskRule: MaskRule = .soft, findsMask: MaskFinding = .never,
+    configure: @escaping @Sendable (inout Method, inout SettingsReader, EditRequest) throws -> Void,
+    prepare: @escaping @Sendable (Method, EditRequest) -> PreparedMethod
   ) {
     about = Method.about
-    defaults = Method()
     self.maskRule = maskRule
-    self.prepare = { settings, request in
+    self.findsMask = findsMask
+    var method = Method()
+    var reader = SettingsReader(caller: [:], model: [:])
+    // With nothing set there is nothing to refuse.
+    try? configure(&method, &reader, EditRequest(method: about.name, width: 0, height: 0))
+    defaults = method
+    settings = reader.taken
+    build = { @Sendable reader, request, schedule in
       var method = Method()
-      return try prepare(&method, &settings, request)
+      try configure(&method, &reader, request)
+      try reader.refuseTheRest(of: Method.about.name)
+      try method.validate(on: schedule)
+      return prepare(method, request)
     }
   }
 
@@ -89,6 +108,11 @@ public struct MethodEntry: Sendable {
     return entry
   }
 
+  /// Whether an edit has a mask at its end, given or found.
+  public func hasMask(_ request: EditRequest) -> Bool {
+    request.mask != nil || findsMask == .always || (findsMask == .onRequest && request.findsMask)
+  }
+
   /// Settings in place, inputs checked against what the method needs.
   ///
   /// - Parameter model: the model's own defaults.
@@ -99,21 +123,30 @@ public struct MethodEntry: Sendable {
     var reader = SettingsReader(
       caller: request.settings, inversion: request.inversion?.inversion.settings ?? [:],
       model: model.settings(for: about.name))
-    var prepared = try prepare(&reader, request)
-    try reader.refuseTheRest(of: about.name)
-    try checkInversion(request, prepared.method)
-    try prepared.method.validate(on: schedule)
-    prepared.sources = reader.sources
-    return prepared
+    // A parameter is told by the name under which it is set.
+    func option(_ name: String) -> String { Setting(parameter: name).map { "--\($0.rawValue)" } ?? name }
+    do {
+      var prepared = try build(&reader, request, schedule)
+      if let saved = request.inversion, let method = prepared.method as? any InvertingMethod {
+        try method.check(saved.inversion)
+      }
+      prepared.sources = reader.sources
+      return prepared
+    } catch EditError.parameter(let method, let name, let value, let allowed) {
+      throw EditError.parameter(method: method, name: option(name), value: value, allowed: allowed)
+    } catch EditError.inversionMade(let name, let made, let asked) where name != "keep-last-noise" {
+      throw EditError.inversionMade(with: option(name), made: made, asked: asked)
+    }
   }
 
-  private func checkInversion(_ request: EditRequest, _ method: any EditingMethod) throws {
+  /// - Throws: `InversionError.notUsed`, `EditError.inversionDoesNotFit` for an inversion of another method.
+  func checkInversion(of request: EditRequest) throws {
     guard request.inversionUse != .discarded else { return }
-    guard let method = method as? any InvertingMethod else {
+    guard let method = defaults as? any InvertingMethod else {
       let known = Self.all.filter { $0.defaults is any InvertingMethod }.map(\.about.name)
       throw InversionError.notUsed(method: about.name, known: known)
     }
-    if let saved = request.inversion { try method.check(saved.inversion) }
+    if let saved = request.inversion { try method.checkFamily(saved.inversion) }
   }
 
   private func checkInputs(_ request: EditRequest) throws {
@@ -132,6 +165,9 @@ public struct MethodEntry: Sendable {
       if isGiven, !about.needs.contains(need), !about.accepts.contains(need) {
         throw RequestError.inputNotUsed(input: words, method: about.name)
       }
+    }
+    if request.findsMask, findsMask == .never {
+      throw RequestError.inputNotUsed(input: "--mask auto", method: about.name)
     }
   }
 }

@@ -22,7 +22,7 @@ public enum InversionFile {
   public static func write(_ saved: SavedInversion, to path: String) throws {
     let tensors = tensors(of: saved.inversion)
     var metadata = metadata(of: saved)
-    metadata["sha256"] = digest(metadata, tensors.map { ($0.key, $0.value.bytes) })
+    metadata["sha256"] = digest(metadata, Array(tensors.keys)) { tensors[$0]!.bytes }
     do {
       try SafetensorsWriter.write(tensors, metadata: metadata, to: path)
     } catch {
@@ -99,12 +99,14 @@ public enum InversionFile {
   /// The right kind of file, of this version and whole.
   private static func check(_ file: SafetensorsFile) throws {
     guard file.metadata["format"] == format else { throw Unsound.otherFormat }
-    let found = try file.metadata.value("version")
-    guard found == version else { throw Unsound.version(found) }
+    let written = try file.metadata.value("version")
+    guard written == version else { throw Unsound.version(written) }
     var metadata = file.metadata
     let expected = metadata.removeValue(forKey: "sha256")
-    let tensors = try file.tensors.map { ($0.name, try file.reader.bytes($0.range)) }
-    guard expected == digest(metadata, tensors) else { throw Unsound.damaged }
+    let found = try digest(metadata, file.tensors.map(\.name)) { name in
+      try file.reader.bytes(file.tensor(name).range)
+    }
+    guard found == expected else { throw Unsound.damaged }
   }
 
   private static func origin(_ metadata: [String: String]) throws -> SavedInversion.Origin {
@@ -153,17 +155,17 @@ public enum InversionFile {
   }
 
   /// SHA-256 over metadata and tensors, each sorted by name.
-  private static func digest(_ metadata: [String: String], _ tensors: [(name: String, bytes: [UInt8])])
-    -> String
-  {
+  private static func digest(
+    _ metadata: [String: String], _ tensors: [String], bytes: (String) throws -> [UInt8]
+  ) rethrows -> String {
     var hash = SHA256()
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
       hash.update(key)
       hash.update(value)
     }
-    for (name, bytes) in tensors.sorted(by: { $0.name < $1.name }) {
+    for name in tensors.sorted() {
       hash.update(name)
-      hash.update(bytes)
+      hash.update(try bytes(name))
     }
     return hash.finalize()
   }

@@ -111,16 +111,12 @@ extension Inversion {
 
   /// Its parameters as the settings that lead to them.
   var settings: MethodSettings {
-    let names: [String: Setting] = [
-      "steps": .steps, "source-guidance": .sourceGuidance, "inversion-guidance": .sourceGuidance,
-      "guidance": .guidance, "eta": .eta, "skip": .skip, "strength": .strength, "sampler": .sampler,
-      "mask-maps": .maskMaps, "mask-strength": .maskStrength, "mask-guidance": .maskGuidance,
-    ]
     var settings: MethodSettings = [:]
     for (name, text) in parameters {
-      guard let setting = names[name] else { continue }
+      guard let setting = Setting(parameter: name) else { continue }
       settings[setting] = Double(text).map(SettingValue.number) ?? .word(text)
     }
+    // This one is the opposite of its parameter.
     if let keeps = parameters["keep-last-noise"] { settings[.officialLastStep] = .flag(keeps == "false") }
     return settings
   }
