@@ -117,7 +117,7 @@ struct EditCommand: AsyncParsableCommand {
       edit.picturePath, edit.region.maskPath, edit.region.dragFile, edit.inversion.inversion,
     ]
     try out.check(sparing: inputs)
-    try edit.inversion.check(sparing: inputs + [out.output, edit.region.saveMask])
+    try edit.inversion.check(sparing: inputs, beside: [out.output, edit.region.saveMask])
     if let mask = edit.region.saveMask {
       try refuse(mask, "--save-mask", sparing: inputs)
       guard mask != out.output else {

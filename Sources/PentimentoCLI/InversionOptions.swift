@@ -25,10 +25,15 @@ struct InversionOptions: ParsableArguments {
 
   /// Refuses before the work starts what could not be written after it.
   ///
-  /// - Parameter files: what is read or written beside and shall survive.
-  func check(sparing files: [String?]) throws {
+  /// - Parameters:
+  ///   - inputs: files that are read and shall survive.
+  ///   - outputs: files that are written as well.
+  func check(sparing inputs: [String?], beside outputs: [String?]) throws {
     guard let saveInversion else { return }
-    try refuse(saveInversion, "--save-inversion", sparing: files)
+    try refuse(saveInversion, "--save-inversion", sparing: inputs)
+    guard !outputs.contains(saveInversion) else {
+      throw ValidationError("--save-inversion and another output are one file: name two")
+    }
     let folder = URL(fileURLWithPath: saveInversion).deletingLastPathComponent().path
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw ValidationError(
