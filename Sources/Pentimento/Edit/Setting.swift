@@ -81,7 +81,9 @@ public enum SettingValue: Sendable, Hashable, Codable {
 /// Settings by name.
 public typealias MethodSettings = [Setting: SettingValue]
 
-/// Hands settings to a method: the caller's before those of a given inversion, these before the model's, and none where the method's own default holds.
+/// Hands settings to a method: the caller's before those of a given inversion, these before the model's, and none
+/// where the method's own default holds.
+///
 /// Remembers what was taken, so that a setting without effect is refused and the report can say whose default it was.
 struct SettingsReader {
   /// Whose value a setting has.
