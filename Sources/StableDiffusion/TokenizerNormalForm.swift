@@ -28,7 +28,7 @@ enum TokenizerNormalForm {
         start += 1
         continue
       }
-      let end = scalars[start...].firstIndex { $0.combiningClass == 0 } ?? scalars.count
+      let end = scalars[start...].prefix { $0.combiningClass != 0 }.endIndex
       let sorted = scalars[start..<end].enumerated().sorted {
         ($0.element.combiningClass, $0.offset) < ($1.element.combiningClass, $1.offset)
       }

@@ -26,8 +26,7 @@ struct PreparedMethod: Sendable {
   var sources: [Setting: SettingsReader.Source] = [:]
   /// Whether the network's attention maps are read.
   var readsAttention = false
-  var run:
-    @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
+  var run: @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
 
   var name: String { type(of: method).about.name }
 }
@@ -57,7 +56,7 @@ public struct MethodEntry: Sendable {
     about = Method.about
     defaults = Method()
     self.maskRule = maskRule
-    self.prepare = { settings, request in
+    self.prepare = { @Sendable settings, request in
       var method = Method()
       return try prepare(&method, &settings, request)
     }
@@ -80,7 +79,9 @@ public struct MethodEntry: Sendable {
   /// Settings in place, inputs checked against what the method needs.
   ///
   /// - Parameter model: the model's own defaults.
-  func prepare(_ request: EditRequest, on schedule: NoiseSchedule, model: ModelDefaults) throws -> PreparedMethod {
+  func prepare(_ request: EditRequest, on schedule: NoiseSchedule, model: ModelDefaults) throws
+    -> PreparedMethod
+  {
     try checkInputs(request)
     var reader = SettingsReader(caller: request.settings, model: model.settings(for: about.name))
     var prepared = try prepare(&reader, request)
