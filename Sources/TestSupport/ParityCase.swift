@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Tensors
 import WeightStorage
 
@@ -12,7 +12,7 @@ package struct ParityCase: Sendable, CustomStringConvertible {
     let manager = FileManager.default
     func children(_ folder: URL) -> [URL] {
       ((try? manager.contentsOfDirectory(atPath: folder.path)) ?? []).sorted().map {
-        folder.appending(path: $0)
+        folder.appending(path: $0, directoryHint: .checkFileSystem)
       }
     }
     return children(fixtures).flatMap(children)
