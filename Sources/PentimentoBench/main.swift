@@ -3,8 +3,21 @@
 // Times the kernels on shapes of Stable Diffusion 1.5. Only cases whose line would contain a pattern run;
 // --scalar runs each case once more with the scalar twins and prints the ratio; --cpu counts processor
 // time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
+//
+// pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
+import Foundation
 import Kernels
 import Tensors
+
+if CommandLine.arguments.dropFirst().first == "edits" {
+  do {
+    try await EditsMode(CommandLine.arguments.dropFirst(2)).run()
+    exit(0)
+  } catch {
+    FileHandle.standardError.write(Data("pentimento-bench: \(error)\n".utf8))
+    exit(error is EditsMode.Misuse ? 64 : 1)
+  }
+}
 
 var patterns: [String] = []
 var threads = 2
