@@ -44,6 +44,8 @@ public struct EditObserver: Sendable {
     self.mask?(mask())
     report?("mask", mask().tensor)
   }
+  /// The region in which the method turned out to act, step by step; a trace has the steps instead.
+  public func acted(in mask: @autoclosure () -> Mask) { self.mask?(mask()) }
   /// A complete sentence.
   public func warn(_ sentence: @autoclosure () -> String) { warning?(sentence()) }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -107,9 +107,7 @@ public struct EditEvaluation: Sendable {
 extension EditRecord {
   /// One line of progress.
   fileprivate var line: String {
-    String(
-      format: "%.1f dB to the truth, %.1f dB outside, %@, %.0f s", decibels(errorToTruth),
-      decibels(errorOutside),
-      succeeded ? "succeeded" : "missed", report.seconds)
+    "\(decibels(errorToTruth).tenths) dB to the truth, \(decibels(errorOutside).tenths) dB outside, "
+      + "\(succeeded ? "succeeded" : "missed"), \(Int(report.seconds.rounded())) s"
   }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Means over the pairs of a kind, or over all pairs, of one contestant.
 public struct ResultRow: Sendable, Codable, Equatable {
   public var contestant: String
@@ -58,14 +56,22 @@ public struct ResultRow: Sendable, Codable, Equatable {
     for row in rows {
       let cells = [
         row.kind == "all" ? row.contestant : "", row.kind, "\(row.pairs)",
-        String(format: "%.1f", row.untouched),
-        String(format: "%.1f", row.truth),
-        row.outside == 99 ? "exact" : String(format: "%.1f", row.outside),
-        String(format: "%.0f %%", 100 * row.succeeded), String(format: "%.0f", row.evaluations),
-        String(format: "%.0f", row.seconds),
+        row.untouched.tenths,
+        row.truth.tenths,
+        row.outside == 99 ? "exact" : row.outside.tenths,
+        "\(Int((100 * row.succeeded).rounded())) %", "\(Int(row.evaluations.rounded()))",
+        "\(Int(row.seconds.rounded()))",
       ]
       lines.append("| " + cells.joined(separator: " | ") + " |")
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension Double {
+  /// With one decimal; for dB here, none of which is below 0.
+  var tenths: String {
+    let tenths = Int((self * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
   }
 }

@@ -15,9 +15,9 @@ enum OutputFile {
   static func write(to path: String, _ body: (CStream) -> String?) throws(PictureFileError) {
     var status = stat()
     let replaces = stat(path, &status) == 0
-    if replaces, status.st_mode & S_IFMT == S_IFDIR { throw .isDirectory(path: path) }
+    if replaces, status.st_mode & S_IFMT == S_IFDIR { throw .isTaken(path: path) }
 
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+    let folder = folder(of: path)
     let (draft, descriptor) = try createDraft(in: folder, for: path)
     var problem: String?
     if let stream = fdopen(descriptor, "wb") {
@@ -37,6 +37,20 @@ enum OutputFile {
       throw .unwritable(path: path, reason: problem)
     }
     sync(folder: folder)
+  }
+
+  /// Throws what `write` would throw, as far as that can be known before there is anything to write.
+  static func check(_ path: String) throws(PictureFileError) {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { throw .isTaken(path: path) }
+    // Permission bits do not tell everything: a file system may be read-only or full.
+    let (draft, descriptor) = try createDraft(in: folder(of: path), for: path)
+    close(descriptor)
+    unlink(draft)
+  }
+
+  private static func folder(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
   }
 
   /// A new empty file with a name nobody uses.

@@ -56,6 +56,14 @@ public enum PictureFile {
     try encode(raster, to: path, metadata: metadata)
   }
 
+  /// Throws unless a picture, or a mask, can be written to `path`, as far as that can be known beforehand.
+  public static func checkWritable(_ path: String, isMask: Bool = false) throws(PictureFileError) {
+    guard ["png", isMask ? "pgm" : "ppm"].contains(fileExtension(path)) else {
+      throw .unknownExtension(path: path)
+    }
+    try OutputFile.check(path)
+  }
+
   private static func decode(
     _ path: String, as layout: Raster.Layout, alpha: Alpha
   ) throws(PictureFileError) -> Raster {

@@ -14,6 +14,8 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
   case unknownExtension(path: String)
   case folderMissing(path: String)
   case unwritable(path: String, reason: String)
+  /// A folder has the name of the file to be written.
+  case isTaken(path: String)
   /// A key that PNG does not allow (1 to 79 characters of ASCII, no space at either end or twice in a row),
   /// or a value with a zero byte.
   case invalidMetadata(key: String)
@@ -32,10 +34,12 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
       \(path) is \(width)×\(height) pixels, more than \(PictureFile.maximumSide) a side or \
       \(PictureFile.maximumArea / 1_000_000) megapixels: make it smaller first
       """
-    case .unknownExtension(let path): "\(path): pictures are written as .png, .ppm or .pgm: name one of them"
+    case .unknownExtension(let path):
+      "\"\(path)\" has no ending to write by: name a .png or .ppm file, for a mask a .png or .pgm file"
     case .folderMissing(let path): "the folder of \(path) does not exist: create it first"
     case .unwritable(let path, let reason):
       "\(path) cannot be written (\(reason)): choose another folder or make room"
+    case .isTaken(let path): "\(path) is a folder: name a picture file in it"
     case .invalidMetadata(let key): "metadata \"\(key)\" does not fit into a PNG: use a short plain key"
     }
   }

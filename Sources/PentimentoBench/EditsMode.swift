@@ -1,6 +1,13 @@
 import Evaluation
-import Foundation
 import Pentimento
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// `pentimento-bench edits`: every editing method over rendered pairs, where the right answer is known.
 ///
@@ -63,9 +70,13 @@ struct EditsMode {
     var evaluation = EditEvaluation(editor: editor, pairs: chosen, output: output)
     evaluation.kinds = kinds
     evaluation.seed = seed
-    let rows = try await evaluation.run(contestants) { line in
-      FileHandle.standardError.write(Data("\(line)\n".utf8))
-    }
+    let rows = try await evaluation.run(contestants) { EditsMode.say($0) }
     print(ResultRow.markdown(rows), terminator: "")
+  }
+
+  /// One line to standard error, where results do not go.
+  static func say(_ line: String) {
+    let bytes = Array("\(line)\n".utf8)
+    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 }

@@ -5,16 +5,23 @@
 // time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
 //
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
-import Foundation
 import Kernels
 import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 if CommandLine.arguments.dropFirst().first == "edits" {
   do {
     try await EditsMode(CommandLine.arguments.dropFirst(2)).run()
     exit(0)
   } catch {
-    FileHandle.standardError.write(Data("pentimento-bench: \(error)\n".utf8))
+    EditsMode.say("pentimento-bench: \(error)")
     exit(error is EditsMode.Misuse ? 64 : 1)
   }
 }

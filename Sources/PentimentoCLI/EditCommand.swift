@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -14,7 +14,7 @@ struct EditOptions: ParsableArguments {
   @Option(help: "How to edit; 'pentimento methods' lists them. auto: by what was given.")
   var method = "auto"
 
-  @Option(help: "What the picture shows; \"\" is allowed.")
+  @Option(parsing: .unconditional, help: "What the picture shows; \"\" is allowed.")
   var sourcePrompt: String?
 
   @OptionGroup var prompts: PromptOptions
@@ -22,13 +22,25 @@ struct EditOptions: ParsableArguments {
   @OptionGroup(title: "Region") var region: RegionOptions
   @OptionGroup var size: SizeOptions
 
-  /// The request for a picture, and the mask in full detail.
-  func request(
-    _ original: Picture, _ geometry: Geometry, says: (String) -> Void
-  ) throws -> (EditRequest, mask: MaskPicture?) {
+  /// Where the picture lies; nil if none was named.
+  var picturePath: String? { image ?? region.pictureOfDragFile }
+
+  /// What becomes of the options.
+  struct Prepared {
+    var request: EditRequest
+    /// The mask in full detail.
+    var mask: MaskPicture?
+    /// Which method was chosen and why.
+    var choice: String?
+  }
+
+  /// The request for a picture.
+  func request(_ original: Picture, _ geometry: Geometry) throws -> Prepared {
     var request = EditRequest(
       method: method, width: geometry.padded.width, height: geometry.padded.height)
     request.picture = geometry.workingPicture(original)
+    // A plan without a picture is drawn up for a black one.
+    if picturePath == nil, ["generate", "sega"].contains(method) { request.picture = nil }
     request.sourcePrompt = sourcePrompt
     request.settings = settings.settings
     request.seed = size.seed
@@ -36,14 +48,12 @@ struct EditOptions: ParsableArguments {
     let mask = try region.apply(to: &request, geometry)
     // The choice looks only at whether there is a mask; its form depends on the choice.
     request.mask = mask.map { geometry.latentMask($0, .soft) }
-    if method == "auto" {
-      let choice = try MethodEntry.choose(for: request)
-      request.method = choice.name
-      says("method \(choice.name), since \(choice.reason)")
-    }
-    let rule = try MethodEntry.named(request.method).maskRule
-    request.mask = mask.map { geometry.latentMask($0, rule.geometryRule) }
-    return (request, mask)
+    let (name, reason) = try MethodEntry.resolve(request)
+    request.method = name
+    let entry = try MethodEntry.named(name)
+    request.mask = mask.map { geometry.latentMask($0, entry.maskRule.geometryRule) }
+    try region.check(hasMask: entry.hasMask(request), method: name)
+    return Prepared(request: request, mask: mask, choice: reason.map { "method \(name), since \($0)" })
   }
 }
 
@@ -56,23 +66,41 @@ struct EditCommand: AsyncParsableCommand {
   @OptionGroup var runtime: ModelOptions
 
   func validate() throws {
-    guard edit.image != nil else { throw ValidationError("Missing expected argument '--image <image>'") }
+    guard edit.image != nil || edit.region.dragFile != nil else {
+      throw ValidationError("Missing expected argument '--image <image>'")
+    }
   }
 
   func run() async throws {
     try await reportingErrors {
-      let original = try PictureFile.read(edit.image!)
+      guard let path = edit.picturePath else {
+        throw ValidationError(
+          "no origin_image.png lies beside the --drag-file: name the picture with --image")
+      }
+      try checkOutputs(path)
+      let original = try PictureFile.read(path)
       let model = try runtime.open()
       let geometry = Geometry(
         picture: Extent(original), working: try edit.size.workingSize(of: Extent(original), for: model))
-      let (request, mask) = try edit.request(original, geometry) { note($0) }
-      let result = try await perform(request, model, runtime)
-      let region = try edit.region.finish(result, given: mask, geometry)
+      let prepared = try edit.request(original, geometry)
+      let result = try await perform(prepared.request, choice: prepared.choice, model, runtime)
+      let region = try edit.region.finish(result.mask, given: prepared.mask, geometry)
       var picture = geometry.restore(result.picture)
       if let region, edit.region.pasteBack {
         picture = .pasteBack(original: original, edited: picture, mask: region)
       }
       try write(picture, result, out)
+    }
+  }
+
+  private func checkOutputs(_ path: String) throws {
+    let inputs = [path, edit.region.maskPath, edit.region.dragFile]
+    try out.check(sparing: inputs)
+    if let mask = edit.region.saveMask {
+      try refuse(mask, "--save-mask", sparing: inputs)
+      guard mask != out.output else {
+        throw ValidationError("--save-mask and --output are one file: name two")
+      }
     }
   }
 }
@@ -89,53 +117,44 @@ struct GenerateCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      try out.check(sparing: [])
       let model = try runtime.open()
       let working = try size.workingSize(of: nil, for: model)
-      var request = EditRequest(method: "generate", width: working.padded.width, height: working.padded.height)
+      var request = EditRequest(
+        method: "generate", width: working.padded.width, height: working.padded.height)
       request.settings = settings.settings
       request.seed = size.seed
       try prompts.apply(to: &request)
       request.method = try MethodEntry.choose(for: request).name
-      let result = try await perform(request, model, runtime)
+      let result = try await perform(request, choice: nil, model, runtime)
       try write(Geometry(picture: working.content, working: working).restore(result.picture), result, out)
     }
   }
 }
 
-extension RegionOptions {
-  /// The mask at the size of the picture, softened for pasting back; written if it was asked for.
-  fileprivate func finish(
-    _ result: EditResult, given: MaskPicture?, _ geometry: Geometry
-  ) throws -> Mask? {
-    let (width, height) = (geometry.picture.width, geometry.picture.height)
-    let full =
-      given.map { $0.nearest(height: height, width: width).soft }
-      ?? result.mask.map { geometry.pictureMask($0) }
-    if let saveMask {
-      guard let full else {
-        throw RequestError.inputNotUsed(input: "--save-mask", method: result.report.method)
-      }
-      try PictureFile.write(MaskPicture(full), to: saveMask)
-    }
-    return feather > 0 ? full?.feathered(radius: feather) : full
-  }
-}
-
 /// Runs a request with progress on the terminal.
-private func perform(_ request: EditRequest, _ model: Model, _ runtime: ModelOptions) async throws -> EditResult {
+private func perform(
+  _ request: EditRequest, choice: String?, _ model: Model, _ runtime: ModelOptions
+) async throws -> EditResult {
+  let editor = Editor(model: model, threads: runtime.threads)
+  try editor.check(request)
+  if let choice { note(choice) }
   note("\(request.method), seed \(request.seed), \(request.width)×\(request.height) working pixels")
   let progress = ProgressLine()
-  let result = try await Editor(model: model, threads: runtime.threads).run(request) { done, total in
+  let result = try await editor.run(request) { done, total in
     progress.show(done, of: total)
   }
   progress.clear()
-  for cut in result.report.cutPrompts { note("the prompt is longer than the model reads; left out: \"\(cut)\"") }
+  for cut in result.report.cutPrompts {
+    note("the prompt is longer than the model reads; left out: \"\(cut)\"")
+  }
   for warning in result.report.warnings { note(warning) }
   return result
 }
 
 /// Writes the picture and prints the path or the report.
 private func write(_ picture: Picture, _ result: EditResult, _ out: OutputOptions) throws {
+  try Task.checkCancellation()
   try PictureFile.write(
     picture, to: out.output, metadata: out.noMetadata ? [] : metadata(of: result.report))
   switch out.report {

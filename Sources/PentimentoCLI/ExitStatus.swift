@@ -1,6 +1,8 @@
 import ArgumentParser
 import Editing
-import Foundation
+import Dispatch
+import FoundationEssentials
+import Glibc
 import ImageFiles
 import Pentimento
 
@@ -16,13 +18,17 @@ enum ExitStatus: Int32 {
   /// The status for an error of the library.
   init(_ error: any Error) {
     switch error {
+    case PictureFileError.unknownExtension: self = .usage
     case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badPicture
-    case is WorkingSizeError: self = .badPicture
+    case WorkingSizeError.pictureTooSmall: self = .badPicture
+    case is WorkingSizeError, is ValidationError, is TraceError: self = .usage
+    case _ where TraceResults.isWriteError(error): self = .cannotWrite
+    case _ where Model.isModelError(error): self = .badModel
     case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
     case is RequestError: self = .usage
     case is ModelLocationError: self = .badModel
     case is CancellationError: self = .interrupted
-    default: self = Model.isModelError(error) ? .badModel : .failure
+    default: self = .failure
     }
   }
 }
@@ -31,7 +37,7 @@ extension PictureFileError {
   /// The result could not be written; everything else is about reading.
   fileprivate var isAboutWriting: Bool {
     switch self {
-    case .unknownExtension, .folderMissing, .unwritable, .invalidMetadata: true
+    case .folderMissing, .unwritable, .isTaken, .invalidMetadata: true
     default: false
     }
   }
@@ -62,11 +68,6 @@ func reportingErrors(_ work: @escaping @Sendable () async throws -> Void) async 
     note(status == .interrupted ? "interrupted, nothing was written" : "error: \(error)")
     throw ExitCode(status.rawValue)
   }
-}
-
-/// A line for the person at the terminal; results go to standard output.
-func note(_ line: String) {
-  FileHandle.standardError.write(Data("pentimento: \(line)\n".utf8))
 }
 
 /// Calls back on the first interrupt; a second one ends the process.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import Pentimento
 
 struct InspectCommand: AsyncParsableCommand {
@@ -14,9 +14,9 @@ struct InspectCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      var isFolder: ObjCBool = true
+      var isFolder = true
       if let path { _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) }
-      if let path, !isFolder.boolValue {
+      if let path, !isFolder {
         print(try Inspection.describe(weightFile: path, tensors: tensors))
       } else {
         print(try Inspection.describe(model: ModelLocation.find(path), tensors: tensors))

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -10,7 +10,7 @@ struct ModelOptions: ParsableArguments {
     help: "Folder of the model (default: $PENTIMENTO_MODEL, then the model that comes with the program).")
   var model: String?
 
-  @Option(name: .shortAndLong, help: "Threads. The result does not depend on them.")
+  @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
 
   func validate() throws {
@@ -21,13 +21,14 @@ struct ModelOptions: ParsableArguments {
 }
 
 struct PromptOptions: ParsableArguments {
-  @Option(name: .shortAndLong, help: "What the result shows.")
+  @Option(name: .shortAndLong, parsing: .unconditional, help: "What the result shows.")
   var prompt: String?
 
-  @Option(name: .shortAndLong, help: "What the result should not show.")
+  @Option(name: .shortAndLong, parsing: .unconditional, help: "What the result should not show.")
   var negativePrompt: String?
 
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Add (+) or remove (-) something: \"+snow:7\", \"-glasses:5,threshold=0.9,warmup=2,cooldown=20\", "
         + "\"+watercolour:style\" (presets style, face, object). Repeatable.",
@@ -42,10 +43,12 @@ struct PromptOptions: ParsableArguments {
 }
 
 struct SizeOptions: ParsableArguments {
-  @Option(help: "Seed of the noise.")
+  @Option(parsing: .unconditional, help: "Seed of the noise.")
   var seed: UInt64 = 42
 
-  @Option(help: "Working size: one number for the side of a square of that area, or WIDTHxHEIGHT.")
+  @Option(
+    parsing: .unconditional,
+    help: "Working size: one number for the side of a square of that area, or WIDTHxHEIGHT.")
   var size: String?
 
   /// The working size of a picture, or of a square where there is none.
@@ -60,7 +63,7 @@ struct SizeOptions: ParsableArguments {
 }
 
 struct OutputOptions: ParsableArguments {
-  @Option(name: .shortAndLong, help: "Where the result goes (.png or .ppm).")
+  @Option(name: .shortAndLong, help: "Where the result goes (.png or .ppm), never onto the picture itself.")
   var output: String
 
   @Option(help: "Print a report instead of the path of the result: json.")
@@ -69,15 +72,20 @@ struct OutputOptions: ParsableArguments {
   @Flag(help: "Leave the settings out of the picture's file.")
   var noMetadata = false
 
-  /// Refused before the work starts, not after it.
-  func validate() throws {
-    guard [".png", ".ppm"].contains(where: { output.lowercased().hasSuffix($0) }) else {
-      throw ValidationError("--output \(output): name a .png or .ppm file")
-    }
-    let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
-    guard FileManager.default.isWritableFile(atPath: folder) else {
-      throw ValidationError("--output \(output): the folder \(folder) does not exist or cannot be written to")
-    }
+  /// Refuses before the work starts what could not be written after it.
+  ///
+  /// - Parameter inputs: files that are read and shall survive.
+  func check(sparing inputs: [String?]) throws {
+    try refuse(output, "--output", sparing: inputs)
+    try PictureFile.checkWritable(output)
+  }
+}
+
+/// Throws if a file to be written is one of those that are read.
+func refuse(_ output: String, _ option: String, sparing inputs: [String?]) throws {
+  func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+  for case let input? in inputs where resolved(input) == resolved(output) {
+    throw ValidationError("\(option) \(output) would replace a file that is read: name another file")
   }
 }
 

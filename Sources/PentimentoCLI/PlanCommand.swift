@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -18,14 +18,14 @@ struct PlanCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let model = try runtime.open()
-      let picture = try edit.image.map { try PictureFile.read($0) }
+      let picture = try edit.picturePath.map { try PictureFile.read($0) }
       let working = try edit.size.workingSize(of: picture.map(Extent.init), for: model)
       let original = picture ?? .black(working.content)
       let geometry = Geometry(picture: Extent(original), working: working)
-      var (request, _) = try edit.request(original, geometry) { note($0) }
-      if ["generate", "sega"].contains(request.method) { request.picture = nil }
+      let prepared = try edit.request(original, geometry)
+      if let choice = prepared.choice { note(choice) }
       let plan = try Editor(model: model, threads: runtime.threads)
-        .plan(request, picturePixels: original.width * original.height)
+        .plan(prepared.request, picturePixels: original.width * original.height)
       if report == .json {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -40,19 +40,18 @@ struct PlanCommand: AsyncParsableCommand {
 extension Picture {
   fileprivate static func black(_ size: Extent) -> Picture {
     Picture(
-      width: size.width, height: size.height, pixels: Array(repeating: 0, count: size.width * size.height * 3))
+      width: size.width, height: size.height, pixels: Array(repeating: 0, count: size.width * size.height * 3)
+    )
   }
 }
 
 /// One row per stage, in megabytes of 10⁶ bytes.
 private func table(_ plan: MemoryPlan) -> String {
-  func mb(_ bytes: Int) -> String { String(format: "%11.1f", Double(bytes) / 1e6) }
+  func mb(_ bytes: Int) -> String { String(megabytes: bytes).aligned(to: 11) }
   func row(_ name: String, _ cells: [String]) -> String {
-    name.padding(toLength: 20, withPad: " ", startingAt: 0) + cells.joined(separator: " ")
+    name.padding(to: 20) + cells.joined(separator: " ")
   }
-  let columns = ["activations", "scratch", "weights", "window", "stored", "sum"].map {
-    String(repeating: " ", count: max(11 - $0.count, 0)) + $0
-  }
+  let columns = ["activations", "scratch", "weights", "window", "stored", "sum"].map { $0.aligned(to: 11) }
   var lines = [row("MB", columns)]
   for stage in plan.stages {
     let cells = [

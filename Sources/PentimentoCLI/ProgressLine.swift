@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import Synchronization
 
 /// One line on a terminal's standard error: evaluations done and time left. Silent where nobody looks.
@@ -10,12 +11,10 @@ final class ProgressLine: Sendable {
     guard isTerminal, total > 0 else { return }
     let seconds = Double((ContinuousClock.now - started).components.seconds)
     let left = done == 0 ? "" : ", \(Int(seconds / Double(done) * Double(total - done))) s left"
-    write("\r\u{1B}[K\(done)/\(total) evaluations\(left)")
+    writeToStandardError("\r\u{1B}[K\(done)/\(total) evaluations\(left)")
   }
 
   func clear() {
-    if isTerminal { write("\r\u{1B}[K") }
+    if isTerminal { writeToStandardError("\r\u{1B}[K") }
   }
-
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

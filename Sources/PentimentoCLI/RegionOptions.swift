@@ -1,16 +1,21 @@
 import ArgumentParser
 import Editing
-import Foundation
+import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
 
 /// Where an edit acts: masks and points, in pixels of the picture.
 struct RegionOptions: ParsableArguments {
-  @Option(help: "A picture of any size laid over the input: white = edit. For drag also: auto.")
+  @Option(
+    help:
+      "A picture of any size laid over the input: white = edit. auto: as the method finds it (drag: near the paths)."
+  )
   var mask: String?
 
-  @Option(help: "Soften the edge of the mask by this many pixels where the original is put back.")
+  @Option(
+    parsing: .unconditional,
+    help: "Soften the edge of the mask by this many pixels where the original is put back.")
   var feather = 0
 
   @Flag(inversion: .prefixedNo, help: "Put the original back outside the mask, bit for bit.")
@@ -19,21 +24,39 @@ struct RegionOptions: ParsableArguments {
   @Option(help: "Write the mask that was used, given or found (.png or .pgm).")
   var saveMask: String?
 
-  @Option(help: ArgumentHelp("Drag what is at one point to another. Repeatable.", valueName: "x0,y0:x1,y1"))
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Drag what is at one point to another. Repeatable.", valueName: "x0,y0:x1,y1"))
   var drag: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "A JSON file with lists \"source\" and \"target\" of points and perhaps a \"prompt\".", valueName: "file"))
+      "A JSON file with lists \"source\" and \"target\" of points and perhaps a \"prompt\"; origin_image.png and "
+        + "mask.png beside it are taken where --image and --mask are not given.", valueName: "file"))
   var dragFile: String?
 
-  @Option(help: "Drag all points at once (together) or one after the other (sequential).")
-  var dragOrder = DragOrder.together
+  @Option(help: "Drag all points at once (together, the default) or one after the other (sequential).")
+  var dragOrder: DragOrder?
 
   enum DragOrder: String, ExpressibleByArgument, CaseIterable { case together, sequential }
 
   func validate() throws {
     guard (0...1000).contains(feather) else { throw ValidationError("--feather takes 0 to 1000 pixels") }
+    if dragOrder != nil, drag.isEmpty, dragFile == nil {
+      throw ValidationError("--drag-order says how points are dragged: give some with --drag x0,y0:x1,y1")
+    }
+  }
+
+  /// The picture that belongs to the points, where it lies beside their file.
+  var pictureOfDragFile: String? { beside(dragFile, "origin_image.png") }
+
+  /// Nil where there is none or the method is to find it.
+  var maskPath: String? { mask == "auto" ? nil : mask ?? beside(dragFile, "mask.png") }
+
+  private func beside(_ path: String?, _ name: String) -> String? {
+    guard let path else { return nil }
+    let found = URL(fileURLWithPath: path).deletingLastPathComponent().appending(path: name).path
+    return FileManager.default.fileExists(atPath: found) ? found : nil
   }
 
   /// Puts points and the mask into a request.
@@ -45,60 +68,42 @@ struct RegionOptions: ParsableArguments {
       moves += file.moves
       request.prompt = request.prompt ?? file.prompt
     }
-    request.moves = try moves.map { try geometry.working($0) }
+    request.moves = try moves.enumerated().map { try geometry.working($1, index: $0) }
     request.dragsInSequence = dragOrder == .sequential
-    request.masksDragPath = mask == "auto"
-    guard let mask, mask != "auto" else { return nil }
-    return try PictureFile.readMask(mask)
-  }
-}
-
-/// Points to drag, as a benchmark of drag edits keeps them: JSON beside the picture.
-struct DragFile {
-  var moves: [Drag.Move] = []
-  var prompt: String?
-
-  private struct Contents: Decodable {
-    var source: [[Double]]
-    var target: [[Double]]
-    var prompt: String?
+    request.findsMask = mask == "auto"
+    return try maskPath.map(PictureFile.readMask)
   }
 
-  init(path: String) throws {
-    let contents: Contents
-    do {
-      contents = try JSONDecoder().decode(Contents.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-    } catch {
-      throw ValidationError("--drag-file \(path): is no JSON with lists \"source\" and \"target\" of points [x, y]")
+  /// Refuses what only makes sense with a mask where an edit will have none.
+  func check(hasMask: Bool, method: String) throws {
+    if let saveMask {
+      guard hasMask else { throw RequestError.inputNotUsed(input: "--save-mask", method: method) }
+      try PictureFile.checkWritable(saveMask, isMask: true)
     }
-    let (source, target) = (contents.source, contents.target)
-    guard source.count == target.count, !source.isEmpty, (source + target).allSatisfy({ $0.count == 2 }) else {
+    guard feather == 0 || (hasMask && pasteBack) else {
       throw ValidationError(
-        "--drag-file \(path): has \(source.count) source and \(target.count) target points; give as many of both")
+        "--feather softens where the original is put back: give a --mask and no --no-paste-back")
     }
-    moves = zip(source, target).map { from, to in
-      Drag.Move(from: .init(x: Int(from[0]), y: Int(from[1])), to: .init(x: Int(to[0]), y: Int(to[1])))
-    }
-    prompt = contents.prompt
   }
 
-  /// `x0,y0:x1,y1`.
-  static func move(parsing text: String) throws -> Drag.Move {
-    let points = text.split(separator: ":").map { $0.split(separator: ",").compactMap { Int($0) } }
-    guard points.count == 2, points.allSatisfy({ $0.count == 2 }) else {
-      throw ValidationError("--drag \(text): write x0,y0:x1,y1 in pixels of the picture")
-    }
-    return Drag.Move(
-      from: .init(x: points[0][0], y: points[0][1]), to: .init(x: points[1][0], y: points[1][1]))
+  /// The mask at the size of the picture, softened for pasting back; written if it was asked for.
+  func finish(_ found: Mask?, given: MaskPicture?, _ geometry: Geometry) throws -> Mask? {
+    let (width, height) = (geometry.picture.width, geometry.picture.height)
+    let full =
+      given.map { $0.nearest(height: height, width: width).soft }
+      ?? found.map { geometry.pictureMask($0) }
+    if let saveMask, let full { try PictureFile.write(MaskPicture(full), to: saveMask) }
+    return feather > 0 ? full?.feathered(radius: feather) : full
   }
 }
 
 extension Geometry {
   /// Picture pixels → working pixels.
-  fileprivate func working(_ move: Drag.Move) throws -> Drag.Move {
+  fileprivate func working(_ move: Drag.Move, index: Int) throws -> Drag.Move {
     func point(_ p: Drag.Point) throws -> Drag.Point {
       guard (0..<picture.width).contains(p.x), (0..<picture.height).contains(p.y) else {
-        throw EditError.pointOutside(index: 0, x: p.x, y: p.y, width: picture.width, height: picture.height)
+        throw EditError.pointOutside(
+          index: index, x: p.x, y: p.y, width: picture.width, height: picture.height)
       }
       let (x, y) = workingPoint(x: p.x, y: p.y)
       return Drag.Point(x: x, y: y)

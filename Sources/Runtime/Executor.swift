@@ -47,6 +47,7 @@ package final class Executor {
   /// - Parameters:
   ///   - queries: values of the graph's inputs by name; of type i32 if the input is.
   ///   - wanted: names of the outputs to compute, nil for all; nodes that serve others alone are left out.
+  /// - Throws: `CancellationError` between two nodes, `WeightFileError` where streamed weights cannot be read.
   package func run(
     _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil
   ) throws -> [[String: HostTensor]] {
@@ -72,6 +73,7 @@ package final class Executor {
   private func walk(lanes: Int, only nodes: Set<Int>?) throws {
     let staging = MemoryRegion(byteCount: plan.windowBytes == 0 ? 0 : plan.stagingBytes)
     for step in plan.steps {
+      try Task.checkCancellation()
       switch step {
       case .fetch(let weight):
         let place = window.address + plan.windowOffset[weight.name]!

@@ -24,6 +24,8 @@ public enum ModelError: Error, Equatable {
   case sequenceLengths([Int])
   /// The network reads a pooled text vector of another width than the second encoder writes (nil: none).
   case pooledWidth(network: Int, encoder: Int?)
+  /// A network gave NaN or an infinity for ordinary inputs.
+  case notFinite(part: String)
 }
 
 extension ModelError: CustomStringConvertible {
@@ -78,6 +80,25 @@ extension ModelError: CustomStringConvertible {
       \(encoder.map { "text_encoder_2 writes \($0)" } ?? "no text encoder writes one"): take unet and \
       text_encoder_2 from one model
       """
+    case .notFinite(let part):
+      "\(part) computes values that are not finite: its weights are damaged, download them again"
+    }
+  }
+}
+
+extension ModelError {
+  /// What a decoder found wrong with the JSON file `file`.
+  package init(_ error: DecodingError, file: String) {
+    func field(_ context: DecodingError.Context) -> String {
+      context.codingPath.map(\.stringValue).joined(separator: ".")
+    }
+    switch error {
+    case .keyNotFound(let key, _): self = .missing(file: file, field: key.stringValue)
+    case .typeMismatch(let type, let context) where !context.codingPath.isEmpty:
+      self = .malformed(file: file, field: field(context), expected: "\(type)", found: "something else")
+    case .valueNotFound(let type, let context) where !context.codingPath.isEmpty:
+      self = .malformed(file: file, field: field(context), expected: "\(type)", found: "null")
+    default: self = .unreadable(file: file)
     }
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// CLIP's tokenizer: text → ids, exactly as the published one of the checkpoints (Radford et al. 2021).
 ///
@@ -97,15 +97,15 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .badVocabulary(let reason):
-      "vocab.json: is no table of tokens and ids (\(reason)). Download the model's tokenizer folder again."
+      "vocab.json: is no table of tokens and ids (\(reason)); download the model's tokenizer folder again"
     case .badMerge(let line, let text):
-      "merges.txt: line \(line), \"\(text)\", does not name two tokens that join to a third. "
-        + "Download merges.txt and vocab.json again, both."
+      "merges.txt: line \(line), \"\(text)\", does not name two tokens that join to a third; "
+        + "download merges.txt and vocab.json again, both"
     case .badMarks(let file, let reason):
-      "\(file): cannot be read (\(reason)). Download the model's tokenizer folder again."
+      "\(file): cannot be read (\(reason)); download the model's tokenizer folder again"
     case .missingToken(let token):
-      "vocab.json: has no token \"\(token)\", which the tokenizer's configuration names. "
-        + "Download the model's tokenizer folder again."
+      "vocab.json: has no token \"\(token)\", which the tokenizer's configuration names; "
+        + "download the model's tokenizer folder again"
     }
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The marks of a tokenizer, from `special_tokens_map.json` and `tokenizer_config.json`.
 ///
@@ -35,7 +35,7 @@ struct TokenizerMarks: Equatable {
     do {
       return try JSONDecoder().decode(Fields.self, from: file)
     } catch {
-      throw .badMarks(file: name, reason: "\(error)")
+      throw .badMarks(file: name, reason: "it is no JSON object, or a token in it is no text")
     }
   }
 

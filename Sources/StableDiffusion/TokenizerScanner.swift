@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Splits a prompt into the words that are encoded one by one, as CLIP's pattern does:
 ///
@@ -61,7 +61,9 @@ struct TokenizerScanner {
     var text = String.UnicodeScalarView()
     text.append(contentsOf: segment.scalars[start.scalar...])
     text.append(contentsOf: segment.rest)
-    return String(text).trimmingCharacters(in: .whitespacesAndNewlines)
+    let words = text.drop(while: \.properties.isWhitespace)
+    let end = words.lastIndex { !$0.properties.isWhitespace }.map(words.index(after:)) ?? words.startIndex
+    return String(Substring(words[..<end]))
   }
 
   // MARK: Steps

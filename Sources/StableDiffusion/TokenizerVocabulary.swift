@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Byte-pair encoding with CLIP's alphabet: the symbols of a word's bytes, joined by rank (Sennrich et al. 2016).
 ///
@@ -103,7 +103,7 @@ extension TokenizerVocabulary {
     do {
       return try JSONDecoder().decode([String: Int32].self, from: file)
     } catch {
-      throw .badVocabulary(reason: "\(error)")
+      throw .badVocabulary(reason: "it is no JSON object of whole numbers")
     }
   }
 

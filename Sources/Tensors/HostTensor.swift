@@ -16,6 +16,7 @@ public struct HostTensor: Sendable, Equatable {
   }
 
   public var count: Int { values.count }
+  public var isFinite: Bool { values.allSatisfy(\.isFinite) }
 
   /// The same values as another implementation stores them: `[H, W, C]` → `[1, C, H, W]`.
   public func toNCHW() -> HostTensor {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Tensors
 
 /// The weights of one component of a diffusers model (`unet/`), in one file or in shards, read in rows.

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// A model in diffusers layout: `model_index.json` beside one folder per component.
 ///
@@ -19,11 +19,11 @@ package struct DiffusersFolder: Sendable {
   /// - Throws: `missingFile` if there is nothing at `path`, `notAModelFolder` if it is something else.
   package init(path: String) throws(WeightFileError) {
     self.path = path
-    var isFolder: ObjCBool = false
+    var isFolder = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw .missingFile(file: path)
     }
-    guard isFolder.boolValue else { throw .notAModelFolder(folder: path, reason: "it is a single file") }
+    guard isFolder else { throw .notAModelFolder(folder: path, reason: "it is a single file") }
     guard FileManager.default.fileExists(atPath: "\(path)/model_index.json") else {
       throw .notAModelFolder(folder: path, reason: "it has no model_index.json")
     }
@@ -32,7 +32,7 @@ package struct DiffusersFolder: Sendable {
     components = index.keys.filter { key in
       (try? index[key].strings())?.count == 2
         && FileManager.default.fileExists(atPath: "\(path)/\(key)", isDirectory: &isFolder)
-        && isFolder.boolValue
+        && isFolder
     }
   }
 

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// An open file that is read at any position and is closed at deinit.
 ///

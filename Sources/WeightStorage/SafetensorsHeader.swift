@@ -36,14 +36,14 @@ struct SafetensorsHeader {
   /// The length of the JSON text, at most `longest` and inside the file.
   private static func length(in file: FileReader) throws(WeightFileError) -> Int {
     guard file.count > 0 else {
-      throw .notAWeightFile(file: file.label, reason: "it is empty. Download it again.")
+      throw .notAWeightFile(file: file.label, reason: "it is empty; download it again")
     }
     let start = try file.bytes(0..<min(file.count, 64))
     if let refusal = otherKind(start, file.label) { throw refusal }
     guard file.count > 8 else { throw .truncated(file: file.label, needs: 10, has: file.count) }
     guard start[8] == UInt8(ascii: "{") else {
       throw .notAWeightFile(
-        file: file.label, reason: "its table of tensors is missing. Check what was downloaded.")
+        file: file.label, reason: "its table of tensors is missing; check what was downloaded")
     }
     let length = start[..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     guard length <= UInt64(longest) else {
@@ -61,14 +61,14 @@ struct SafetensorsHeader {
       return .pickle(file: file)
     }
     if start.starts(with: "GGUF".utf8) {
-      return .notAWeightFile(file: file, reason: "it is GGUF. Use the model's .safetensors files.")
+      return .notAWeightFile(file: file, reason: "it is GGUF; use the model's .safetensors files")
     }
     if start.starts(with: "version https://git-lfs".utf8) {
       return .notAWeightFile(
-        file: file, reason: "it is a Git LFS pointer. Fetch the file itself: git lfs pull.")
+        file: file, reason: "it is a Git LFS pointer; fetch the file itself with git lfs pull")
     }
     if start.allSatisfy({ 0x20..<0x7F ~= $0 || 0x09...0x0D ~= $0 }) {
-      return .notAWeightFile(file: file, reason: "it is text. Check what was downloaded.")
+      return .notAWeightFile(file: file, reason: "it is text; check what was downloaded")
     }
     return nil
   }

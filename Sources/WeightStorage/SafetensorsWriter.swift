@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// A tensor to be written: its bytes are little endian, in row-major order of `shape`.
 package struct StoredTensor: Sendable, Equatable {
@@ -116,7 +117,7 @@ package enum SafetensorsWriter {
 
   /// Makes the new name last through a power cut too. The file itself is safe already, so failing is no error.
   private static func syncFolder(of path: String) {
-    let folder = open((path as NSString).deletingLastPathComponent + "/.", O_RDONLY | O_CLOEXEC)
+    let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
     guard folder >= 0 else { return }
     fsync(folder)
     close(folder)

@@ -47,66 +47,66 @@ extension WeightFileError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .missingFile(let file):
-      "\(file): there is no such file. Check the path."
+      "\(file): there is no such file; check the path"
     case .unreadable(let file, let reason):
-      "\(file): cannot be opened (\(reason)). Check its permissions."
+      "\(file): cannot be opened (\(reason)); check its permissions"
     case .notARegularFile(let file):
-      "\(file): is not a file but a folder or a device. Name the weight file itself."
+      "\(file): is not a file but a folder or a device; name the weight file itself"
     case .readFailed(let file, let reason):
-      "\(file): reading failed (\(reason)). Check the disk or card and copy the file again."
+      "\(file): reading failed (\(reason)); check the disk or card and copy the file again"
     case .writeFailed(let file, let reason):
-      "\(file): cannot be written (\(reason)). Check free space and permissions."
+      "\(file): cannot be written (\(reason)); check free space and permissions"
     case .notAWeightFile(let file, let reason):
       "\(file): is not a safetensors file: \(reason)"
     case .pickle(let file):
-      "\(file): is a pickle, which can run any program when it is loaded, so it is not opened. "
-        + "Use the model's .safetensors files, or convert it on a machine you can spare "
-        + "(diffusers: save_pretrained with safe_serialization=True)."
+      "\(file): is a pickle, which can run any program when it is loaded, so it is not opened; "
+        + "use the model's .safetensors files, or convert it on a machine you can spare "
+        + "(diffusers: save_pretrained with safe_serialization=True)"
     case .headerTooLong(let file, let bytes, let limit):
-      "\(file): announces a header of \(bytes) bytes, more than the \(limit) allowed. "
-        + "The file is damaged: download it again."
+      "\(file): announces a header of \(bytes) bytes, more than the \(limit) allowed; "
+        + "the file is damaged, download it again"
     case .badHeader(let file, let reason):
-      "\(file): its header cannot be read: \(reason). The file is damaged: download it again."
+      "\(file): its header cannot be read: \(reason); the file is damaged, download it again"
     case .duplicateKey(let file, let key):
-      "\(file): names \"\(key)\" twice, so its meaning is open. Write the file again with one entry per name."
+      "\(file): names \"\(key)\" twice, so its meaning is open; write the file again with one entry per name"
     case .unknownElement(let file, let tensor, let dtype):
-      "\(file): tensor \(tensor) has the element type \"\(dtype)\", which is not known here. "
-        + "Save the model as F16, BF16 or F32."
+      "\(file): tensor \(tensor) has the element type \"\(dtype)\", which is not known here; "
+        + "save the model as F16, BF16 or F32"
     case .sizeOverflow(let file, let tensor, let shape):
-      "\(file): tensor \(tensor) of shape \(shape) is larger than any memory. The file is damaged: download it again."
+      "\(file): tensor \(tensor) of shape \(shape) is larger than any memory; the file is damaged, download it again"
     case .sizeMismatch(let file, let tensor, let needs, let has):
-      "\(file): tensor \(tensor) needs \(needs) bytes for its shape but owns \(has). "
-        + "The file is damaged: download it again."
+      "\(file): tensor \(tensor) needs \(needs) bytes for its shape but owns \(has); "
+        + "the file is damaged, download it again"
     case .badOffsets(let file, let tensor, let begin, let end):
-      "\(file): tensor \(tensor) runs from byte \(begin) to byte \(end). The file is damaged: download it again."
+      "\(file): tensor \(tensor) runs from byte \(begin) to byte \(end); the file is damaged, download it again"
     case .overlap(let file, let tensor, let other):
-      "\(file): tensors \(tensor) and \(other) share bytes. The file is damaged: download it again."
+      "\(file): tensors \(tensor) and \(other) share bytes; the file is damaged, download it again"
     case .hole(let file, let before, let bytes):
-      "\(file): \(bytes) bytes before tensor \(before) belong to no tensor. The file is damaged: download it again."
+      "\(file): \(bytes) bytes before tensor \(before) belong to no tensor; the file is damaged, download it again"
     case .truncated(let file, let needs, let has):
-      "\(file): is cut off: it needs \(needs) bytes and has \(has). Download it again."
+      "\(file): is cut off: it needs \(needs) bytes and has \(has); download it again"
     case .trailingBytes(let file, let bytes):
-      "\(file): has \(bytes) bytes after its last tensor. The file is damaged: download it again."
+      "\(file): has \(bytes) bytes after its last tensor; the file is damaged, download it again"
     case .missingTensor(let file, let tensor):
-      "\(file): has no tensor \(tensor). The weights belong to another kind of model, or a part is missing."
+      "\(file): has no tensor \(tensor); the weights are of another kind of model or incomplete, download them again"
     case .shapeMismatch(let file, let tensor, let expected, let found):
-      "\(file): tensor \(tensor) has shape \(found) where \(expected) is expected. "
-        + "The weights do not belong to this configuration."
+      "\(file): tensor \(tensor) has shape \(found) where \(expected) is expected; "
+        + "the weights do not belong to this configuration"
     case .unsupportedElement(let file, let tensor, let dtype, let wanted):
-      "\(file): tensor \(tensor) is stored as \(dtype) where \(wanted) is needed. "
-        + "Save the model as F16, BF16 or F32."
+      "\(file): tensor \(tensor) is stored as \(dtype) where \(wanted) is needed; "
+        + "save the model as F16, BF16 or F32"
     case .notAModelFolder(let folder, let reason):
-      "\(folder): is not a model in diffusers layout: \(reason). Name the folder that holds model_index.json."
+      "\(folder): is not a model in diffusers layout: \(reason); name the folder that holds model_index.json"
     case .missingWeights(let folder):
-      "\(folder): has no .safetensors weights. Download the model's .safetensors files into it."
+      "\(folder): has no .safetensors weights; download the model's .safetensors files into it"
     case .badShardIndex(let file, let reason):
-      "\(file): \(reason). Download the model's files again, all of them."
+      "\(file): \(reason); download the model's files again, all of them"
     case .badJSON(let file, let reason):
-      "\(file): is not valid JSON: \(reason). Download it again."
+      "\(file): is not valid JSON: \(reason); download it again"
     case .missingKey(let file, let key):
-      "\(file): \(key): is missing. The configuration belongs to another kind of model, or is incomplete."
+      "\(file): \(key): is missing; use the configuration that was published with the weights"
     case .wrongValue(let file, let key, let expected, let found):
-      "\(file): \(key): expected \(expected), found \(found)."
+      "\(file): \(key): expected \(expected), found \(found); use the configuration published with the weights"
     }
   }
 }

@@ -88,7 +88,7 @@ import Testing
     }
     let directory = "\(folder.path)/folder.png"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    #expect(throws: PictureFileError.isDirectory(path: directory)) {
+    #expect(throws: PictureFileError.isTaken(path: directory)) {
       try PictureFile.write(.speckled(5, 3), to: directory)
     }
     #expect(try folder.names == ["folder.png"])

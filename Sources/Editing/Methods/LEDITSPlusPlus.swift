@@ -147,6 +147,7 @@ extension LEDITSPlusPlus {
     let grid = try model.schedule.dpmGrid(steps: gridSteps, spacing: .leading)
     var mode = mode
     var (x, previous) = (inversion.start, Latent?.none)
+    var edited = Mask(height: x.height, width: x.width, repeating: 0)
     for (i, k) in (grid.steps - steps..<grid.steps).enumerated() {
       let (t, active) = (grid.timesteps[k], active(at: i))
       let queries =
@@ -170,6 +171,7 @@ extension LEDITSPlusPlus {
       for (c, answer) in zip(active, answers.dropFirst()) {
         let (psi, region) = direction(concepts[c], texts[c], answer, over: u, at: t, mode, mask)
         observer.tensor("masks", region.tensor)
+        edited = edited.union(region)
         for j in eps.indices where region.values[j / u.channels] == 1 { eps[j] += psi[j] }
       }
       let m = grid.denoised(k, x, Latent(like: x, values: eps.map { Float($0) }))
@@ -178,6 +180,7 @@ extension LEDITSPlusPlus {
       previous = m
       observer("traj", x)
     }
+    if mask == nil { observer.acted(in: edited) }
     observer("out", x)
     return x
   }

@@ -58,6 +58,9 @@ package enum ImplicitMask {
 
 extension Mask {
   /// 1 where both are.
+  func union(_ other: Mask) -> Mask {
+    Mask(height: height, width: width, values: zip(values, other.values).map(max))
+  }
   func intersection(_ other: Mask) -> Mask {
     Mask(height: height, width: width, values: zip(values, other.values).map { $0 * $1 })
   }

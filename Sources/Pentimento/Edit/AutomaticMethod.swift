@@ -1,4 +1,17 @@
 extension MethodEntry {
+  /// The method that a request is run with, and why where it is not the one that was named.
+  ///
+  /// `auto` is chosen by what was given; SEGA on a picture is the first workflow of LEDITS (Tsaban & Passos 2023).
+  ///
+  /// - Throws: `RequestError.nothingToChoose`, `RequestError.unknownMethod`.
+  public static func resolve(_ request: EditRequest) throws -> (name: String, reason: String?) {
+    switch request.method {
+    case "auto": return try choose(for: request)
+    case "sega" where request.picture != nil: return ("ledits", "sega on a picture is what ledits does")
+    default: return (try named(request.method).about.name, nil)
+    }
+  }
+
   /// The method that fits what was given, and why.
   ///
   /// - Throws: `RequestError.nothingToChoose`.
@@ -10,6 +23,9 @@ extension MethodEntry {
     }
     if !request.moves.isEmpty { return ("drag", "there are points to drag") }
     if !request.concepts.isEmpty { return ("ledits", "there are concepts") }
+    if request.findsMask, hasPrompt, request.sourcePrompt != nil {
+      return ("diffedit", "a mask is to be found between a source and a target prompt")
+    }
     if request.mask != nil, hasPrompt {
       return request.sourcePrompt == nil
         ? ("inpaint", "there is a mask") : ("diffedit", "there are a mask, a source and a target prompt")

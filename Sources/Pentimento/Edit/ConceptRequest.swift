@@ -44,7 +44,8 @@ public struct ConceptRequest: Sendable, Equatable {
     guard !text.allSatisfy(\.isWhitespace) else {
       throw RequestError.concept(written, reason: "it has no text")
     }
-    for option in options.split(separator: ",") {
+    guard rest.endIndex < written.endIndex else { return }
+    for option in options.split(separator: ",", omittingEmptySubsequences: false) {
       guard read(option) else { throw RequestError.concept(written, reason: "\"\(option)\" is no option") }
     }
   }
@@ -60,15 +61,16 @@ public struct ConceptRequest: Sendable, Equatable {
     }
     let parts = option.split(separator: "=", maxSplits: 1)
     guard parts.count == 2 else { return false }
+    let (number, whole) = (Double(parts[1]), Int(parts[1]))
     switch parts[0] {
-    case "scale": scale = Double(parts[1])
-    case "warmup": warmup = Int(parts[1])
-    case "cooldown": cooldown = Int(parts[1])
-    case "threshold": threshold = Double(parts[1])
-    case "weight": weight = Double(parts[1])
+    case "scale": scale = number
+    case "warmup": warmup = whole
+    case "cooldown": cooldown = whole
+    case "threshold": threshold = number
+    case "weight": weight = number
     default: return false
     }
-    return Double(parts[1]) != nil
+    return ["warmup", "cooldown"].contains(parts[0]) ? whole != nil : number != nil
   }
 
   /// The concept with `standard` where the caller was silent.

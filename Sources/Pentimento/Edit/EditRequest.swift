@@ -24,8 +24,8 @@ public struct EditRequest: Sendable {
   public var moves: [Drag.Move] = []
   /// Drag one point after the other instead of all at once.
   public var dragsInSequence = false
-  /// Let a drag change only what lies near its paths.
-  public var masksDragPath = false
+  /// Let the method find its mask: a drag then changes only what lies near its paths.
+  public var findsMask = false
   public var settings: MethodSettings = [:]
   public var seed: UInt64 = 42
 
@@ -61,6 +61,8 @@ public struct EditReport: Sendable, Codable {
   /// Prompts that were longer than the model reads: the parts that were cut.
   public var cutPrompts: [String]
   public var warnings: [String]
+  /// "given", or "found" by the method; nil where there was none.
+  public var mask: String?
   public var plannedPeakBytes: Int
   /// As the kernel counted for this process.
   public var peakBytes: Int

@@ -1,5 +1,5 @@
 import Editing
-import Foundation
+import FoundationEssentials
 import Kernels
 import Runtime
 import StableDiffusion
@@ -59,7 +59,8 @@ public struct Editor: Sendable {
       rows.append(.init("encode", encoder, stored: conditionBytes + signalBytes))
     }
     let noise = try stages.noise(
-      width: width, height: height, attentionMaps: prepared.readsAttention).plan
+      width: width, height: height, attentionMaps: prepared.readsAttention
+    ).plan
     rows.append(.init("denoise", noise, stored: conditionBytes + working + stored))
     let decoder = try stages.decoder(width: width, height: height).plan
     rows.append(.init("decode", decoder, stored: conditionBytes + signalBytes))
@@ -69,11 +70,20 @@ public struct Editor: Sendable {
 
   private func checkSize(_ request: EditRequest) throws {
     let multiple = model.sizeMultiple
-    guard request.width > 0, request.height > 0, request.width % multiple == 0, request.height % multiple == 0,
+    guard request.width > 0, request.height > 0, request.width % multiple == 0,
+      request.height % multiple == 0,
       request.picture.map({ $0.width == request.width && $0.height == request.height }) ?? true
     else {
       throw RequestError.pictureSize(width: request.width, height: request.height, multiple: multiple)
     }
+  }
+
+  /// Refuses a request that cannot be run as it stands. Computes nothing.
+  ///
+  /// - Throws: `RequestError`, `EditError`.
+  public func check(_ request: EditRequest) throws {
+    try checkSize(request)
+    _ = try MethodEntry.named(request.method).prepare(request, on: model.schedule, model: model.defaults)
   }
 
   // MARK: Run
@@ -92,6 +102,9 @@ public struct Editor: Sendable {
     let entry = try MethodEntry.named(request.method)
     let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
     let plan = try plan(request, prepared, picturePixels: 0)
+    guard plan.peak <= ProcessMemory.machine else {
+      throw RequestError.overMemory(needed: plan.peak, machine: ProcessMemory.machine)
+    }
 
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let encoded = try encode(
@@ -116,7 +129,7 @@ public struct Editor: Sendable {
     return EditResult(
       picture: picture, mask: remarks.mask,
       report: report(
-        request, prepared, plan, evaluations: evaluations, cut: encoded.cut, warnings: remarks.warnings,
+        request, prepared, plan, evaluations: evaluations, cut: encoded.cut, remarks,
         seconds: (ContinuousClock.now - clock).seconds))
   }
 
@@ -139,7 +152,8 @@ public struct Editor: Sendable {
     onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> NoiseNetwork {
     try NoiseNetwork(
-      stages.noise(width: width, height: height, attentionMaps: attentionMaps, taps: taps), model: model, pool: pool,
+      stages.noise(width: width, height: height, attentionMaps: attentionMaps, taps: taps), model: model,
+      pool: pool,
       onEvaluation: onEvaluation)
   }
 
@@ -147,7 +161,7 @@ public struct Editor: Sendable {
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],
-    warnings: [String],    seconds: Double
+    _ remarks: Remarks, seconds: Double
   ) -> EditReport {
     let parameters = prepared.method.parameters.map { ($0.name, $0.valueText) }
     return EditReport(
@@ -159,7 +173,8 @@ public struct Editor: Sendable {
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
       seed: request.seed, generator: SeededTape.generator, width: request.width, height: request.height,
       plannedEvaluations: prepared.evaluations, evaluations: evaluations, threads: threads,
-      instructionSet: pool.kernels.name, cutPrompts: cut, warnings: warnings, plannedPeakBytes: plan.peak,
+      instructionSet: pool.kernels.name, cutPrompts: cut, warnings: remarks.warnings,
+      mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,
       peakBytes: ProcessMemory.peak, seconds: seconds)
   }
 }

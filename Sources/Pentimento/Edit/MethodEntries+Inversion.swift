@@ -4,9 +4,10 @@ import Editing
 extension MethodEntry {
   static let ddpmInversion = MethodEntry(DDPMInversion.self) { method, settings, request in
     try takeInversion(&method, &settings)
+  } prepare: { method, request in
     let hasSource = request.hasSourceText
     return PreparedMethod(method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)) {
-      [method] inputs, model, tape, observer in
+      inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil, to: inputs.targetCondition!,
         model: model, tape: tape, observer: observer)
@@ -16,10 +17,10 @@ extension MethodEntry {
   static let ledits = MethodEntry(LEDITS.self) { method, settings, request in
     try takeInversion(&method.inversion, &settings)
     try takeSemantics(&method.semantics, &settings, request, standard: .ledits)
+  } prepare: { method, request in
     let (hasSource, hasTarget) = (request.hasSourceText, request.hasTargetText)
     let evaluations = method.evaluations(hasSourcePrompt: hasSource, hasTargetPrompt: hasTarget)
-    return PreparedMethod(method: method, evaluations: evaluations) {
-      [method] inputs, model, tape, observer in
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil,
         to: hasTarget ? inputs.targetCondition : nil, concepts: inputs.conceptConditions, model: model,
@@ -27,17 +28,19 @@ extension MethodEntry {
     }
   }
 
-  static let leditsPlusPlus = MethodEntry(LEDITSPlusPlus.self) { method, settings, request in
+  static let leditsPlusPlus = MethodEntry(LEDITSPlusPlus.self, findsMask: .always) {
+    method, settings, request in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.skip, into: &method.skip)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.maskMode, into: &method.mode)
     let standard = try takeConcept(.leditsPlusPlus, &settings)
     method.concepts = request.concepts.map { $0.concept(standard: standard) }
+  } prepare: { method, request in
     let hasSource = request.hasSourceText
     var prepared = PreparedMethod(
       method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)
-    ) { [method] inputs, model, tape, observer in
+    ) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil, concepts: inputs.conceptConditions,
         mask: inputs.mask, model: model, tape: tape, observer: observer)
@@ -50,8 +53,8 @@ extension MethodEntry {
     try settings.take(.steps, into: &method.steps)
     try settings.take(.guidance, into: &method.guidance)
     try takeSemantics(&method.semantics, &settings, request, standard: .sega)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.generate(
         inputs.targetCondition!, concepts: inputs.conceptConditions, height: inputs.height,
         width: inputs.width, channels: inputs.channels, model: model, tape: tape, observer: observer)
@@ -71,7 +74,8 @@ extension MethodEntry {
     var skip = 0.36
     try settings.take(.skip, into: &skip)
     guard (0..<1).contains(skip) else {
-      throw RequestError.settingValue(setting: "skip", value: "\(skip)", allowed: "a part of the steps from 0 to under 1")
+      throw RequestError.settingValue(
+        setting: "skip", value: "\(skip)", allowed: "a part of the steps from 0 to under 1")
     }
     method.skip = DDPMInversion.skippedLevels(skip, of: method.steps)
   }
@@ -92,9 +96,7 @@ extension MethodEntry {
     try settings.take(.conceptScale, into: &concept.scale)
     try settings.take(.conceptThreshold, into: &concept.threshold)
     try settings.take(.conceptWarmup, into: &concept.warmup)
-    var cooldown = concept.cooldown ?? -1
-    try settings.take(.conceptCooldown, into: &cooldown)
-    concept.cooldown = cooldown < 0 ? nil : cooldown
+    try settings.take(.conceptCooldown, into: &concept.cooldown)
     return concept
   }
 }

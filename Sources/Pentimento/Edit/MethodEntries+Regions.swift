@@ -2,7 +2,8 @@ import Editing
 
 /// Methods that edit a region: given, found, or dragged.
 extension MethodEntry {
-  static let diffEdit = MethodEntry(DiffEdit.self, maskRule: .majority) { method, settings, request in
+  static let diffEdit = MethodEntry(DiffEdit.self, maskRule: .majority, findsMask: .always) {
+    method, settings, request in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.guidance, into: &method.guidance)
@@ -13,9 +14,9 @@ extension MethodEntry {
     try settings.take(.maskGuidance, into: &method.automaticMask.guidance)
     try settings.take(.maskRatio, into: &method.automaticMask.ratio)
     try requireText(request.prompt, DiffEdit.name)
+  } prepare: { method, request in
     let evaluations = method.evaluations(hasMask: request.mask != nil)
-    return PreparedMethod(method: method, evaluations: evaluations) {
-      [method] inputs, model, tape, observer in
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, mask: inputs.mask,
         model: model, tape: tape, observer: observer)
@@ -29,15 +30,16 @@ extension MethodEntry {
     try settings.take(.sampler, into: &method.sampler)
     try settings.take(.order, into: &method.order)
     try requireText(request.prompt, Inpainting.name)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, to: inputs.targetCondition!, mask: inputs.mask!, model: model, tape: tape,
         observer: observer)
     }
   }
 
-  static let drag = MethodEntry(Drag.self, maskRule: .majority) { method, settings, request in
+  static let drag = MethodEntry(Drag.self, maskRule: .majority, findsMask: .onRequest) {
+    method, settings, request in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.strength, into: &method.strength)
     try settings.take(.guidance, into: &method.maxGuidance)
@@ -47,17 +49,17 @@ extension MethodEntry {
     try settings.take(.copyScale, into: &method.copyScale)
     try settings.take(.sourceScale, into: &method.sourceScale)
     method.moves = request.moves
+  } prepare: { method, request in
     // One drag of all points, or one after the other: each starts from the latent that the last one left.
     let parts = request.dragsInSequence ? request.moves.map { [$0] } : [request.moves]
-    let drags = parts.map { [method] moves in
+    let drags = parts.map { moves in
       var drag = method
       drag.moves = moves
       return drag
     }
     let evaluations = drags.reduce(0) { $0 + $1.evaluations }
-    let masksPath = request.masksDragPath
-    return PreparedMethod(method: method, evaluations: evaluations) {
-      [method] inputs, model, tape, observer in
+    let masksPath = request.findsMask
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       var mask = inputs.mask
       if masksPath {
         let path = method.automaticMask(height: inputs.height, width: inputs.width)

@@ -7,8 +7,8 @@ extension MethodEntry {
     try settings.take(.steps, into: &method.steps)
     try settings.take(.guidance, into: &method.guidance)
     try settings.take(.sampler, into: &method.sampler)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.generate(
         inputs.targetCondition!, height: inputs.height, width: inputs.width, channels: inputs.channels,
         model: model, tape: tape, observer: observer)
@@ -21,8 +21,8 @@ extension MethodEntry {
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sampler, into: &method.sampler)
     try requireText(request.prompt, SDEdit.name)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, to: inputs.targetCondition!, model: model, tape: tape, observer: observer)
     }
@@ -33,8 +33,8 @@ extension MethodEntry {
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, _, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, _, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model,
         observer: observer)
@@ -47,8 +47,8 @@ extension MethodEntry {
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
     try settings.take(.eta, into: &method.eta)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model, tape: tape,
         observer: observer)
@@ -60,8 +60,8 @@ extension MethodEntry {
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model, tape: tape,
         observer: observer)
@@ -71,8 +71,8 @@ extension MethodEntry {
   static let deltaDenoisingScore = MethodEntry(DeltaDenoisingScore.self) { method, settings, request in
     try takeDescent(&method, &settings)
     try requireText(request.prompt, DeltaDenoisingScore.name)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, mask: inputs.mask,
         model: model, tape: tape, observer: observer)
@@ -82,8 +82,8 @@ extension MethodEntry {
   static let scoreDistillation = MethodEntry(ScoreDistillationSampling.self) { method, settings, request in
     try takeDescent(&method, &settings)
     try requireText(request.prompt, ScoreDistillationSampling.name)
-    return PreparedMethod(method: method, evaluations: method.evaluations) {
-      [method] inputs, model, tape, observer in
+  } prepare: { method, _ in
+    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, to: inputs.targetCondition!, mask: inputs.mask, model: model, tape: tape,
         observer: observer)

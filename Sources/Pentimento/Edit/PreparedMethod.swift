@@ -26,8 +26,7 @@ struct PreparedMethod: Sendable {
   var sources: [Setting: SettingsReader.Source] = [:]
   /// Whether the network's attention maps are read.
   var readsAttention = false
-  var run:
-    @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
+  var run: @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
 
   var name: String { type(of: method).about.name }
 }
@@ -35,11 +34,14 @@ struct PreparedMethod: Sendable {
 /// One method of the command: what it is, and how a request becomes a run of it.
 public struct MethodEntry: Sendable {
   public let about: MethodSummary
-  /// The method as it is when nothing is set.
+  /// The method as the command runs it when nothing is set.
   public let defaults: any EditingMethod
+  /// What can be set.
+  public let settings: Set<Setting>
   /// How a mask becomes as small as the latent.
   public let maskRule: MaskRule
-  let prepare: @Sendable (inout SettingsReader, EditRequest) throws -> PreparedMethod
+  let findsMask: MaskFinding
+  private let build: @Sendable (inout SettingsReader, EditRequest, NoiseSchedule) throws -> PreparedMethod
 
   public enum MaskRule: Sendable {
     /// Binary, the upper left pixel of each cell.
@@ -50,16 +52,32 @@ public struct MethodEntry: Sendable {
     case soft
   }
 
+  /// Whether a method finds a mask where none is given.
+  enum MaskFinding { case never, onRequest, always }
+
+  /// - Parameters:
+  ///   - configure: puts settings and inputs in place.
+  ///   - prepare: makes a run of a method whose values have been checked.
   init<Method: EditingMethod>(
-    _ type: Method.Type, maskRule: MaskRule = .soft,
-    prepare: @escaping @Sendable (inout Method, inout SettingsReader, EditRequest) throws -> PreparedMethod
+    _ type: Method.Type, maskRule: MaskRule = .soft, findsMask: MaskFinding = .never,
+    configure: @escaping @Sendable (inout Method, inout SettingsReader, EditRequest) throws -> Void,
+    prepare: @escaping @Sendable (Method, EditRequest) -> PreparedMethod
   ) {
     about = Method.about
-    defaults = Method()
     self.maskRule = maskRule
-    self.prepare = { settings, request in
+    self.findsMask = findsMask
+    var method = Method()
+    var reader = SettingsReader(caller: [:], model: [:])
+    // With nothing set there is nothing to refuse.
+    try? configure(&method, &reader, EditRequest(method: about.name, width: 0, height: 0))
+    defaults = method
+    settings = reader.taken
+    build = { @Sendable reader, request, schedule in
       var method = Method()
-      return try prepare(&method, &settings, request)
+      try configure(&method, &reader, request)
+      try reader.refuseTheRest(of: Method.about.name)
+      try method.validate(on: schedule)
+      return prepare(method, request)
     }
   }
 
@@ -77,17 +95,28 @@ public struct MethodEntry: Sendable {
     return entry
   }
 
+  /// Whether an edit has a mask at its end, given or found.
+  public func hasMask(_ request: EditRequest) -> Bool {
+    request.mask != nil || findsMask == .always || (findsMask == .onRequest && request.findsMask)
+  }
+
   /// Settings in place, inputs checked against what the method needs.
   ///
   /// - Parameter model: the model's own defaults.
-  func prepare(_ request: EditRequest, on schedule: NoiseSchedule, model: ModelDefaults) throws -> PreparedMethod {
+  func prepare(_ request: EditRequest, on schedule: NoiseSchedule, model: ModelDefaults) throws
+    -> PreparedMethod
+  {
     try checkInputs(request)
     var reader = SettingsReader(caller: request.settings, model: model.settings(for: about.name))
-    var prepared = try prepare(&reader, request)
-    try reader.refuseTheRest(of: about.name)
-    try prepared.method.validate(on: schedule)
-    prepared.sources = reader.sources
-    return prepared
+    do {
+      var prepared = try build(&reader, request, schedule)
+      prepared.sources = reader.sources
+      return prepared
+    } catch EditError.parameter(let method, let name, let value, let allowed) {
+      // Told by the name under which it is set.
+      let setting = Setting(parameter: name).map { "--\($0.rawValue)" }
+      throw EditError.parameter(method: method, name: setting ?? name, value: value, allowed: allowed)
+    }
   }
 
   private func checkInputs(_ request: EditRequest) throws {
@@ -106,6 +135,9 @@ public struct MethodEntry: Sendable {
       if isGiven, !about.needs.contains(need), !about.accepts.contains(need) {
         throw RequestError.inputNotUsed(input: words, method: about.name)
       }
+    }
+    if request.findsMask, findsMask == .never {
+      throw RequestError.inputNotUsed(input: "--mask auto", method: about.name)
     }
   }
 }

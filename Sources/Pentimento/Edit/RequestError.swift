@@ -10,11 +10,12 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
   case concept(String, reason: String)
   case pictureSize(width: Int, height: Int, multiple: Int)
   case overBudget(stage: String, needed: Int, budget: Int)
+  case overMemory(needed: Int, machine: Int)
 
   public var description: String {
     switch self {
     case .unknownMethod(let name, let known):
-      "there is no method \"\(name)\": use \(known.joined(separator: ", "))"
+      "there is no method \"\(name)\": use \(choice(known.near(name), of: known))"
     case .settingNotUsed(let setting, let method, let takes):
       "\(method) has no use for --\(setting): it takes \(takes.map { "--\($0)" }.joined(separator: ", "))"
     case .settingValue(let setting, let value, let allowed):
@@ -35,6 +36,14 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
     case .overBudget(let stage, let needed, let budget):
       "the stage \"\(stage)\" needs \(needed >> 20) MB and \(budget >> 20) MB are allowed: "
         + "use a smaller --size or a larger budget"
+    case .overMemory(let needed, let machine):
+      "this needs \(needed >> 20) MB and the machine has \(machine >> 20) MB: use a smaller --size"
     }
+  }
+
+  private func choice(_ near: [String], of known: [String]) -> String {
+    near.isEmpty
+      ? known.joined(separator: ", ")
+      : "\(near.joined(separator: " or ")), or another that 'pentimento methods' lists"
   }
 }

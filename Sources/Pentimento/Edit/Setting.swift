@@ -38,6 +38,20 @@ public enum Setting: String, Sendable, Hashable, CaseIterable, Codable {
   case officialLastStep = "official-last-step"
 }
 
+extension Setting {
+  /// The setting behind a parameter of a method, which has the name that its paper gives it.
+  public init?(parameter name: String) {
+    switch name {
+    case "guidance": self = .guidance
+    case "source-guidance", "inversion-guidance": self = .sourceGuidance
+    case "mask-guidance": self = .maskGuidance
+    case "iterations": self = .steps
+    case "keep-last-noise": self = .officialLastStep
+    default: self.init(rawValue: name)
+    }
+  }
+}
+
 /// The value of a setting.
 public enum SettingValue: Sendable, Hashable, Codable {
   case flag(Bool)
@@ -102,9 +116,9 @@ struct SettingsReader {
   }
 
   mutating func take(_ setting: Setting, into place: inout Double?) throws {
-    var number = place ?? .nan
+    var number = place ?? 0
     try take(setting, into: &number)
-    if !number.isNaN || caller[setting] != nil { place = number }
+    if sources[setting] != nil { place = number }
   }
 
   mutating func take(_ setting: Setting, into place: inout Int) throws {
@@ -112,6 +126,12 @@ struct SettingsReader {
     try take(setting, into: &number)
     guard let whole = Int(exactly: number) else { throw wrong(setting, .number(number), "a whole number") }
     place = whole
+  }
+
+  mutating func take(_ setting: Setting, into place: inout Int?) throws {
+    var number = place ?? 0
+    try take(setting, into: &number)
+    if sources[setting] != nil { place = number }
   }
 
   mutating func take(_ setting: Setting, into place: inout Bool) throws {

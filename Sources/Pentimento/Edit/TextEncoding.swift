@@ -51,6 +51,7 @@ extension Editor {
       let encoding = part.tokenizer.encode(text, maxLength: part.encoder.configuration.tokens)
       let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
       let out = try executor.run([["ids": ids]])[0]
+      guard out.values.allSatisfy(\.isFinite) else { throw ModelError.notFinite(part: part.weights.label) }
       let end = part.encoder.configuration.endPosition(in: encoding.ids)
       return TextStates(
         lastHiddenState: out["states"]!, penultimate: out["penultimate"]!,

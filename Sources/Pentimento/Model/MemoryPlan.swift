@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Runtime
 
 /// What a run will hold in memory, known before anything is computed. All figures are bytes.
@@ -48,6 +48,9 @@ public enum ProcessMemory {
   public static var resident: Int { status("VmRSS:") }
   /// The most bytes in RAM so far.
   public static var peak: Int { status("VmHWM:") }
+
+  /// Bytes of RAM of this machine.
+  public static var machine: Int { Int(clamping: ProcessInfo.processInfo.physicalMemory) }
 
   private static func status(_ key: String) -> Int {
     guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }

@@ -1,5 +1,5 @@
 import Editing
-import Foundation
+import FoundationEssentials
 import NeuralGraph
 import StableDiffusion
 import WeightStorage
@@ -35,9 +35,7 @@ public final class Model: Sendable {
     let autoencoderConfiguration = try AutoencoderConfiguration(json: folder.data("vae/config.json"))
     textEncoders = try Self.openTextEncoders(folder)
     try unetConfiguration.check(encoders: textEncoders.map(\.encoder.configuration))
-    schedule = try NoiseSchedule(
-      JSONDecoder().decode(
-        SchedulerConfiguration.self, from: folder.data("scheduler/scheduler_config.json")))
+    schedule = try Self.schedule(folder, "scheduler/scheduler_config.json")
 
     unetWeights = try folder.weights(of: "unet")
     autoencoderWeights = try folder.weights(of: "vae")
@@ -46,6 +44,14 @@ public final class Model: Sendable {
     autoencoder = Autoencoder(
       autoencoderConfiguration, naming: AttentionNaming { try? stored.shape(of: $0) })
     try checkWeights()
+  }
+
+  private static func schedule(_ folder: DiffusersFolder, _ name: String) throws -> NoiseSchedule {
+    do {
+      return try NoiseSchedule(JSONDecoder().decode(SchedulerConfiguration.self, from: folder.data(name)))
+    } catch let error as DecodingError {
+      throw ModelError(error, file: name)
+    }
   }
 
   private static func openTextEncoders(_ folder: DiffusersFolder) throws -> [TextEncoderPart] {
@@ -74,7 +80,8 @@ public final class Model: Sendable {
     let stages = Stages(model: self, threads: 1, budget: nil)
     let side = sizeMultiple
     for stage in try [
-      stages.textEncoder(0), stages.noise(width: side, height: side), stages.encoder(width: side, height: side),
+      stages.textEncoder(0), stages.noise(width: side, height: side),
+      stages.encoder(width: side, height: side),
       stages.decoder(width: side, height: side),
     ] {
       for weight in stage.graph.weights {
@@ -97,6 +104,9 @@ public final class Model: Sendable {
 
   /// Whether an error says that the model itself cannot be used.
   public static func isModelError(_ error: any Error) -> Bool {
-    error is WeightFileError || error is ModelError || error is TokenizerError || error is DecodingError
+    switch error {
+    case EditError.unsupportedSchedule, EditError.unsupportedPrediction, EditError.unsupportedScheduler: true
+    default: error is WeightFileError || error is ModelError || error is TokenizerError
+    }
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import WeightStorage
 
 /// What a model says about the settings it works best with: `pentimento.json` beside its parts.

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Finds a model where none was named.
 ///
@@ -32,7 +32,8 @@ public enum ModelLocation {
   }
 
   private static var executableFolder: URL {
-    let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+    let path =
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
       ?? CommandLine.arguments[0]
     return URL(fileURLWithPath: path).deletingLastPathComponent()
   }
@@ -49,8 +50,8 @@ public enum ModelLocationError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notFound(let searched):
-      "No model was found in \(searched.joined(separator: " or ")). "
-        + "Name one with --model FOLDER or in PENTIMENTO_MODEL."
+      "no model was found in \(searched.joined(separator: " or ")): "
+        + "name one with --model FOLDER or in PENTIMENTO_MODEL"
     }
   }
 }

@@ -14,6 +14,10 @@ public actor NoiseNetwork: NoisePredictor {
   private let maps: [String]
   private let configuration: UNetConfiguration
   private let schedule: NoiseSchedule
+  /// What the weights are called in errors.
+  private let label: String
+  /// Latents stay within a few units; one this large, left by too much guidance, may overflow in sound weights.
+  private static let ordinary: Float = 1000
   private let onEvaluation: @Sendable (Int) -> Void
   /// Queries answered so far.
   public private(set) var evaluations = 0
@@ -26,10 +30,12 @@ public actor NoiseNetwork: NoisePredictor {
     maps = stage.plan.outputs.keys.filter { $0.hasPrefix(Stages.attentionPrefix) }.sorted()
     configuration = model.unet.configuration
     schedule = model.schedule
+    label = stage.weights.label
     self.onEvaluation = onEvaluation
   }
 
-  /// - Throws: `CancellationError` between two evaluations, `WeightFileError` if streamed weights cannot be read.
+  /// - Throws: `CancellationError` at the latest after one operator, `WeightFileError` if streamed weights cannot
+  ///   be read, `ModelError.notFinite` if damaged weights make NaN of an ordinary latent.
   public func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction] {
     var answers: [NoisePrediction] = []
     let lanes = executor.plan.lanes
@@ -39,9 +45,13 @@ public actor NoiseNetwork: NoisePredictor {
       let readsMaps = !maps.isEmpty && group.contains(where: \.wantsAttention)
       let results = try executor.run(group.map(inputs), only: maps.isEmpty || readsMaps ? nil : ["out"])
       for (query, result) in zip(group, results) {
+        let noise = epsilon(Latent(result["out"]!), query)
+        guard noise.isFinite || !query.latent.values.allSatisfy({ abs($0) <= Self.ordinary }) else {
+          throw ModelError.notFinite(part: label)
+        }
         answers.append(
           NoisePrediction(
-            noise: epsilon(Latent(result["out"]!), query),
+            noise: noise,
             attention: readsMaps && query.wantsAttention ? attention(result, query) : nil))
       }
       evaluations += group.count

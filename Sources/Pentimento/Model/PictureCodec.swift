@@ -4,7 +4,8 @@ import Runtime
 import StableDiffusion
 import Tensors
 
-/// The model's autoencoder. Each direction takes its memory for the length of one call.
+/// The model's autoencoder. Each direction takes its memory for the length of one call and throws
+/// `ModelError.notFinite` where damaged weights leave no picture or latent.
 struct PictureCodec: LatentCodec {
   let model: Model
   let threads: Int
@@ -16,6 +17,7 @@ struct PictureCodec: LatentCodec {
       .encoder(width: signal.shape[1], height: signal.shape[0])
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     let moments = try executor.run([["image": signal]])[0]["moments"]!
+    guard moments.isFinite else { throw ModelError.notFinite(part: stage.weights.label) }
     let channels = AutoencoderConfiguration.latentChannels
     let (height, width) = (moments.shape[0], moments.shape[1])
     var mean = Latent(height: height, width: width)
@@ -34,7 +36,9 @@ struct PictureCodec: LatentCodec {
       .decoder(width: latent.width * 8, height: latent.height * 8)
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     let unscaled = (1 / Double(scale)) * latent
-    return try executor.run([["latent": unscaled.tensor]])[0]["image"]!
+    let signal = try executor.run([["latent": unscaled.tensor]])[0]["image"]!
+    guard signal.isFinite else { throw ModelError.notFinite(part: stage.weights.label) }
+    return signal
   }
 
   private var scale: Float { model.autoencoder.configuration.scalingFactor }

@@ -1,5 +1,5 @@
 import Editing
-import Foundation
+import FoundationEssentials
 import Tensors
 import WeightStorage
 
@@ -35,11 +35,16 @@ public struct TraceCase: Sendable {
     inputs = try SafetensorsFile(path: folder.appending(path: "inputs.safetensors").path)
   }
 
+  private static func threeDigits(_ index: Int) -> String {
+    let digits = String(index)
+    return String(repeating: "0", count: max(3 - digits.count, 0)) + digits
+  }
+
   /// The recorded draws.
   func tape() throws -> RecordedTape {
     try RecordedTape(
       draws.enumerated().map { index, type in
-        let tensor = try inputs.hostTensor("tape." + String(format: "%03d", index))
+        let tensor = try inputs.hostTensor("tape.\(Self.threeDigits(index))")
         return type == "integer" ? .integer(Int(tensor.values[0])) : .normal(tensor)
       })
   }

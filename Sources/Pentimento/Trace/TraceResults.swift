@@ -1,5 +1,5 @@
 import Editing
-import Foundation
+import FoundationEssentials
 import Synchronization
 import Tensors
 import WeightStorage
@@ -51,5 +51,10 @@ public final class TraceResults: Sendable {
   /// Writes all values as one safetensors file.
   public func write(to path: String) throws {
     try SafetensorsWriter.write(all(), to: path)
+  }
+
+  /// Whether an error says that `write` could not.
+  public static func isWriteError(_ error: any Error) -> Bool {
+    if case WeightFileError.writeFailed = error { true } else { false }
   }
 }
