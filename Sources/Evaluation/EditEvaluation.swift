@@ -62,12 +62,15 @@ public struct EditEvaluation: Sendable {
     let settings = editor.model.defaults.settings(for: contestant.method)
       .merging(contestant.settings) { _, own in own }
 
+    // What is measured is measured anew: pictures and reports are what takes long.
     if let data = try? Data(contentsOf: notes),
       let record = try? JSONDecoder().decode(EditRecord.self, from: data),
       record.settings == settings.named, record.report.seed == seed,
       let edited = try? PictureFile.read(picture)
     {
-      return (record, edited, false)
+      return (
+        EditRecord(contestant, pair, edited: edited, settings: settings, report: record.report), edited, false
+      )
     }
     let (edited, report) = try await edit(pair, contestant)
     let record = EditRecord(contestant, pair, edited: edited, settings: settings, report: report)
@@ -107,7 +110,7 @@ public struct EditEvaluation: Sendable {
 extension EditRecord {
   /// One line of progress.
   fileprivate var line: String {
-    "\(decibels(errorToTruth).tenths) dB to the truth, \(decibels(errorOutside).tenths) dB outside, "
+    "\(decibels(errorToTruth).tenths) dB to the truth, \(errorOutside.map { decibels($0).tenths } ?? "–") dB outside, "
       + "\(succeeded ? "succeeded" : "missed"), \(Int(report.seconds.rounded())) s"
   }
 }

@@ -17,8 +17,8 @@ public struct EditRecord: Sendable, Codable {
   /// Mean squared errors in squares of 8-bit levels: source to truth and edit to truth, over the whole picture.
   public var errorUntouched: Double
   public var errorToTruth: Double
-  /// Edit to source, outside the pair's mask: what should not have changed.
-  public var errorOutside: Double
+  /// Edit to source, outside the pair's mask: what should not have changed; nil where the mask is everywhere.
+  public var errorOutside: Double?
   /// Inside the mask, edit to truth and edit to source.
   public var errorInside: Double
   public var changeInside: Double
@@ -35,11 +35,11 @@ public struct EditRecord: Sendable, Codable {
     self.contestant = contestant.label
     self.pair = pair.name
     kind = pair.kind
-    errorUntouched = pair.source.meanSquaredError(to: pair.truth)
-    errorToTruth = edited.meanSquaredError(to: pair.truth)
+    errorUntouched = pair.source.meanSquaredError(to: pair.truth) ?? 0
+    errorToTruth = edited.meanSquaredError(to: pair.truth) ?? 0
     errorOutside = edited.meanSquaredError(to: pair.source, .outside, of: pair.mask)
-    errorInside = edited.meanSquaredError(to: pair.truth, .inside, of: pair.mask)
-    changeInside = edited.meanSquaredError(to: pair.source, .inside, of: pair.mask)
+    errorInside = edited.meanSquaredError(to: pair.truth, .inside, of: pair.mask) ?? 0
+    changeInside = edited.meanSquaredError(to: pair.source, .inside, of: pair.mask) ?? 0
     self.settings = settings.named
     self.report = report
   }

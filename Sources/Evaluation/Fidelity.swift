@@ -10,11 +10,11 @@ public enum Region: Sendable {
 }
 
 extension Picture {
-  /// Mean squared difference over the region's pixels and three channels, in squares of 8-bit levels; 0 where
+  /// Mean squared difference over the region's pixels and three channels, in squares of 8-bit levels; nil where
   /// the region is empty.
   public func meanSquaredError(
     to other: Picture, _ region: Region = .everywhere, of mask: MaskPicture? = nil
-  ) -> Double {
+  ) -> Double? {
     precondition(width == other.width && height == other.height)
     var (sum, count) = (0, 0)
     for pixel in 0..<width * height {
@@ -25,6 +25,6 @@ extension Picture {
       }
       count += 3
     }
-    return count == 0 ? 0 : Double(sum) / Double(count)
+    return count == 0 ? nil : Double(sum) / Double(count)
   }
 }

@@ -8,8 +8,8 @@ public struct ResultRow: Sendable, Codable, Equatable {
   public var untouched: Double
   /// Mean dB to the truth, over the whole picture.
   public var truth: Double
-  /// Mean dB to the source outside the mask; 99 where nothing changed at all.
-  public var outside: Double
+  /// Mean dB to the source outside the mask, where there is an outside; 99 where nothing changed at all.
+  public var outside: Double?
   /// Part of the pairs whose edited region is nearer to the truth than to the source.
   public var succeeded: Double
   /// Network evaluations of an edit, mean.
@@ -26,7 +26,8 @@ public struct ResultRow: Sendable, Codable, Equatable {
     pairs = records.count
     untouched = mean { decibels($0.errorUntouched) }
     truth = mean { decibels($0.errorToTruth) }
-    outside = mean { decibels($0.errorOutside) }
+    let outsides = records.compactMap { $0.errorOutside.map(decibels) }
+    outside = outsides.isEmpty ? nil : outsides.reduce(0, +) / Double(outsides.count)
     succeeded = mean { $0.succeeded ? 1 : 0 }
     evaluations = mean { Double($0.report.evaluations) }
     seconds = mean(\.report.seconds)
@@ -58,7 +59,7 @@ public struct ResultRow: Sendable, Codable, Equatable {
         row.kind == "all" ? row.contestant : "", row.kind, "\(row.pairs)",
         row.untouched.tenths,
         row.truth.tenths,
-        row.outside == 99 ? "exact" : row.outside.tenths,
+        row.outside.map { $0 == 99 ? "exact" : $0.tenths } ?? "–",
         "\(Int((100 * row.succeeded).rounded())) %", "\(Int(row.evaluations.rounded()))",
         "\(Int(row.seconds.rounded()))",
       ]

@@ -61,8 +61,8 @@ let examples = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       #expect(pair.source.width == 256 && pair.source.height == 256, "\(pair.name)")
       // A shadow may reach a little beyond the mask; the edit itself may not.
       let (inside, outside) = (
-        pair.source.meanSquaredError(to: pair.truth, .inside, of: pair.mask),
-        pair.source.meanSquaredError(to: pair.truth, .outside, of: pair.mask)
+        pair.source.meanSquaredError(to: pair.truth, .inside, of: pair.mask) ?? 0,
+        pair.source.meanSquaredError(to: pair.truth, .outside, of: pair.mask) ?? 0
       )
       #expect(inside > 20 * outside, "\(pair.name): \(inside) inside, \(outside) outside")
     }
