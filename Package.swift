@@ -65,6 +65,8 @@ let package = Package(
     tests(of: "ImageFiles"),
     tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),
     tests(of: "Evaluation", ["Pentimento", "ImageFiles"]),
+    // Runs the built program, so it has to be built.
+    tests(of: "PentimentoCLI", ["ImageFiles", "WeightStorage", "Tensors"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
 #include "cpng.h"
 
+#include <fcntl.h>
 #include <png.h>
 #include <string.h>
 
@@ -78,7 +79,11 @@ bool cpng_write(FILE *file, uint32_t width, uint32_t height, size_t channels, co
     key = value + strlen(value) + 1;
   }
   png_write_info(png, info);
-  for (uint32_t y = 0; y < height; y++) png_write_row(png, pixels + y * width * channels);
+  for (uint32_t y = 0; y < height; y++) {
+    png_write_row(png, pixels + y * width * channels);
+    // What is written must not pile up in the page cache, which counts under a memory limit.
+    if (y % 64 == 63 && fflush(file) == 0) posix_fadvise(fileno(file), 0, 0, POSIX_FADV_DONTNEED);
+  }
   png_write_end(png, info);
   png_destroy_write_struct(&png, &info);
   return true;

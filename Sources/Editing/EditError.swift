@@ -29,6 +29,7 @@ public enum EditError: Error, Equatable {
   // The run.
   case nonFinite(method: String, step: Int)
   case diverged(method: String, step: Int, limit: Float)
+  case noPicture(method: String, limit: Float)
 }
 
 extension EditError: CustomStringConvertible {
@@ -81,6 +82,8 @@ extension EditError: CustomStringConvertible {
     case .nonFinite(let method, let step):
       "\(method) produced a value that is not finite at step \(step): "
         + "lower the guidance, or use the model at full precision"
+    case .noPicture(let method, let limit):
+      "\(method) ended with a latent value beyond \(limit), which shows nothing: lower the guidance or the concepts"
     case .diverged(let method, let step, let limit):
       "\(method) ran away at step \(step) (a latent value beyond \(limit)): lower the learning rate"
     }

@@ -30,9 +30,14 @@ public struct MaskPicture: Sendable, Equatable {
 
   /// The pixel nearest to the upper left corner of each new one: source index floor(i·source/target).
   public func nearest(height newHeight: Int, width newWidth: Int) -> MaskPicture {
-    MaskPicture(
-      width: newWidth, height: newHeight,
-      pixels: nearestIndices(from: (height, width), to: (newHeight, newWidth)).map { pixels[$0] })
+    if newWidth == width && newHeight == height { return self }
+    var result: [UInt8] = []
+    result.reserveCapacity(newHeight * newWidth)
+    for y in 0..<newHeight {
+      let row = y * height / newHeight * width
+      for x in 0..<newWidth { result.append(pixels[row + x * width / newWidth]) }
+    }
+    return MaskPicture(width: newWidth, height: newHeight, pixels: result)
   }
 
   /// The mean over the area of each new pixel, divided by 255; exact up to the rounding of the result.
@@ -68,17 +73,6 @@ extension Picture {
 }
 
 private typealias Extent2D = (height: Int, width: Int)
-
-/// Row-major indices of the source elements that a nearest-neighbour resize picks.
-private func nearestIndices(from source: Extent2D, to target: Extent2D) -> [Int] {
-  var indices: [Int] = []
-  indices.reserveCapacity(target.height * target.width)
-  for y in 0..<target.height {
-    let row = y * source.height / target.height * source.width
-    for x in 0..<target.width { indices.append(row + x * source.width / target.width) }
-  }
-  return indices
-}
 
 /// Means over the target's cells. In units of 1/(source·target) of a side, source cells are `target` and
 /// target cells `source` units wide, so every overlap is an integer and sums of bytes are exact.

@@ -47,10 +47,20 @@ enum PNMFile {
   static func write(_ raster: Raster, to path: String) throws(PictureFileError) {
     let header = "P\(raster.channels == 1 ? 5 : 6)\n\(raster.width) \(raster.height)\n255\n"
     try OutputFile.write(to: path) { stream in
-      let isWritten =
-        fwrite(Array(header.utf8), 1, header.utf8.count, stream) == header.utf8.count
-        && fwrite(raster.samples, 1, raster.samples.count, stream) == raster.samples.count
-      return isWritten ? nil : currentError()
+      raster.samples.withUnsafeBytes { samples in
+        guard fwrite(Array(header.utf8), 1, header.utf8.count, stream) == header.utf8.count else {
+          return currentError()
+        }
+        for start in stride(from: 0, to: samples.count, by: 1 << 20) {
+          let part = samples[start..<min(start + (1 << 20), samples.count)]
+          guard fwrite(UnsafeRawBufferPointer(rebasing: part).baseAddress, 1, part.count, stream) == part.count else {
+            return currentError()
+          }
+          // What is written must not pile up in the page cache, which counts under a memory limit.
+          if fflush(stream) == 0 { posix_fadvise(fileno(stream), 0, 0, POSIX_FADV_DONTNEED) }
+        }
+        return nil
+      }
     }
   }
 

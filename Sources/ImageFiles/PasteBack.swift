@@ -1,22 +1,20 @@
 import Tensors
 
 extension Picture {
-  /// The edit where the mask allows it, the original elsewhere:
+  /// Keeps this edit where the mask allows it and puts the original back elsewhere:
   /// round(m·edited + (1 − m)·original), bit for bit the original where m = 0 and the edit where m = 1.
   ///
   /// All three have one size. The networks' round trip alters every pixel a little; this undoes it outside
   /// the mask.
-  public static func pasteBack(original: Picture, edited: Picture, mask: Mask) -> Picture {
-    precondition(original.width == edited.width && original.height == edited.height)
-    precondition(mask.width == original.width && mask.height == original.height)
-    var result = edited
+  public mutating func pasteBack(_ original: Picture, outside mask: Mask) {
+    precondition(original.width == width && original.height == height)
+    precondition(mask.width == width && mask.height == height)
     for (pixel, m) in mask.values.enumerated() where m != 1 {
       for i in 3 * pixel..<3 * pixel + 3 {
-        let (new, old) = (Float(edited.pixels[i]), Float(original.pixels[i]))
-        result.pixels[i] = m == 0 ? original.pixels[i] : UInt8((old + m * (new - old)).rounded())
+        let (new, old) = (Float(pixels[i]), Float(original.pixels[i]))
+        pixels[i] = m == 0 ? original.pixels[i] : UInt8((old + m * (new - old)).rounded())
       }
     }
-    return result
   }
 }
 

@@ -10,6 +10,8 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
   /// Truncated or corrupt; `reason` is the decoder's own message.
   case damaged(path: String, reason: String)
   case tooLarge(path: String, width: Int, height: Int)
+  /// Of another size than at the start of the run.
+  case changed(path: String)
 
   case unknownExtension(path: String)
   case folderMissing(path: String)
@@ -34,6 +36,7 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
       \(path) is \(width)×\(height) pixels, more than \(PictureFile.maximumSide) a side or \
       \(PictureFile.maximumArea / 1_000_000) megapixels: make it smaller first
       """
+    case .changed(let path): "\(path) changed its size during the edit: leave it alone until the edit is done"
     case .unknownExtension(let path):
       "\"\(path)\" has no ending to write by: name a .png or .ppm file, for a mask a .png or .pgm file"
     case .folderMissing(let path): "the folder of \(path) does not exist: create it first"

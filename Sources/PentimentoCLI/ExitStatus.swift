@@ -47,7 +47,7 @@ extension EditError {
   /// Something went wrong while computing, not in what was asked.
   fileprivate var isAboutTheRun: Bool {
     switch self {
-    case .nonFinite, .diverged: true
+    case .nonFinite, .diverged, .noPicture: true
     default: false
     }
   }

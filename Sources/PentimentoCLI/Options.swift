@@ -17,7 +17,17 @@ struct ModelOptions: ParsableArguments {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
   }
 
+  @Option(
+    help: ArgumentHelp(
+      "Memory that the program may hold in all: bytes, or a number with K, M or G (powers of 1024). Default: what is "
+        + "free. Less means slower, never different.", valueName: "size"))
+  var maxRam: MemorySize?
+
   func open() throws -> Model { try Model(folder: ModelLocation.find(model)) }
+
+  func editor() throws -> Editor {
+    Editor(model: try open(), threads: threads, maximumMemory: maxRam?.bytes ?? ProcessMemory.reachable)
+  }
 }
 
 struct PromptOptions: ParsableArguments {
@@ -90,3 +100,16 @@ func refuse(_ output: String, _ option: String, sparing inputs: [String?]) throw
 }
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable { case json }
+
+/// `900M`, `2G` or a number of bytes.
+struct MemorySize: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let shift = ["K": 10, "M": 20, "G": 30][argument.suffix(1).uppercased()]
+    guard let number = Int(shift == nil ? argument[...] : argument.dropLast()), number > 0,
+      number <= Int.max >> (shift ?? 0)
+    else { return nil }
+    bytes = number << (shift ?? 0)
+  }
+}

@@ -17,15 +17,10 @@ struct PlanCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let model = try runtime.open()
-      let picture = try edit.picturePath.map { try PictureFile.read($0) }
-      let working = try edit.size.workingSize(of: picture.map(Extent.init), for: model)
-      let original = picture ?? .black(working.content)
-      let geometry = Geometry(picture: Extent(original), working: working)
-      let prepared = try edit.request(original, geometry)
-      if let choice = prepared.choice { note(choice) }
-      let plan = try Editor(model: model, threads: runtime.threads)
-        .plan(prepared.request, picturePixels: original.width * original.height)
+      let editor = try runtime.editor()
+      let input = try edit.input(for: editor.model)
+      if let choice = input.choice { note(choice) }
+      let plan = try editor.plan(input.request, pictures: input.memory)
       if report == .json {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -34,14 +29,6 @@ struct PlanCommand: AsyncParsableCommand {
         print(table(plan))
       }
     }
-  }
-}
-
-extension Picture {
-  fileprivate static func black(_ size: Extent) -> Picture {
-    Picture(
-      width: size.width, height: size.height, pixels: Array(repeating: 0, count: size.width * size.height * 3)
-    )
   }
 }
 

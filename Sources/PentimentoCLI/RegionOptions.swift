@@ -18,7 +18,9 @@ struct RegionOptions: ParsableArguments {
     help: "Soften the edge of the mask by this many pixels where the original is put back.")
   var feather = 0
 
-  @Flag(inversion: .prefixedNo, help: "Put the original back outside the mask, bit for bit.")
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Put the original back outside the mask, bit for bit, where an edit obeys one.")
   var pasteBack = true
 
   @Option(help: "Write the mask that was used, given or found (.png or .pgm).")
@@ -75,12 +77,14 @@ struct RegionOptions: ParsableArguments {
   }
 
   /// Refuses what only makes sense with a mask where an edit will have none.
-  func check(hasMask: Bool, method: String) throws {
+  func check(_ entry: MethodEntry, _ request: EditRequest) throws {
     if let saveMask {
-      guard hasMask else { throw RequestError.inputNotUsed(input: "--save-mask", method: method) }
+      guard entry.hasMask(request) else {
+        throw RequestError.inputNotUsed(input: "--save-mask", method: request.method)
+      }
       try PictureFile.checkWritable(saveMask, isMask: true)
     }
-    guard feather == 0 || (hasMask && pasteBack) else {
+    guard feather == 0 || (entry.obeysMask(request) && pasteBack) else {
       throw ValidationError(
         "--feather softens where the original is put back: give a --mask and no --no-paste-back")
     }

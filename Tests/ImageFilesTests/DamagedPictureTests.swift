@@ -1,6 +1,7 @@
 import Foundation
 import ImageFiles
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Damaged picture") struct DamagedPictureTests {

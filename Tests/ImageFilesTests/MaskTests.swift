@@ -45,7 +45,8 @@ import Testing
     let original = Picture.speckled(31, 17)
     let edited = Picture(31, 17) { x, y, c in (x * 7 + y * 3 + c) % 256 }
     let mask = MaskPicture(31, 17) { x, y in (x + y) % 3 == 0 ? 255 : 0 }
-    let pasted = Picture.pasteBack(original: original, edited: edited, mask: mask.soft)
+    var pasted = edited
+    pasted.pasteBack(original, outside: mask.soft)
     for pixel in mask.pixels.indices {
       for i in 3 * pixel..<3 * pixel + 3 {
         #expect(pasted.pixels[i] == (mask.pixels[pixel] == 0 ? original : edited).pixels[i])
@@ -54,16 +55,18 @@ import Testing
   }
 
   @Test("rounds the mixture between") func mixture() {
-    let pasted = Picture.pasteBack(
-      original: Picture(3, 1) { _, _, _ in 0 }, edited: Picture(3, 1) { _, _, _ in 255 },
-      mask: Mask(height: 1, width: 3, values: [0.25, 0.5, 0.75]))
+    var pasted = Picture(3, 1) { _, _, _ in 255 }
+    pasted.pasteBack(
+      Picture(3, 1) { _, _, _ in 0 }, outside: Mask(height: 1, width: 3, values: [0.25, 0.5, 0.75]))
     #expect(pasted.pixels == [64, 64, 64, 128, 128, 128, 191, 191, 191])  // 63.75, 127.5, 191.25
   }
 
   @Test("leaves every pixel of an equal edit alone, however soft the mask") func noEdit() {
     let picture = Picture.speckled(31, 17)
     let mask = MaskPicture(31, 17) { x, y in (x * 19 + y * 7) % 256 }.soft
-    #expect(Picture.pasteBack(original: picture, edited: picture, mask: mask) == picture)
+    var pasted = picture
+    pasted.pasteBack(picture, outside: mask)
+    #expect(pasted == picture)
   }
 }
 

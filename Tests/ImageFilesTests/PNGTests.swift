@@ -1,5 +1,6 @@
 import ImageFiles
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("PNG file") struct PNGTests {

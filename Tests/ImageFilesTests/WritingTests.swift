@@ -2,6 +2,7 @@ import CPNG
 import Foundation
 import ImageFiles
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Written picture") struct WritingTests {

@@ -14,7 +14,7 @@ private let fixtures = URL(fileURLWithPath: #filePath)
 
   @Test(
     "in every intermediate value of a method",
-    arguments: ParityCase.all(in: fixtures, prefixes: ["m_ddpm", "m_sdedit", "m_generate"]))
+    arguments: ParityCase.all(in: fixtures, prefixes: ["m_"]))
   func method(parity: ParityCase) async throws { try await check(parity) }
 
   private func check(_ parity: ParityCase) async throws {

@@ -41,7 +41,7 @@ public struct Drag: EditingMethod {
       Parameter("steps", steps, .within(2...1000), "states of the whole schedule"),
       Parameter("strength", strength, .fraction, "part of the schedule that is run (t0)"),
       Parameter(
-        "step-size", stepSize, .within(0.125...64), "length of one small drag in latent cells of 8 pixels"),
+        "step-size", stepSize, .within(0.125...1000), "length of one small drag in latent cells of 8 pixels"),
       Parameter("radius", radius, .within(1...64), "half side of the copied square in latent cells"),
       Parameter("copy-scale", copyScale, .any, "factor of the copy at the target (alpha)"),
       Parameter("source-scale", sourceScale, .unit, "how much of the original stays at the source (beta)"),

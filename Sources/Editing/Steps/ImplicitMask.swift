@@ -59,7 +59,7 @@ package enum ImplicitMask {
 extension Mask {
   /// 1 where both are.
   func union(_ other: Mask) -> Mask {
-    Mask(height: height, width: width, values: zip(values, other.values).map(max))
+    Mask(height: height, width: width, values: zip(values, other.values).map { max($0, $1) })
   }
   func intersection(_ other: Mask) -> Mask {
     Mask(height: height, width: width, values: zip(values, other.values).map { $0 * $1 })

@@ -41,7 +41,7 @@ public protocol ScoreDescent: EditingMethod {
 extension ScoreDescent {
   public var parameters: [Parameter] {
     [
-      Parameter("iterations", iterations, .atLeast(0), "gradient steps"),
+      Parameter("iterations", iterations, .within(0...1_000_000), "gradient steps"),
       Parameter("guidance", guidance, .any, "weight of the prompts"),
       Parameter("learning-rate", learningRate, .atLeast(0), "size of a step"),
       Parameter(

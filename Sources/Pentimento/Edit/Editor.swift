@@ -13,98 +13,52 @@ import Tensors
 public struct Editor: Sendable {
   public let model: Model
   public let threads: Int
-  /// Bytes that a stage may hold; nil for no limit.
-  public let budget: Int?
+  /// Bytes that the process may hold in all; nil for no limit. Where the weights do not fit, they are read again and
+  /// again; the result is the same.
+  public let maximumMemory: Int?
+  /// What the process held when the editor was made.
+  let baseline: Int
+  /// The share of `maximumMemory` that a network may take, known with a request.
+  private var networkBudget: Int?
   let pool: ThreadPool
 
-  public init(model: Model, threads: Int, budget: Int? = nil) {
+  /// - Parameter maximumMemory: what the kernel would let the process take, unless something else is said.
+  public init(model: Model, threads: Int, maximumMemory: Int? = ProcessMemory.reachable) {
     self.model = model
     self.threads = threads
-    self.budget = budget
+    self.maximumMemory = maximumMemory
     pool = ThreadPool(threads: threads)
+    baseline = ProcessMemory.resident
   }
 
-  var stages: Stages { Stages(model: model, threads: threads, budget: budget) }
-
-  // MARK: Plan
-
-  /// What `run` will hold in memory. Computes nothing.
-  ///
-  /// - Parameter picturePixels: size of the picture that the result is scaled back to.
-  public func plan(_ request: EditRequest, picturePixels: Int) throws -> MemoryPlan {
-    let entry = try MethodEntry.named(request.method)
-    let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
-    return try plan(request, prepared, picturePixels: picturePixels)
-  }
-
-  private func plan(
-    _ request: EditRequest, _ prepared: PreparedMethod, picturePixels: Int
-  ) throws -> MemoryPlan {
-    try checkSize(request)
-    let (width, height) = (request.width, request.height)
-    let latentBytes = width / 8 * (height / 8) * AutoencoderConfiguration.latentChannels * 4
-    let conditionBytes = 3 * model.tokens * model.unet.configuration.contextWidth * 4
-    // The method's own latents: the one it works on, its queries and their answers.
-    let working = 8 * latentBytes
-    let stored = prepared.method.storageBytes(height: height / 8, width: width / 8, channels: 4)
-
-    var rows: [MemoryPlan.Stage] = []
-    for index in model.textEncoders.indices {
-      rows.append(.init("text", try stages.textEncoder(index).plan, stored: conditionBytes))
-    }
-    // The picture as Float32, once as the input and once while it is handed over.
-    let signalBytes = 2 * width * height * 3 * 4
-    if request.picture != nil {
-      let encoder = try stages.encoder(width: width, height: height).plan
-      rows.append(.init("encode", encoder, stored: conditionBytes + signalBytes))
-    }
-    let noise = try stages.noise(
-      width: width, height: height, attentionMaps: prepared.readsAttention
-    ).plan
-    rows.append(.init("denoise", noise, stored: conditionBytes + working + stored))
-    let decoder = try stages.decoder(width: width, height: height).plan
-    rows.append(.init("decode", decoder, stored: conditionBytes + signalBytes))
-    return MemoryPlan(
-      stages: rows, pictures: picturePixels * 3 + 2 * width * height * 3, baseline: ProcessMemory.resident)
-  }
-
-  private func checkSize(_ request: EditRequest) throws {
-    let multiple = model.sizeMultiple
-    guard request.width > 0, request.height > 0, request.width % multiple == 0,
-      request.height % multiple == 0,
-      request.picture.map({ $0.width == request.width && $0.height == request.height }) ?? true
-    else {
-      throw RequestError.pictureSize(width: request.width, height: request.height, multiple: multiple)
-    }
-  }
-
-  /// Refuses a request that cannot be run as it stands. Computes nothing.
-  ///
-  /// - Throws: `RequestError`, `EditError`.
-  public func check(_ request: EditRequest) throws {
-    try checkSize(request)
-    _ = try MethodEntry.named(request.method).prepare(request, on: model.schedule, model: model.defaults)
-  }
+  var stages: Stages { Stages(model: model, threads: threads, budget: networkBudget) }
 
   // MARK: Run
 
   /// Runs a request.
   ///
   /// - Parameters:
+  ///   - pictures: what the caller holds beside the run; only counted.
   ///   - progress: told evaluations done and planned.
   /// - Throws: `RequestError` or `EditError` for a request that cannot be run, before anything is computed;
   ///   `CancellationError` between two evaluations.
   public func run(
-    _ request: EditRequest,
+    _ request: EditRequest, pictures: PictureMemory = PictureMemory(),
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) async throws -> EditResult {
-    let clock = ContinuousClock.now
     let entry = try MethodEntry.named(request.method)
     let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
-    let plan = try plan(request, prepared, picturePixels: 0)
-    guard plan.peak <= ProcessMemory.machine else {
-      throw RequestError.overMemory(needed: plan.peak, machine: ProcessMemory.machine)
-    }
+    let (plan, networkBudget) = try plan(request, prepared, pictures)
+    var planned = self
+    planned.networkBudget = networkBudget
+    return try await planned.run(request, prepared, plan, progress: progress)
+  }
+
+  private func run(
+    _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
+  ) async throws -> EditResult {
+    let clock = ContinuousClock.now
 
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let encoded = try encode(
@@ -143,11 +97,14 @@ public struct Editor: Sendable {
       onEvaluation: progress)
     let diffusion = Diffusion(unet: network, schedule: model.schedule, empty: empty)
     let latent = try await prepared.run(inputs, diffusion, SeededTape(seed: request.seed), observer)
+    // Latents of pictures stay within a few units.
+    let limit: Float = 1e4
+    guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
     return (latent, await network.evaluations)
   }
 
   /// - Parameter taps: keep every value that the network's definition names.
-  func noiseNetwork(
+  package func noiseNetwork(
     width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false,
     onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> NoiseNetwork {
@@ -157,7 +114,7 @@ public struct Editor: Sendable {
       onEvaluation: onEvaluation)
   }
 
-  var codec: PictureCodec { PictureCodec(model: model, threads: threads, budget: budget, pool: pool) }
+  package var codec: PictureCodec { PictureCodec(model: model, threads: threads, budget: networkBudget, pool: pool) }
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],

@@ -28,7 +28,7 @@ extension MethodEntry {
     }
   }
 
-  static let leditsPlusPlus = MethodEntry(LEDITSPlusPlus.self, findsMask: .always) {
+  static let leditsPlusPlus = MethodEntry(LEDITSPlusPlus.self, findsMask: .inHindsight) {
     method, settings, request in
     try settings.take(.steps, into: &method.steps)
     try settings.take(.skip, into: &method.skip)

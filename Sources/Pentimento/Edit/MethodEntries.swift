@@ -94,6 +94,10 @@ extension MethodEntry {
     _ method: inout Method, _ settings: inout SettingsReader
   ) throws {
     try settings.take(.steps, into: &method.iterations)
+    // To the method itself none is the limit where nothing changes; to a user it is a slip.
+    guard method.iterations != 0 else {
+      throw RequestError.settingValue(setting: "--steps", value: "0", allowed: "at least 1")
+    }
     try settings.take(.guidance, into: &method.guidance)
     try settings.take(.learningRate, into: &method.learningRate)
     try settings.take(.lossScale, into: &method.lossScale)

@@ -53,7 +53,14 @@ public struct MethodEntry: Sendable {
   }
 
   /// Whether a method finds a mask where none is given.
-  enum MaskFinding { case never, onRequest, always }
+  enum MaskFinding {
+    case never
+    /// Where the request asks for it.
+    case onRequest
+    case always
+    /// Nothing binds it: where it acted is known at the end.
+    case inHindsight
+  }
 
   /// - Parameters:
   ///   - configure: puts settings and inputs in place.
@@ -95,10 +102,13 @@ public struct MethodEntry: Sendable {
     return entry
   }
 
-  /// Whether an edit has a mask at its end, given or found.
-  public func hasMask(_ request: EditRequest) -> Bool {
+  /// Whether an edit has a mask, given or found, outside of which it leaves the latent as it is.
+  public func obeysMask(_ request: EditRequest) -> Bool {
     request.mask != nil || findsMask == .always || (findsMask == .onRequest && request.findsMask)
   }
+
+  /// Whether there is a mask at the end of an edit, if only to look at.
+  public func hasMask(_ request: EditRequest) -> Bool { obeysMask(request) || findsMask == .inHindsight }
 
   /// Settings in place, inputs checked against what the method needs.
   ///

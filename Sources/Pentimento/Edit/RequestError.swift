@@ -10,7 +10,6 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
   case concept(String, reason: String)
   case pictureSize(width: Int, height: Int, multiple: Int)
   case overBudget(stage: String, needed: Int, budget: Int)
-  case overMemory(needed: Int, machine: Int)
 
   public var description: String {
     switch self {
@@ -34,10 +33,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
     case .pictureSize(let width, let height, let multiple):
       "a working size of \(width)×\(height) does not fit this model: both sides must be multiples of \(multiple)"
     case .overBudget(let stage, let needed, let budget):
-      "the stage \"\(stage)\" needs \(needed >> 20) MB and \(budget >> 20) MB are allowed: "
-        + "use a smaller --size or a larger budget"
-    case .overMemory(let needed, let machine):
-      "this needs \(needed >> 20) MB and the machine has \(machine >> 20) MB: use a smaller --size"
+      "the stage \"\(stage)\" needs at least \(needed >> 20) MB and \(budget >> 20) MB are allowed: "
+        + "use a smaller --size or allow more with --max-ram"
     }
   }
 

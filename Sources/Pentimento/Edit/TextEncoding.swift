@@ -5,13 +5,13 @@ import StableDiffusion
 import Tensors
 
 /// Prompts as the noise network reads them.
-struct EncodedPrompts {
+package struct EncodedPrompts {
   /// In the order asked for.
-  var prompts: [Condition]
+  package var prompts: [Condition]
   /// What guidance points away from.
-  var empty: Condition
+  package var empty: Condition
   /// Parts of prompts that did not fit.
-  var cut: [String]
+  package var cut: [String]
 }
 
 /// The states of one text encoder for one prompt.
@@ -27,7 +27,7 @@ extension Editor {
   /// Encodes prompts; the networks' memory is given back before this returns.
   ///
   /// - Parameter negativePrompt: nil for the model's own rule: the empty prompt, or zeros where the model says so.
-  func encode(
+  package func encode(
     _ texts: [String], negativePrompt: String?, width: Int, height: Int
   ) throws -> EncodedPrompts {
     let all = texts + [negativePrompt ?? ""]

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Runtime
 
 /// What a run will hold in memory, known before anything is computed. All figures are bytes.
@@ -6,25 +5,25 @@ import Runtime
 /// Stages follow one another and give everything back, so the peak is the largest stage plus what lives
 /// through all of them.
 public struct MemoryPlan: Sendable, Codable, Equatable {
-  /// One network's share.
+  /// One step of the way: a network's share, or pictures on their way from or to a file.
   public struct Stage: Sendable, Codable, Equatable {
     public var name: String
     /// Activations of all lanes.
-    public var arena: Int
+    public var arena = 0
     /// Working memory of the kernels.
-    public var scratch: Int
+    public var scratch = 0
     /// Weights that stay in memory while the stage runs.
-    public var residentWeights: Int
+    public var residentWeights = 0
     /// Weights that pass through a window, and rows on their way from the file.
-    public var streaming: Int
-    /// What the method keeps while this stage runs: latents, noise maps, conditions.
-    public var stored: Int
+    public var streaming = 0
+    /// What is kept beside the network: latents, noise maps, conditions, pictures.
+    public var stored = 0
 
     public var total: Int { arena + scratch + residentWeights + streaming + stored }
   }
 
   public var stages: [Stage]
-  /// Pictures in and out.
+  /// Pictures that stay in memory from the first stage to the last.
   public var pictures: Int
   /// The process before it starts: program, libraries, configuration; measured.
   public var baseline: Int
@@ -42,21 +41,18 @@ extension MemoryPlan.Stage {
   }
 }
 
-/// What the kernel says of this process.
-public enum ProcessMemory {
-  /// Bytes in RAM now, file pages included.
-  public static var resident: Int { status("VmRSS:") }
-  /// The most bytes in RAM so far.
-  public static var peak: Int { status("VmHWM:") }
+/// Bytes of pictures at their own size. They belong to whoever reads and writes them; a plan counts them.
+public struct PictureMemory: Sendable, Equatable {
+  /// While the picture is read and made as small as the networks want it.
+  public var reading = 0
+  /// While the networks run.
+  public var holding = 0
+  /// While the result is made as large as the picture and written.
+  public var writing = 0
 
-  /// Bytes of RAM of this machine.
-  public static var machine: Int { Int(clamping: ProcessInfo.processInfo.physicalMemory) }
-
-  private static func status(_ key: String) -> Int {
-    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
-    for line in text.split(separator: "\n") where line.hasPrefix(key) {
-      return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
-    }
-    return 0
+  public init(reading: Int = 0, holding: Int = 0, writing: Int = 0) {
+    self.reading = reading
+    self.holding = holding
+    self.writing = writing
   }
 }

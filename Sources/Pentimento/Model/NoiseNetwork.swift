@@ -46,7 +46,7 @@ public actor NoiseNetwork: NoisePredictor {
       let results = try executor.run(group.map(inputs), only: maps.isEmpty || readsMaps ? nil : ["out"])
       for (query, result) in zip(group, results) {
         let noise = epsilon(Latent(result["out"]!), query)
-        guard noise.isFinite || !query.latent.values.allSatisfy({ abs($0) <= Self.ordinary }) else {
+        guard noise.isFinite || !query.latent.isWithin(Self.ordinary) else {
           throw ModelError.notFinite(part: label)
         }
         answers.append(

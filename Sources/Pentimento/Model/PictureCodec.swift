@@ -6,13 +6,13 @@ import Tensors
 
 /// The model's autoencoder. Each direction takes its memory for the length of one call and throws
 /// `ModelError.notFinite` where damaged weights leave no picture or latent.
-struct PictureCodec: LatentCodec {
+package struct PictureCodec: LatentCodec {
   let model: Model
   let threads: Int
   let budget: Int?
   let pool: ThreadPool
 
-  func encode(_ signal: HostTensor) async throws -> (mean: Latent, logVariance: Latent) {
+  package func encode(_ signal: HostTensor) async throws -> (mean: Latent, logVariance: Latent) {
     let stage = try Stages(model: model, threads: threads, budget: budget)
       .encoder(width: signal.shape[1], height: signal.shape[0])
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
@@ -31,7 +31,7 @@ struct PictureCodec: LatentCodec {
     return (Double(scale) * mean, logVariance)
   }
 
-  func decode(_ latent: Latent) async throws -> HostTensor {
+  package func decode(_ latent: Latent) async throws -> HostTensor {
     let stage = try Stages(model: model, threads: threads, budget: budget)
       .decoder(width: latent.width * 8, height: latent.height * 8)
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)

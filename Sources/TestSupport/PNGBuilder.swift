@@ -1,15 +1,15 @@
 /// A PNG put together by hand, independently of the library under test: every colour type, bit depth and
 /// interlace method, in stored (uncompressed) deflate blocks.
-struct PNGBuilder {
-  enum Color: Int, CaseIterable {
+package struct PNGBuilder {
+  package enum Color: Int, CaseIterable {
     case grey = 0
     case rgb = 2
     case palette = 3
     case greyAlpha = 4
     case rgba = 6
 
-    var channels: Int { [.grey: 1, .rgb: 3, .palette: 1, .greyAlpha: 2, .rgba: 4][self]! }
-    var depths: [Int] {
+    package var channels: Int { [.grey: 1, .rgb: 3, .palette: 1, .greyAlpha: 2, .rgba: 4][self]! }
+    package var depths: [Int] {
       switch self {
       case .grey: [1, 2, 4, 8, 16]
       case .palette: [1, 2, 4, 8]
@@ -18,17 +18,25 @@ struct PNGBuilder {
     }
   }
 
-  var width: Int
-  var height: Int
-  var color: Color
-  var depth: Int
-  var isInterlaced = false
+  package var width: Int
+  package var height: Int
+  package var color: Color
+  package var depth: Int
+  package var isInterlaced = false
   /// Chunks between IHDR and IDAT.
-  var ancillary: [(type: String, data: [UInt8])] = []
+  package var ancillary: [(type: String, data: [UInt8])] = []
   /// (x, y, channel) → 0..<2^depth
-  var sample: (Int, Int, Int) -> Int
+  package var sample: (Int, Int, Int) -> Int
 
-  var bytes: [UInt8] {
+  package init(
+    width: Int, height: Int, color: Color, depth: Int, isInterlaced: Bool = false,
+    ancillary: [(type: String, data: [UInt8])] = [], sample: @escaping (Int, Int, Int) -> Int
+  ) {
+    (self.width, self.height, self.color, self.depth) = (width, height, color, depth)
+    (self.isInterlaced, self.ancillary, self.sample) = (isInterlaced, ancillary, sample)
+  }
+
+  package var bytes: [UInt8] {
     var file = Self.signature
     let methods: [UInt8] = [UInt8(depth), UInt8(color.rawValue), 0, 0, isInterlaced ? 1 : 0]
     file += Self.chunk("IHDR", bigEndian(width) + bigEndian(height) + methods)
@@ -37,7 +45,7 @@ struct PNGBuilder {
     return file + Self.chunk("IEND", [])
   }
 
-  static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+  package static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
   /// Filter byte 0 and packed samples for each row of each pass.
   private var rows: [UInt8] {
@@ -65,12 +73,12 @@ struct PNGBuilder {
     return out
   }
 
-  static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
+  package static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
     let body = Array(type.utf8) + data
     return bigEndian(data.count) + body + bigEndian(crc(body))
   }
 
-  static func zlib(_ data: [UInt8]) -> [UInt8] {
+  package static func zlib(_ data: [UInt8]) -> [UInt8] {
     var out: [UInt8] = [0x78, 0x01]
     var start = 0
     repeat {
@@ -88,7 +96,7 @@ struct PNGBuilder {
     return out + bigEndian(b << 16 | a)
   }
 
-  static func crc(_ bytes: [UInt8]) -> Int {
+  package static func crc(_ bytes: [UInt8]) -> Int {
     var crc: UInt32 = 0xFFFF_FFFF
     for byte in bytes {
       crc ^= UInt32(byte)
@@ -98,12 +106,12 @@ struct PNGBuilder {
   }
 }
 
-func bigEndian(_ number: Int) -> [UInt8] {
+package func bigEndian(_ number: Int) -> [UInt8] {
   [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
 }
 
 /// The chunks of a PNG as written.
-func chunks(of file: [UInt8]) -> [(type: String, data: [UInt8])] {
+package func chunks(of file: [UInt8]) -> [(type: String, data: [UInt8])] {
   var found: [(String, [UInt8])] = []
   var at = 8
   while at + 12 <= file.count {

@@ -1,0 +1,92 @@
+import ArgumentParser
+import FoundationEssentials
+import ImageFiles
+import Pentimento
+import Tensors
+
+/// What `edit` and `plan` share: everything that makes a request.
+struct EditOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("i"), .customLong("image"), .customLong("input"), .customLong("init-img")],
+    help: "The picture to edit (PNG or PPM).")
+  var image: String?
+
+  @Option(help: "How to edit; 'pentimento methods' lists them. auto: by what was given.")
+  var method = "auto"
+
+  @Option(parsing: .unconditional, help: "What the picture shows; \"\" is allowed.")
+  var sourcePrompt: String?
+
+  @OptionGroup var prompts: PromptOptions
+  @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
+  @OptionGroup(title: "Region") var region: RegionOptions
+  @OptionGroup var size: SizeOptions
+
+  /// Where the picture lies; nil if none was named.
+  var picturePath: String? { image ?? region.pictureOfDragFile }
+
+  /// Reads the picture, keeps it at its working size only, and makes the request. Without a picture a black one
+  /// stands in, for a plan.
+  func input(for model: Model) throws -> EditInput {
+    let working: Picture
+    let geometry: Geometry
+    if let picturePath {
+      let original = try PictureFile.read(picturePath)
+      geometry = Geometry(
+        picture: Extent(original), working: try size.workingSize(of: Extent(original), for: model))
+      working = geometry.workingPicture(original)
+    } else {
+      let size = try size.workingSize(of: nil, for: model)
+      geometry = Geometry(picture: size.content, working: size)
+      working = Picture(
+        width: size.padded.width, height: size.padded.height,
+        pixels: Array(repeating: 0, count: size.padded.width * size.padded.height * 3))
+    }
+    var request = EditRequest(method: method, width: working.width, height: working.height)
+    if picturePath != nil || !["generate", "sega"].contains(method) { request.picture = working }
+    request.sourcePrompt = sourcePrompt
+    request.settings = settings.settings
+    request.seed = size.seed
+    try prompts.apply(to: &request)
+    let mask = try region.apply(to: &request, geometry)
+    // The choice looks only at whether there is a mask; its form depends on the choice.
+    request.mask = mask.map { geometry.latentMask($0, .soft) }
+    let (name, reason) = try MethodEntry.resolve(request)
+    request.method = name
+    let entry = try MethodEntry.named(name)
+    request.mask = mask.map { geometry.latentMask($0, entry.maskRule.geometryRule) }
+    try region.check(entry, request)
+    let pastesBack = region.pasteBack && entry.obeysMask(request)
+    var memory = PictureMemory(of: geometry.picture)
+    memory.holding = mask?.pixels.count ?? 0
+    // A soft mask, and the original once more.
+    if pastesBack || region.saveMask != nil { memory.writing += 4 * geometry.picture.area }
+    if pastesBack { memory.writing += 3 * geometry.picture.area }
+    return EditInput(
+      request: request, geometry: geometry, mask: mask, pastesBack: pastesBack,
+      choice: reason.map { "method \(name), since \($0)" }, memory: memory)
+  }
+}
+
+/// What becomes of the options of an edit.
+struct EditInput {
+  var request: EditRequest
+  var geometry: Geometry
+  /// The mask in full detail.
+  var mask: MaskPicture?
+  /// Whether the original is put back outside the mask, given or found.
+  var pastesBack: Bool
+  /// Which method was chosen and why.
+  var choice: String?
+  /// What the pictures take at their own size.
+  var memory: PictureMemory
+}
+
+extension PictureMemory {
+  /// A picture of this size is read, and one is written: three bytes a pixel.
+  init(of picture: Extent) { self.init(reading: 3 * picture.area, writing: 3 * picture.area) }
+}
+
+extension Extent {
+  var area: Int { width * height }
+}

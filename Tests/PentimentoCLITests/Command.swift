@@ -1,0 +1,86 @@
+import Foundation
+import Synchronization
+
+/// The built `pentimento`, run as a user runs it.
+struct Command {
+  /// What a run left behind.
+  struct Run {
+    /// Ended by itself, not by a signal.
+    var exited: Bool
+    var status: Int32
+    var output: String
+    var errors: String
+
+    /// Between the interrupt and the end; nil if there was none before the end.
+    var afterInterrupt: Duration?
+
+    /// Lines for the person at the terminal, without those that tell what is about to be done.
+    var complaints: [String] {
+      errors.split(separator: "\n").map(String.init).filter { line in
+        !line.hasPrefix("pentimento: method ") && !line.contains(", seed ")
+      }
+    }
+  }
+
+  /// Beside the test bundle: SwiftPM puts all products into one folder.
+  static let executable: URL = {
+    let tests =
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+      ?? CommandLine.arguments[0]
+    return URL(fileURLWithPath: tests).deletingLastPathComponent().appending(path: "pentimento")
+  }()
+
+  private static let package = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().appending(path: "../..").standardizedFileURL
+  /// A network of the real one's structure, 128 pixels, a few thousand weights: a step takes milliseconds.
+  static let smallModel = package.appending(path: "Tests/Fixtures/sd15/model")
+  static let embeddedModel = package.appending(path: "Weights/embedded")
+  static let examples = package.appending(path: "Examples/pairs")
+
+  /// Runs it in `folder`.
+  ///
+  /// - Parameter interruptAfter: send SIGINT after so many seconds.
+  static func run(
+    _ arguments: [String], in folder: Workplace, model: URL? = smallModel, interruptAfter delay: Double? = nil
+  ) async throws -> Run {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.currentDirectoryURL = folder.url
+    process.environment = ["PENTIMENTO_MODEL": model?.path ?? "", "SWIFT_BACKTRACE": "enable=no"]
+    // Files, not pipes: nobody has to empty them while the program runs. Outside of the folder that is watched.
+    let streams = try Workplace()
+    let (output, errors) = (streams.url("out"), streams.url("err"))
+    for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+    let handles = try (FileHandle(forWritingTo: output), FileHandle(forWritingTo: errors))
+    (process.standardOutput, process.standardError) = handles
+    process.standardInput = FileHandle.nullDevice
+    // Taken where they happen: this task may have to wait for a thread that other tests keep busy.
+    let interrupted = Instants()
+    let end = try await withCheckedThrowingContinuation { ended in
+      process.terminationHandler = { _ in ended.resume(returning: ContinuousClock.now) }
+      do {
+        try process.run()
+        if let delay {
+          let id = process.processIdentifier
+          DispatchQueue.global().asyncAfter(deadline: .now() + delay) {
+            interrupted.first.withLock { $0 = .now }
+            kill(id, SIGINT)
+          }
+        }
+      } catch {
+        process.terminationHandler = nil
+        ended.resume(throwing: error)
+      }
+    }
+    return Run(
+      exited: process.terminationReason == .exit, status: process.terminationStatus,
+      output: try String(contentsOf: output, encoding: .utf8),
+      errors: try String(contentsOf: errors, encoding: .utf8),
+      afterInterrupt: interrupted.first.withLock { $0 }.map { end - $0 })
+  }
+
+  private final class Instants: Sendable {
+    let first = Mutex<ContinuousClock.Instant?>(nil)
+  }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import ImageFiles
+import Testing
+
+@Suite("Every method, from the command line", .serialized) struct MethodRunTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var method: String
+    var arguments: [String]
+    var evaluations: Int
+
+    init(_ method: String, _ evaluations: Int, _ arguments: String...) {
+      (self.method, self.evaluations, self.arguments) = (method, evaluations, arguments)
+    }
+
+    var testDescription: String { ([method] + arguments).joined(separator: " ") }
+  }
+
+  private static let source = ["--source-prompt", "a red cube on grass"]
+
+  /// With four steps; evaluations as methods.md's table counts them. The embedded model's guidance is 3, for the
+  /// source 1.
+  static let cases: [Case] = [
+    // ⌊0.36·4⌋ = 1 level is skipped: 3 of inversion, 3·2 of the edit.
+    Case("ddpm-inversion", 9, "-p", "a red ball on grass"),
+    Case("ledits", 9, "--concept", "+ball", "--concept-warmup", "0"),
+    Case("ledits", 12, "--concept", "+snow:7", "--concept", "-glasses:5,warmup=0"),
+    Case("ledits", 12, "-p", "a red ball on grass", "--concept", "+snow:style"),
+    Case("ledits++", 12, "--concept", "+ball", "--concept", "-cube", "--mask-mode", "noise"),
+    Case("ledits++", 12, "--concept", "+ball", "--concept", "-cube", "--mask-mode", "intersect"),
+    Case("dds", 16, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
+    Case("dds", 16, "-p", "a red ball on grass", "--source-prompt", "", "--mask", "mask.png"),
+    Case("sds", 8, "-p", "a red ball on grass"),
+    Case("sdedit", 4, "-p", "a red ball on grass"),
+    Case("sdedit", 6, "-p", "a red ball on grass", "--sampler", "ode", "--strength", "0.75"),
+    Case("inpaint", 8, "-p", "a red ball on grass", "--mask", "mask.png"),
+    Case("inpaint", 8, "-p", "a red ball on grass", "--mask", "mask.png", "--order", "2", "--sampler", "ode"),
+  ]
+
+  struct Report: Decodable {
+    var method: String, plannedEvaluations: Int, evaluations: Int, warnings: [String], mask: String?
+  }
+
+  @Test("runs as planned and answers with a picture of the photo's size", arguments: cases)
+  func runs(example: Case) async throws {
+    let report = try await Self.report(["--method", example.method] + example.arguments)
+    #expect(report.method == example.method)
+    #expect(report.plannedEvaluations == report.evaluations)
+  }
+
+  @Test(
+    "translates between two prompts",
+    arguments: ["ddim-inversion", "cycle-diffusion", "cycle-sde", "diffedit"])
+  func translates(method: String) async throws {
+    for more in method == "diffedit"
+      ? [["--sampler", "ode"], ["--sampler", "sde"], ["--mask", "mask.png"]] : [[]]
+    {
+      let report = try await Self.report(
+        ["--method", method, "-p", "a red ball on grass"] + Self.source + more)
+      #expect(report.method == method && report.plannedEvaluations == report.evaluations)
+      if method == "diffedit" { #expect(report.mask == (more[0] == "--mask" ? "given" : "found")) }
+    }
+  }
+
+  @Test("drags with noise and without", arguments: ["sde", "ode"], ["together", "sequential"])
+  func drags(sampler: String, order: String) async throws {
+    let report = try await Self.report([
+      "-p", "a red ball on grass", "--sampler", sampler, "--drag-order", order, "--drag", "20,20:60,40",
+      "--drag",
+      "70,60:60,60", "--radius", "2", "--step-size", "4",
+    ])
+    #expect(report.method == "drag" && report.plannedEvaluations == report.evaluations)
+  }
+
+  @Test("sega makes a picture from a text, and on a photo is ledits")
+  func sega() async throws {
+    let photo = try await Self.report(["--method", "sega", "--concept", "+ball"])
+    #expect(photo.method == "ledits")
+    let place = try Workplace.furnished()
+    for (method, more) in [("generate", []), ("sega", ["--concept", "-cube", "--concept-warmup", "0"])] {
+      let run = try await Command.run(
+        [
+          "generate", "-p", "a red ball on grass", "--steps", "3", "--size", "128", "-o", "out.png",
+          "--report", "json",
+        ]
+          + more, in: place, model: Command.embeddedModel)
+      #expect(run.status == Status.done, "\(run.errors)")
+      let report = try JSONDecoder().decode(Report.self, from: Data(run.output.utf8))
+      #expect(report.method == method && report.evaluations == (method == "sega" ? 9 : 6))
+      #expect(try PictureFile.read(place.path("out.png")).width == 128)
+    }
+  }
+
+  @Test("attention masks run where the model has maps, and are refused by name where it has none")
+  func attention() async throws {
+    let arguments = ["--method", "ledits++", "--concept", "+ball", "--mask-mode", "attention"]
+    #expect(try await Self.report(arguments, model: Command.smallModel).evaluations == 12)
+    let place = try Workplace.furnished()
+    var refusal = Refusal(says: "choose the mask mode \"noise\"")
+    refusal.arguments = ["edit", "-i", "photo.png", "-o", "out.png", "--steps", "4"] + arguments
+    try await refusal.check(in: place, model: Command.embeddedModel)
+  }
+
+  static let choices: [(method: String, reason: String, arguments: [String])] = [
+    ("ddpm-inversion", "a prompt", ["-p", "x"]), ("ledits", "concepts", ["--concept", "-x"]),
+    ("ledits", "concepts", ["-p", "x", "--concept", "-x"]),
+    ("inpaint", "a mask", ["-p", "x", "--mask", "mask.png"]),
+    ("diffedit", "a mask", ["-p", "x", "--source-prompt", "y", "--mask", "mask.png"]),
+    ("diffedit", "to be found", ["-p", "x", "--source-prompt", "y", "--mask", "auto"]),
+    ("drag", "points", ["-p", "x", "--drag", "9,9:50,50", "--mask", "auto"]),
+  ]
+
+  @Test("is chosen by what was given, with the reason", arguments: choices)
+  func chosen(choice: (method: String, reason: String, arguments: [String])) async throws {
+    let place = try Workplace.furnished()
+    let run = try await Command.run(
+      ["edit", "-i", "photo.png", "-o", "out.png", "--steps", "2"] + choice.arguments, in: place)
+    #expect(run.status == Status.done, "\(run.errors)")
+    let line = try #require(run.errors.split(separator: "\n").first)
+    #expect(line.hasPrefix("pentimento: method \(choice.method), since ") && line.contains(choice.reason))
+  }
+
+  private static func report(_ arguments: [String], model: URL = Command.embeddedModel) async throws -> Report
+  {
+    let place = try Workplace.furnished()
+    let run = try await Command.run(
+      ["edit", "-i", "photo.png", "-o", "out.png", "--steps", "4", "--size", "128", "--report", "json"]
+        + arguments,
+      in: place, model: model)
+    #expect(run.exited && run.status == Status.done, "\(arguments): \(run.errors)")
+    let picture = try PictureFile.read(place.path("out.png"))
+    #expect(picture.width == 96 && picture.height == 80)
+    return try JSONDecoder().decode(Report.self, from: Data(run.output.utf8))
+  }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Testing
+
+@Suite("Wrong use of the command", .serialized) struct WrongUseTests {
+  /// An edit that would work, up to what is added.
+  private static let edit = ["edit", "-i", "photo.png", "-o", "out.png"]
+
+  static let values: [Refusal] = [
+    Refusal("--steps", "0", says: "--steps 0", "1 to 1000"),
+    Refusal("--steps", "-3", says: "--steps -3"),
+    Refusal("--steps", "many", says: "'many' is invalid"),
+    Refusal("--steps", "2.5", says: "whole number"),
+    Refusal("--steps", "nan", says: "whole number"),
+    Refusal("--steps", "1000", says: "give 1 to 999"),
+    Refusal("--steps", "1001", says: "1 to 1000"),
+    Refusal("--steps", "9e18", says: "1 to 1000"),
+    Refusal("--steps", "1e40", says: "whole number"),
+    Refusal("--skip", "1", says: "under 1"),
+    Refusal("--skip", "-0.1", says: "from 0"),
+    Refusal("--method", "dds", "--source-prompt", "", "--steps", "0", says: "--steps cannot be 0: give at least 1"),
+    Refusal("--method", "dds", "--source-prompt", "", "--steps", "9e18", says: "0 to 1000000"),
+    Refusal("--cfg-scale", "inf", says: "--cfg-scale inf", "finite"),
+    Refusal("--cfg-scale", "high", says: "'high' is invalid"),
+    Refusal("--method", "sdedit", "--strength", "-0.1", says: "--strength -0.1", "over 0, up to 1"),
+    Refusal("--method", "sdedit", "--strength", "1.1", says: "--strength 1.1"),
+    Refusal("--method", "sdedit", "--strength", "nan", says: "--strength nan"),
+    Refusal("--method", "sdedit", "--strength", "1e300", says: "--strength 1e+300"),
+    Refusal("--method", "sdedit", "--steps", "3", "--strength", "0.2", says: "less than one of 3 steps"),
+    Refusal("--seed", "-1", says: "'-1' is invalid"),
+    Refusal("--seed", "x", says: "'x' is invalid"),
+    Refusal("--size", "0", says: "outside 64…8192"),
+    Refusal("--size", "-64", says: "not understood"),
+    Refusal("--size", "64x", says: "512x768"),
+    Refusal("--size", "100000", says: "outside 64…8192"),
+    Refusal("--threads", "0", says: "1 to 256"),
+    Refusal("--threads", "-1", says: "1 to 256"),
+    Refusal("--feather", "-3", says: "0 to 1000"),
+    Refusal("--sampler", "euler", says: "'euler' is invalid"),
+    Refusal("--report", "xml", says: "'xml' is invalid"),
+    Refusal("--colour", "red", says: "Unknown option"),
+  ]
+
+  @Test("a value that cannot be is refused by name", arguments: values)
+  func value(refusal: Refusal) async throws {
+    var refusal = refusal
+    refusal.arguments = Self.edit + ["-p", "a cat"] + refusal.arguments
+    try await refusal.check(in: .furnished())
+  }
+
+  @Test(
+    "an unknown method brings near names",
+    arguments: [
+      ("ddpm", "ddpm-inversion"), ("sdedti", "sdedit"), ("Diff Edit", "diffedit"), ("in-paint", "inpaint"),
+      ("ledit", "ledits or ledits++"), ("xyz", "ddpm-inversion, ledits, ledits++, dds, sds"),
+    ])
+  func unknownMethod(name: String, near: String) async throws {
+    var refusal = Refusal(says: "no method \"\(name)\": use \(near)")
+    refusal.arguments = Self.edit + ["-p", "a cat", "--method", name]
+    try await refusal.check(in: .furnished())
+    refusal.arguments = ["methods", name]
+    try await refusal.check(in: .furnished())
+  }
+
+  static let inputs: [Refusal] = [
+    Refusal(says: "say with --prompt"),
+    Refusal("-p", "", says: "say with --prompt"),
+    Refusal("-p", "  ", says: "say with --prompt"),
+    Refusal("--method", "sdedit", says: "a prompt (--prompt): give one"),
+    Refusal("--method", "sdedit", "-p", "", says: "says something"),
+    Refusal("--method", "dds", "-p", "a cat", says: "--source-prompt"),
+    Refusal("--method", "inpaint", "-p", "a cat", says: "a mask (--mask)"),
+    Refusal("--method", "drag", "-p", "a cat", says: "--drag x0,y0:x1,y1"),
+    Refusal("--method", "ledits", "-p", "a cat", says: "a concept"),
+    Refusal("--method", "generate", "-p", "a cat", says: "no use for a picture"),
+  ]
+
+  @Test("an input that a method needs or has no use for is named", arguments: inputs)
+  func input(refusal: Refusal) async throws {
+    var refusal = refusal
+    refusal.arguments = Self.edit + refusal.arguments
+    try await refusal.check(in: .furnished())
+  }
+
+  static let unused: [Refusal] = [
+    Refusal("--method", "sdedit", "--eta", "0.5", says: "no use for --eta", "--strength"),
+    Refusal("--radius", "3", says: "ddpm-inversion has no use for --radius"),
+    Refusal("--mask", "mask.png", "--method", "sdedit", says: "no use for a mask"),
+    Refusal("--mask", "auto", says: "no use for --mask auto"),
+    Refusal("--save-mask", "m.png", says: "no use for --save-mask"),
+    Refusal("--feather", "3", says: "--feather"),
+    Refusal("--mask", "mask.png", "--feather", "3", "--no-paste-back", says: "--feather"),
+    Refusal("--drag-order", "sequential", says: "--drag-order"),
+    Refusal("--official-last-step", "--method", "sdedit", says: "no use for --official-last-step"),
+  ]
+
+  @Test("what would have no effect is refused", arguments: unused)
+  func unusedOption(refusal: Refusal) async throws {
+    var refusal = refusal
+    refusal.arguments = Self.edit + ["-p", "a cat"] + refusal.arguments
+    try await refusal.check(in: .furnished())
+  }
+
+  static let concepts: [(String, String)] = [
+    ("", "no text"), ("+", "no text"), ("-:5", "no text"), ("snow:", "\"\""), ("snow:7:", "\"\""),
+    ("snow:7,", "\"\""), ("snow:much", "\"much\""), ("snow:7,warmup=2.5", "\"warmup=2.5\""),
+    ("snow:7,strength=2", "\"strength=2\""), ("snow:threshold=", "\"threshold=\""),
+    ("snow:threshold=2", "0 to 1"), ("snow:warmup=-1", "at least 0"), ("snow:nan", "finite"),
+    ("-glasses:cooldown=-1", "at least 0"),
+  ]
+
+  @Test("a concept that is not understood is quoted", arguments: concepts)
+  func concept(text: String, word: String) async throws {
+    var refusal = Refusal(says: word)
+    refusal.arguments = Self.edit + ["--concept", text]
+    try await refusal.check(in: .furnished())
+  }
+
+  static let points: [Refusal] = [
+    Refusal("--drag", "1,2", says: "x0,y0:x1,y1"), Refusal("--drag", "1,2:3", says: "x0,y0:x1,y1"),
+    Refusal("--drag", "1,,2:3,4", says: "x0,y0:x1,y1"), Refusal("--drag", "a,2:3,4", says: "x0,y0:x1,y1"),
+    Refusal("--drag", "-1,2:3,4", says: "point 1 at (-1, 2)", "96×80"),
+    Refusal("--drag", "1,2:3,4", "--drag", "1,2:96,4", says: "point 2 at (96, 4)"),
+    Refusal("--drag", "1,2:3,4", "--step-size", "1e-300", says: "--step-size"),
+    Refusal("--drag", "1,2:3,4", "--radius", "9e18", says: "--radius"),
+    Refusal("--drag-file", "none.json", says: "check the path"),
+    Refusal("--drag-file", "photo.png", says: "[[x, y], …]"),
+  ]
+
+  @Test("points that are none, or lie outside, are named", arguments: points)
+  func point(refusal: Refusal) async throws {
+    var refusal = refusal
+    refusal.arguments = Self.edit + ["-p", "a cat"] + refusal.arguments
+    try await refusal.check(in: .furnished())
+  }
+
+  @Test(
+    "a file of points with a fault is refused",
+    arguments: [
+      (#"{"source": [[1, 2]]}"#, "[[x, y], …]"),
+      (#"{"source": [[1, 2]], "target": []}"#, "1 source and 0 target"),
+      (#"{"source": [], "target": []}"#, "0 source"),
+      (#"{"source": [[1]], "target": [[2, 3]]}"#, "not [x, y]"),
+      (#"{"source": [[1e300, 2]], "target": [[2, 3]]}"#, "not [x, y]"),
+      (#"{"source": [[500, 2]], "target": [[2, 3]]}"#, "outside the picture"),
+    ])
+  func dragFile(json: String, word: String) async throws {
+    let place = try Workplace.furnished()
+    try place.add("points.json", json.utf8)
+    var refusal = Refusal(says: word)
+    refusal.arguments = Self.edit + ["-p", "a cat", "--drag-file", "points.json"]
+    try await refusal.check(in: place)
+  }
+
+  /// 1000 stored latents of 16.8 MB alone are more.
+  @Test(
+    "an edit beyond the memory allowed is refused before it starts", arguments: [["--max-ram", "4G"], ["--max-ram", "20m"]])
+  func tooLarge(limit: [String]) async throws {
+    var refusal = Refusal(says: "are allowed", "smaller --size", "--max-ram")
+    refusal.arguments =
+      Self.edit + [
+        "-p", "a cat", "--size", "8192", "--method", "ddim-inversion", "--source-prompt", "", "--steps",
+        "999",
+      ] + limit
+    try await refusal.check(in: .furnished(), model: Command.embeddedModel)
+  }
+
+  @Test("a command or an argument too many is refused")
+  func stray() async throws {
+    let place = try Workplace.furnished()
+    try await Refusal("edits", says: "Unexpected argument").check(in: place)
+    try await Refusal("edit", "-p", "x", "-o", "out.png", says: "--image").check(in: place)
+    try await Refusal("edit", "-i", "photo.png", "-p", "x", says: "--output").check(in: place)
+    try await Refusal("inspect", "a", "b", says: "Unexpected argument").check(in: place)
+  }
+}

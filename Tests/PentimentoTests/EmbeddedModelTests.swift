@@ -1,0 +1,109 @@
+import Editing
+import Foundation
+import ImageFiles
+import Pentimento
+import Tensors
+import TestSupport
+import Testing
+
+/// What must hold of a method on a trained network, on the embedded model and a shipped picture.
+@Suite("With the embedded model") struct EmbeddedModelTests {
+  private static let package = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().appending(path: "../..").standardizedFileURL
+  private static let side = 128
+  private static let sourceText = "a red ball on snow at night"
+  private static let targetText = "a green ball on snow at night"
+
+  /// A picture's latent, its prompts and a network, at an eighth of the cost of the model's own size.
+  private struct Scene {
+    let latent: Latent
+    let diffusion: Diffusion<NoiseNetwork>
+    let source: Condition
+    let target: Condition
+
+    init() async throws {
+      let editor = Editor(model: try Model(folder: package.appending(path: "Weights/embedded")), threads: 2)
+      let picture = try PictureFile.read(package.appending(path: "Examples/pairs/colour-ball.source.png").path)
+        .resized(width: side, height: side)
+      latent = try await editor.codec.encode(picture.signal).mean
+      let texts = try editor.encode([sourceText, targetText], negativePrompt: nil, width: side, height: side)
+      (source, target) = (texts.prompts[0], texts.prompts[1])
+      diffusion = Diffusion(
+        unet: try editor.noiseNetwork(width: side, height: side), schedule: editor.model.schedule, empty: texts.empty)
+    }
+
+    /// Errors of single precision: a few units in the last place for every step, each as large as the values of the
+    /// latent, and amplified by no more than the ratio of the noise levels that the grid spans.
+    var rounding: Float { latent.maxMagnitude * 0x1p-23 * 1000 }
+  }
+
+  @Test("edit-friendly inversion with the same prompt and the last noise kept returns the latent to rounding")
+  func editFriendlyReconstruction() async throws {
+    let scene = try await Scene()
+    var method = DDPMInversion()
+    method.steps = 20
+    method.skip = 0
+    method.keepsLastNoise = true
+    method.targetGuidance = method.sourceGuidance
+    let same = try await method.edit(
+      scene.latent, from: scene.source, to: scene.source, model: scene.diffusion, tape: SeededTape(seed: 3))
+    #expect(same.isClose(to: scene.latent, within: scene.rounding))
+    let other = try await method.edit(
+      scene.latent, from: scene.source, to: scene.target, model: scene.diffusion, tape: SeededTape(seed: 3))
+    #expect(other.distance(to: scene.latent) > 1000 * scene.rounding, "another prompt changes nothing")
+  }
+
+  @Test("LEDITS with a concept of no strength is edit-friendly inversion") func silentConcept() async throws {
+    let scene = try await Scene()
+    var ledits = LEDITS()
+    ledits.inversion.steps = 10
+    ledits.inversion.skip = 2
+    ledits.semantics.concepts = [Concept(scale: 0, warmup: 0, threshold: 0.9)]
+    let tape = SeededTape(seed: 5)
+    let with = try await ledits.edit(
+      scene.latent, from: scene.source, to: scene.target, concepts: [scene.target], model: scene.diffusion,
+      tape: tape)
+    let without = try await ledits.inversion.edit(
+      scene.latent, from: scene.source, to: scene.target, model: scene.diffusion, tape: SeededTape(seed: 5))
+    #expect(with.isClose(to: without, within: scene.rounding))
+  }
+
+  @Test("cycles with equal prompts and guidance return the latent to rounding") func cycles() async throws {
+    let scene = try await Scene()
+    var posterior = CycleDiffusion()
+    posterior.steps = 12
+    posterior.targetGuidance = posterior.sourceGuidance
+    let first = try await posterior.edit(
+      scene.latent, from: scene.source, to: scene.source, model: scene.diffusion, tape: SeededTape(seed: 7))
+    #expect(first.isClose(to: scene.latent, within: scene.rounding))
+    var stochastic = CycleSDE()
+    stochastic.steps = 12
+    stochastic.targetGuidance = stochastic.sourceGuidance
+    let second = try await stochastic.edit(
+      scene.latent, from: scene.source, to: scene.source, model: scene.diffusion, tape: SeededTape(seed: 7))
+    #expect(second.isClose(to: scene.latent, within: scene.rounding))
+  }
+
+  @Test("delta denoising with equal prompts leaves the latent as it is, bit for bit") func noDelta() async throws {
+    let scene = try await Scene()
+    var method = DeltaDenoisingScore()
+    method.iterations = 3
+    let same = try await method.edit(
+      scene.latent, from: scene.source, to: scene.source, model: scene.diffusion, tape: SeededTape(seed: 1))
+    #expect(same.isIdentical(to: scene.latent))
+  }
+
+  @Test("inpainting leaves the latent outside the mask bit for bit", arguments: [Sampler.ode, .sde])
+  func inpainting(sampler: Sampler) async throws {
+    let scene = try await Scene()
+    var mask = Mask(height: Self.side / 8, width: Self.side / 8, repeating: 0)
+    for y in 4..<9 { for x in 3..<8 { mask[y, x] = 1 } }
+    var method = Inpainting()
+    method.steps = 6
+    method.sampler = sampler
+    let edited = try await method.edit(
+      scene.latent, to: scene.target, mask: mask, model: scene.diffusion, tape: SeededTape(seed: 2))
+    #expect(edited.isIdentical(to: scene.latent, outside: mask))
+    #expect(!edited.isIdentical(to: scene.latent))
+  }
+}
