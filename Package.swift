@@ -44,6 +44,7 @@ let package = Package(
     .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c, linkerSettings: [.linkedLibrary("png")]),
     room("ImageFiles", ["Tensors", "CPNG"]),
     room("Pentimento", ["Runtime", "StableDiffusion", "Editing", "WeightStorage"]),
+    room("Evaluation", ["Pentimento", "ImageFiles"]),
     .executableTarget(
       name: "PentimentoCLI",
       dependencies: [
@@ -51,7 +52,7 @@ let package = Package(
       ],
       swiftSettings: swift),
     .executableTarget(
-      name: "PentimentoBench", dependencies: ["Kernels", "Tensors"], swiftSettings: swift),
+      name: "PentimentoBench", dependencies: ["Kernels", "Tensors", "Evaluation"], swiftSettings: swift),
 
     room("TestSupport", ["Tensors", "Editing", "WeightStorage"]),
     tests(of: "Tensors"),
@@ -63,6 +64,7 @@ let package = Package(
     tests(of: "Editing"),
     tests(of: "ImageFiles"),
     tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),
+    tests(of: "Evaluation", ["Pentimento", "ImageFiles"]),
     // Runs the built program, so it has to be built.
     tests(of: "PentimentoCLI", ["ImageFiles", "WeightStorage", "Tensors"]),
   ],

@@ -3,8 +3,28 @@
 // Times the kernels on shapes of Stable Diffusion 1.5. Only cases whose line would contain a pattern run;
 // --scalar runs each case once more with the scalar twins and prints the ratio; --cpu counts processor
 // time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
+//
+// pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
 import Kernels
 import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+if CommandLine.arguments.dropFirst().first == "edits" {
+  do {
+    try await EditsMode(CommandLine.arguments.dropFirst(2)).run()
+    exit(0)
+  } catch {
+    EditsMode.say("pentimento-bench: \(error)")
+    exit(error is EditsMode.Misuse ? 64 : 1)
+  }
+}
 
 var patterns: [String] = []
 var threads = 2

@@ -78,6 +78,12 @@ struct SettingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "diffedit: weight of the prompts for the automatic mask.")
   var maskCfgScale: Double?
 
+  @Option(
+    parsing: .unconditional,
+    help: "diffedit: the automatic mask is where the prompts differ by more than half of this times the mean."
+  )
+  var maskRatio: Double?
+
   @Option(parsing: .unconditional, help: "drag: half side of the moved square, in cells of 8 working pixels.")
   var radius: Double?
 
@@ -100,7 +106,8 @@ struct SettingOptions: ParsableArguments {
       (.lossScale, lossScale), (.conceptScale, conceptScale), (.conceptThreshold, conceptThreshold),
       (.conceptWarmup, conceptWarmup), (.conceptCooldown, conceptCooldown), (.momentumScale, momentumScale),
       (.momentumBeta, momentumBeta), (.maskMaps, maskMaps), (.maskStrength, maskStrength),
-      (.maskGuidance, maskCfgScale), (.radius, radius), (.stepSize, stepSize), (.copyScale, copyScale),
+      (.maskGuidance, maskCfgScale), (.maskRatio, maskRatio), (.radius, radius), (.stepSize, stepSize),
+      (.copyScale, copyScale),
       (.sourceScale, sourceScale),
     ]
     var settings: MethodSettings = [:]

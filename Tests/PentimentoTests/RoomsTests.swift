@@ -14,6 +14,8 @@ private let rooms: [String: Set<String>] = [
   "Pentimento": [
     "Runtime", "StableDiffusion", "Editing", "WeightStorage", "NeuralGraph", "Kernels", "Tensors",
   ],
+  "Evaluation": ["Pentimento", "ImageFiles", "Editing", "Tensors"],
+  "PentimentoBench": ["Evaluation", "Pentimento", "Kernels", "CKernels", "Tensors"],
   "PentimentoCLI": ["Pentimento", "ImageFiles", "Editing", "Tensors", "ArgumentParser"],
 ]
 

@@ -12,6 +12,7 @@ extension MethodEntry {
     try settings.take(.maskMaps, into: &method.automaticMask.maps)
     try settings.take(.maskStrength, into: &method.automaticMask.strength)
     try settings.take(.maskGuidance, into: &method.automaticMask.guidance)
+    try settings.take(.maskRatio, into: &method.automaticMask.ratio)
     try requireText(request.prompt, DiffEdit.name)
   } prepare: { method, request in
     let hasMask = request.mask != nil || request.inversion?.inversion.mask != nil

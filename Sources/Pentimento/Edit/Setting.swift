@@ -29,6 +29,7 @@ public enum Setting: String, Sendable, Hashable, CaseIterable, Codable {
   case maskGuidance = "mask-cfg-scale"
   case maskMaps = "mask-maps"
   case maskStrength = "mask-strength"
+  case maskRatio = "mask-ratio"
   case radius
   case stepSize = "step-size"
   case copyScale = "copy-scale"

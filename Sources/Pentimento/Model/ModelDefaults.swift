@@ -5,7 +5,8 @@ import WeightStorage
 ///
 ///     {"defaults": {"cfg-scale": 3}, "methods": {"sdedit": {"strength": 0.6}}}
 ///
-/// Models of the papers need none: the methods' own defaults were made for them.
+/// `defaults` hold for every method that takes the setting, `methods` for one and before them. Models of the papers
+/// need none: the methods' own defaults were made for them.
 public struct ModelDefaults: Sendable, Equatable {
   private var everywhere: MethodSettings = [:]
   private var byMethod: [String: MethodSettings] = [:]
@@ -13,9 +14,12 @@ public struct ModelDefaults: Sendable, Equatable {
   public init() {}
 
   /// - Throws: `WeightFileError` naming the key that is unknown or of the wrong kind.
-  init(_ folder: DiffusersFolder) throws {
+  package init(_ folder: DiffusersFolder) throws {
     guard folder.contains("pentimento.json") else { return }
     let json = try folder.json("pentimento.json")
+    for key in json.keys where !["defaults", "methods"].contains(key) {
+      throw json[key].wrong("\"defaults\" or \"methods\"")
+    }
     everywhere = try Self.settings(json["defaults"])
     for method in json["methods"].keys {
       guard MethodEntry.all.contains(where: { $0.about.name == method }) else {
@@ -41,7 +45,8 @@ public struct ModelDefaults: Sendable, Equatable {
     return settings
   }
 
-  func settings(for method: String) -> MethodSettings {
+  /// What the model says for one method: what it says for all, under what it says for this one.
+  public func settings(for method: String) -> MethodSettings {
     everywhere.merging(byMethod[method] ?? [:]) { _, own in own }
   }
 }

@@ -1,0 +1,116 @@
+import FoundationEssentials
+import ImageFiles
+import Pentimento
+import Tensors
+
+/// Runs methods over pairs and keeps what they made:
+///
+///     OUTPUT/<contestant>/<pair>.png, <pair>.json    an edit and its record
+///     OUTPUT/<contestant>.png                        contact sheet: source, edit, truth
+///     OUTPUT/results.md, results.json                the table
+///
+/// Pairs whose picture and record lie there already, made with the same settings and seed, are not run again.
+public struct EditEvaluation: Sendable {
+  public var editor: Editor
+  public var pairs: [EditPair]
+  public var kinds: [String] = []
+  public var seed: UInt64 = 42
+  /// Pixels of a picture on a contact sheet.
+  public var sheetSide = 160
+  public var output: String
+
+  public init(editor: Editor, pairs: [EditPair], output: String) {
+    self.editor = editor
+    self.pairs = pairs
+    self.output = output
+  }
+
+  /// - Parameter says: told one line an edit.
+  /// - Returns: the rows of the table, as written.
+  /// - Throws: `EvaluationError`, or what an edit or writing throws; what was done stays.
+  public func run(_ contestants: [Contestant], says: (String) -> Void = { _ in }) async throws -> [ResultRow]
+  {
+    let work = try contestants.flatMap { contestant in
+      try pairs.filter { try contestant.suits($0, kinds: kinds) }.map { (contestant, $0) }
+    }
+    guard !work.isEmpty else { throw EvaluationError.nothingToDo(kinds: kinds) }
+    var records: [EditRecord] = []
+    var rows: [[Picture]] = []
+    for (index, (contestant, pair)) in work.enumerated() {
+      let (record, edited, isNew) = try await result(contestant, pair)
+      records.append(record)
+      rows.append([pair.source, edited, pair.truth])
+      says(
+        "\(index + 1)/\(work.count) \(contestant.label) \(pair.name): \(isNew ? record.line : "done before")")
+      if index + 1 == work.count || work[index + 1].0 != contestant {
+        try PictureFile.write(
+          ContactSheet.draw(rows, side: sheetSide), to: "\(output)/\(contestant.label).png")
+        rows = []
+        try write(ResultRow.rows(records))
+      }
+    }
+    return ResultRow.rows(records)
+  }
+
+  /// The edit of one pair, from the disk if it is there.
+  private func result(
+    _ contestant: Contestant, _ pair: EditPair
+  ) async throws -> (EditRecord, Picture, isNew: Bool) {
+    let folder = "\(output)/\(contestant.label)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let (picture, notes) = ("\(folder)/\(pair.name).png", URL(fileURLWithPath: "\(folder)/\(pair.name).json"))
+    let settings = editor.model.defaults.settings(for: contestant.method)
+      .merging(contestant.settings) { _, own in own }
+
+    // What is measured is measured anew: pictures and reports are what takes long.
+    if let data = try? Data(contentsOf: notes),
+      let record = try? JSONDecoder().decode(EditRecord.self, from: data),
+      record.settings == settings.named, record.report.seed == seed,
+      let edited = try? PictureFile.read(picture)
+    {
+      return (
+        EditRecord(contestant, pair, edited: edited, settings: settings, report: record.report), edited, false
+      )
+    }
+    let (edited, report) = try await edit(pair, contestant)
+    let record = EditRecord(contestant, pair, edited: edited, settings: settings, report: report)
+    try PictureFile.write(edited, to: picture)
+    try Self.encoder.encode(record).write(to: notes, options: .atomic)
+    return (record, edited, true)
+  }
+
+  /// As the command does it: at the model's size, and with the original put back outside a mask.
+  private func edit(_ pair: EditPair, _ contestant: Contestant) async throws -> (Picture, EditReport) {
+    let working = try WorkingSize(
+      picture: Extent(pair.source), nativeSide: editor.model.nativeSize, multiple: editor.model.sizeMultiple)
+    let geometry = Geometry(picture: Extent(pair.source), working: working)
+    let request = try contestant.request(pair, geometry, seed: seed)
+    let result = try await editor.run(request)
+    let edited = geometry.restore(result.picture)
+    let given = request.mask == nil ? nil : pair.mask.soft
+    guard let mask = given ?? result.mask.map({ geometry.pictureMask($0) }) else {
+      return (edited, result.report)
+    }
+    return (.pasteBack(original: pair.source, edited: edited, mask: mask), result.report)
+  }
+
+  private func write(_ rows: [ResultRow]) throws {
+    try Data(ResultRow.markdown(rows).utf8).write(
+      to: URL(fileURLWithPath: "\(output)/results.md"), options: .atomic)
+    try Self.encoder.encode(rows).write(to: URL(fileURLWithPath: "\(output)/results.json"), options: .atomic)
+  }
+
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return encoder
+  }
+}
+
+extension EditRecord {
+  /// One line of progress.
+  fileprivate var line: String {
+    "\(decibels(errorToTruth).tenths) dB to the truth, \(errorOutside.map { decibels($0).tenths } ?? "–") dB outside, "
+      + "\(succeeded ? "succeeded" : "missed"), \(Int(report.seconds.rounded())) s"
+  }
+}

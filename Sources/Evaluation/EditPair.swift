@@ -1,0 +1,74 @@
+import FoundationEssentials
+import ImageFiles
+import Tensors
+
+/// A picture, what an edit should make of it, and everything a method may be told about it.
+public struct EditPair: Sendable, Equatable {
+  public var name: String
+  /// What changes: colour, shape, ground, sky, move, add, remove or replace.
+  public var kind: String
+  public var sourceCaption: String
+  public var targetCaption: String
+  public var source: Picture
+  /// The right answer, as rendered.
+  public var truth: Picture
+  /// White where `source` and `truth` differ.
+  public var mask: MaskPicture
+  /// Points to drag, `[x0, y0, x1, y1]` in pixels.
+  public var drags: [[Int]]
+
+  /// Reads `pairs.json` of a folder with the pictures that it names.
+  ///
+  /// - Throws: `EvaluationError.pairs` or `PictureFileError`.
+  public static func read(folder: String) throws -> [EditPair] {
+    let list: List
+    do {
+      list = try JSONDecoder().decode(
+        List.self, from: Data(contentsOf: URL(fileURLWithPath: "\(folder)/pairs.json")))
+    } catch {
+      throw EvaluationError.pairs(folder: folder)
+    }
+    return try list.pairs.map { entry in
+      let pair = EditPair(
+        name: entry.name, kind: entry.kind, sourceCaption: entry.source_caption,
+        targetCaption: entry.target_caption, source: try PictureFile.read("\(folder)/\(entry.source)"),
+        truth: try PictureFile.read("\(folder)/\(entry.target)"),
+        mask: try PictureFile.readMask("\(folder)/\(entry.mask)"), drags: entry.drag)
+      let size = Extent(pair.source)
+      guard Extent(pair.truth) == size, Extent(width: pair.mask.width, height: pair.mask.height) == size,
+        pair.drags.allSatisfy({ $0.count == 4 })
+      else { throw EvaluationError.pair(entry.name) }
+      return pair
+    }
+  }
+
+  /// The file as `Tools/fixtures/make_pairs.py` writes it.
+  private struct List: Decodable {
+    struct Entry: Decodable {
+      var name, kind, source_caption, target_caption, source, target, mask: String
+      var drag: [[Int]]
+    }
+    var pairs: [Entry]
+  }
+}
+
+/// Why an evaluation cannot begin.
+public enum EvaluationError: Error, Equatable, CustomStringConvertible {
+  case pairs(folder: String)
+  case pair(String)
+  case contestant(String, reason: String)
+  case nothingToDo(kinds: [String])
+
+  public var description: String {
+    switch self {
+    case .pairs(let folder):
+      "\(folder)/pairs.json: is missing or no list of pairs: name the folder that make_pairs.py wrote"
+    case .pair(let name):
+      "the pair \(name): its pictures differ in size or a drag is not four numbers: write the pairs again"
+    case .contestant(let text, let reason):
+      "the method \"\(text)\" is not understood: \(reason); write for example sdedit or sdedit:sampler=sde:strength=0.6"
+    case .nothingToDo(let kinds):
+      "no method has anything to do with the kinds \(kinds.joined(separator: ", ")): name others, or leave --kinds out"
+    }
+  }
+}
