@@ -86,12 +86,14 @@ public struct EditEvaluation: Sendable {
     let geometry = Geometry(picture: Extent(pair.source), working: working)
     let request = try contestant.request(pair, geometry, seed: seed)
     let result = try await editor.run(request)
-    let edited = geometry.restore(result.picture)
+    var edited = geometry.restore(result.picture)
     let given = request.mask == nil ? nil : pair.mask.soft
-    guard let mask = given ?? result.mask.map({ geometry.pictureMask($0) }) else {
-      return (edited, result.report)
+    if let mask = given ?? result.mask.map({ geometry.pictureMask($0) }),
+      try MethodEntry.named(request.method).obeysMask(request)
+    {
+      edited.pasteBack(pair.source, outside: mask)
     }
-    return (.pasteBack(original: pair.source, edited: edited, mask: mask), result.report)
+    return (edited, result.report)
   }
 
   private func write(_ rows: [ResultRow]) throws {

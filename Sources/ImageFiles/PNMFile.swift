@@ -53,7 +53,9 @@ enum PNMFile {
         }
         for start in stride(from: 0, to: samples.count, by: 1 << 20) {
           let part = samples[start..<min(start + (1 << 20), samples.count)]
-          guard fwrite(UnsafeRawBufferPointer(rebasing: part).baseAddress, 1, part.count, stream) == part.count else {
+          guard
+            fwrite(UnsafeRawBufferPointer(rebasing: part).baseAddress, 1, part.count, stream) == part.count
+          else {
             return currentError()
           }
           // What is written must not pile up in the page cache, which counts under a memory limit.

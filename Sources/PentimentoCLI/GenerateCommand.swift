@@ -25,7 +25,8 @@ struct GenerateCommand: AsyncParsableCommand {
       request.seed = size.seed ?? request.seed
       try prompts.apply(to: &request)
       request.method = try MethodEntry.choose(for: request).name
-      let result = try await perform(request, choice: nil, editor, pictures: PictureMemory(writing: 3 * working.content.area))
+      let result = try await perform(
+        request, choice: nil, editor, pictures: PictureMemory(writing: 3 * working.content.area))
       try write(Geometry(picture: working.content, working: working).restore(result.picture), result, out)
     }
   }

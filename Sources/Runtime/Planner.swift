@@ -28,7 +28,9 @@ package struct Planner: Sendable {
     plan.outputs = keep
     placeValues(of: graph, order, keep: Set(keep.values), in: &plan)
     plan.scratchBytes = order.map { graph.scratchBytes(ofNode: $0, threads: threads) }.max() ?? 0
-    plan.stagingBytes = order.flatMap(graph.weights(ofNode:)).map { WeightLoader.stagingBytes($0.weight, bytes: $0.bytes) }.max() ?? 0
+    plan.stagingBytes =
+      order.flatMap(graph.weights(ofNode:)).map { WeightLoader.stagingBytes($0.weight, bytes: $0.bytes) }
+      .max() ?? 0
     try placeWeights(of: graph, order, in: &plan)
     return plan
   }

@@ -22,7 +22,8 @@ import Testing
     let first = try await run("sdedit:sampler=ode:steps=4")
     #expect(!first.line.contains("done before"))
     #expect(first.rows.map(\.kind) == ["all", "colour"])
-    #expect(first.rows[0].evaluations == 4 && first.rows[0].pairs == 1)
+    // The model's strength of 0.8 leaves 3 of 4 steps.
+    #expect(first.rows[0].evaluations == 6 && first.rows[0].pairs == 1)
     for file in ["sdedit-ode-steps4/colour-ball.png", "sdedit-ode-steps4.png", "results.md", "results.json"] {
       #expect(FileManager.default.fileExists(atPath: "\(output)/\(file)"), "\(file)")
     }

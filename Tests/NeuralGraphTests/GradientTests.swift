@@ -100,8 +100,9 @@ private func blockAndAttention(_ g: Scope, _ x: Value, _ context: Value) throws 
     let backward = plan.steps.compactMap { step in
       if case .run(let node) = step, node >= forward { node } else { nil }
     }
-    let used = Set(backward.flatMap { network.builder.graph.nodes[$0].inputs }
-      .compactMap { network.builder.graph.weight($0)?.name })
+    let used = Set(
+      backward.flatMap { network.builder.graph.nodes[$0].inputs }
+        .compactMap { network.builder.graph.weight($0)?.name })
     // Of the chain's weights only the values' and keys' projections, behind the output projection, matter.
     #expect(used == ["attention.to_k.weight", "attention.to_v.weight", "attention.to_out.weight"])
     #expect(backward.count == 5)  // out, dk and dv in one, two projections, their sum

@@ -2,8 +2,8 @@ import Foundation
 import Kernels
 import NeuralGraph
 import Runtime
-import TestSupport
 import Tensors
+import TestSupport
 
 /// A small network under test: its graph, its inputs and weights with reproducible random values, and the loss
 /// ⟨output, seed⟩ whose gradients the tests look at.
@@ -38,9 +38,10 @@ struct Network {
     let seed = builder.root.input("seed", TensorType(seedShape))
     let found = try builder.root.gradient(
       of: output, seed: seed, wrt: targets.map { values[$0]! }, recompute: recompute)
-    return Dictionary(uniqueKeysWithValues: zip(targets, found).compactMap { name, value in
-      value.map { (name, $0) }
-    })
+    return Dictionary(
+      uniqueKeysWithValues: zip(targets, found).compactMap { name, value in
+        value.map { (name, $0) }
+      })
   }
 
   func plan(_ keep: [String: Value]) throws -> Plan {

@@ -17,7 +17,8 @@ import Testing
     Refusal("--steps", "1e40", says: "whole number"),
     Refusal("--skip", "1", says: "under 1"),
     Refusal("--skip", "-0.1", says: "from 0"),
-    Refusal("--method", "dds", "--source-prompt", "", "--steps", "0", says: "--steps cannot be 0: give at least 1"),
+    Refusal(
+      "--method", "dds", "--source-prompt", "", "--steps", "0", says: "--steps cannot be 0: give at least 1"),
     Refusal("--method", "dds", "--source-prompt", "", "--steps", "9e18", says: "0 to 1000000"),
     Refusal("--cfg-scale", "inf", says: "--cfg-scale inf", "finite"),
     Refusal("--cfg-scale", "high", says: "'high' is invalid"),
@@ -153,7 +154,8 @@ import Testing
 
   /// 1000 stored latents of 16.8 MB alone are more.
   @Test(
-    "an edit beyond the memory allowed is refused before it starts", arguments: [["--max-ram", "4G"], ["--max-ram", "20m"]])
+    "an edit beyond the memory allowed is refused before it starts",
+    arguments: [["--max-ram", "4G"], ["--max-ram", "20m"]])
   func tooLarge(limit: [String]) async throws {
     var refusal = Refusal(says: "are allowed", "smaller --size", "--max-ram")
     refusal.arguments =

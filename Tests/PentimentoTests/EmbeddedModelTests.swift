@@ -23,13 +23,16 @@ import Testing
 
     init() async throws {
       let editor = Editor(model: try Model(folder: package.appending(path: "Weights/embedded")), threads: 2)
-      let picture = try PictureFile.read(package.appending(path: "Examples/pairs/colour-ball.source.png").path)
-        .resized(width: side, height: side)
+      let picture = try PictureFile.read(
+        package.appending(path: "Examples/pairs/colour-ball.source.png").path
+      )
+      .resized(width: side, height: side)
       latent = try await editor.codec.encode(picture.signal).mean
       let texts = try editor.encode([sourceText, targetText], negativePrompt: nil, width: side, height: side)
       (source, target) = (texts.prompts[0], texts.prompts[1])
       diffusion = Diffusion(
-        unet: try editor.noiseNetwork(width: side, height: side), schedule: editor.model.schedule, empty: texts.empty)
+        unet: try editor.noiseNetwork(width: side, height: side), schedule: editor.model.schedule,
+        empty: texts.empty)
     }
 
     /// Errors of single precision: a few units in the last place for every step, each as large as the values of the
@@ -84,7 +87,9 @@ import Testing
     #expect(second.isClose(to: scene.latent, within: scene.rounding))
   }
 
-  @Test("delta denoising with equal prompts leaves the latent as it is, bit for bit") func noDelta() async throws {
+  @Test("delta denoising with equal prompts leaves the latent as it is, bit for bit") func noDelta()
+    async throws
+  {
     let scene = try await Scene()
     var method = DeltaDenoisingScore()
     method.iterations = 3

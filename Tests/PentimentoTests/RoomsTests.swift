@@ -39,13 +39,15 @@ private let rooms: [String: Set<String>] = [
         else { continue }
         let module = String(words[at + 1])
         #expect(
-          rooms[room]!.contains(module) || outside.contains(module), "\(file.lastPathComponent) imports \(module)")
+          rooms[room]!.contains(module) || outside.contains(module),
+          "\(file.lastPathComponent) imports \(module)")
       }
     }
     #expect(read > 0, "no sources in \(room)")
   }
 
-  @Test("of C include nothing but their own headers, the C library and libpng", arguments: ["CKernels", "CPNG"])
+  @Test(
+    "of C include nothing but their own headers, the C library and libpng", arguments: ["CKernels", "CPNG"])
   func leaves(room: String) throws {
     let files = try #require(
       FileManager.default.enumerator(
@@ -55,7 +57,8 @@ private let rooms: [String: Set<String>] = [
       for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
       where line.hasPrefix("#include \"") {
         let name = String(line.dropFirst(10).prefix { $0 != "\"" })
-        let own = FileManager.default.fileExists(atPath: folder.appending(path: name).path)
+        let own =
+          FileManager.default.fileExists(atPath: folder.appending(path: name).path)
           || FileManager.default.fileExists(atPath: folder.appending(path: "include/" + name).path)
         #expect(own, "\(file.lastPathComponent) includes \(name)")
       }

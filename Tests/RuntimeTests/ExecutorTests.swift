@@ -1,8 +1,8 @@
 import Kernels
 import NeuralGraph
 import Runtime
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Executor") struct ExecutorTests {
@@ -19,16 +19,18 @@ import Testing
       graph = builder.graph
       output = h
       weights = try TemporaryCheckpoint(
-        Dictionary(uniqueKeysWithValues: graph.weights.enumerated().map { index, weight in
-          (weight.name, HostTensor.random(weight.shape, seed: UInt64(index), scale: 0.1))
-        }))
+        Dictionary(
+          uniqueKeysWithValues: graph.weights.enumerated().map { index, weight in
+            (weight.name, HostTensor.random(weight.shape, seed: UInt64(index), scale: 0.1))
+          }))
     }
 
     func run(
       budget: Int? = nil, lanes: Int = 1, threads: Int = 1, _ queries: [[String: HostTensor]]
     ) throws -> [[String: HostTensor]] {
       let plan = try Planner(threads: threads, budget: budget, lanes: lanes).plan(graph, keep: ["y": output])
-      let executor = try Executor(graph, plan, weights: weights.checkpoint, pool: ThreadPool(threads: threads))
+      let executor = try Executor(
+        graph, plan, weights: weights.checkpoint, pool: ThreadPool(threads: threads))
       executor.poison()
       return try executor.run(queries)
     }

@@ -57,6 +57,7 @@ extension Scope {
   package func groupNorm(_ x: Value, groups: Int, epsilon: Float = 1e-5) throws(GraphError) -> Value {
     let c = [channels(x)]
     return try emit(
-      GroupNorm(groups: groups, epsilon: epsilon), [x, weight("weight", c, .vector), weight("bias", c, .vector)])[0]
+      GroupNorm(groups: groups, epsilon: epsilon),
+      [x, weight("weight", c, .vector), weight("bias", c, .vector)])[0]
   }
 }

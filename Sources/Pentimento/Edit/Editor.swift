@@ -130,7 +130,9 @@ public struct Editor: Sendable {
       onEvaluation: onEvaluation)
   }
 
-  package var codec: PictureCodec { PictureCodec(model: model, threads: threads, budget: networkBudget, pool: pool) }
+  package var codec: PictureCodec {
+    PictureCodec(model: model, threads: threads, budget: networkBudget, pool: pool)
+  }
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],

@@ -21,7 +21,8 @@ public enum Inspection {
         + "context \(unet.contextWidth), predicts \(model.schedule.prediction.rawValue)")
     let vae = model.autoencoder.configuration
     lines.append("autoencoder  channels \(list(vae.channels)), scaling factor \(vae.scalingFactor)")
-    lines.append("native size  \(model.nativeSize)×\(model.nativeSize), sides in multiples of \(model.sizeMultiple)")
+    lines.append(
+      "native size  \(model.nativeSize)×\(model.nativeSize), sides in multiples of \(model.sizeMultiple)")
     let parts = model.textEncoders.map(\.weights) + [model.unetWeights, model.autoencoderWeights]
     for weights in parts {
       lines.append("")
@@ -42,11 +43,16 @@ public enum Inspection {
     let total = entries.reduce(0) { $0 + $1.range.count }
     let numbers = entries.reduce(0) { $0 + $1.count }
     var lines = ["\(label): \(entries.count) tensors, \(numbers) numbers, \(total) bytes"]
-    for (element, group) in Dictionary(grouping: entries, by: \.element).sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-      lines.append("  \(element.rawValue): \(group.count) tensors, \(group.reduce(0) { $0 + $1.range.count }) bytes")
+    for (element, group) in Dictionary(grouping: entries, by: \.element).sorted(by: {
+      $0.key.rawValue < $1.key.rawValue
+    }) {
+      lines.append(
+        "  \(element.rawValue): \(group.count) tensors, \(group.reduce(0) { $0 + $1.range.count }) bytes")
     }
     if tensors {
-      lines += entries.sorted { $0.name < $1.name }.map { "  \($0.name) \($0.element.rawValue) \(list($0.shape))" }
+      lines += entries.sorted { $0.name < $1.name }.map {
+        "  \($0.name) \($0.element.rawValue) \(list($0.shape))"
+      }
     }
     return lines.joined(separator: "\n")
   }

@@ -37,5 +37,7 @@ public enum ProcessMemory {
     return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
   }
 
-  private static func contents(_ file: String) -> String? { try? String(contentsOfFile: file, encoding: .utf8) }
+  private static func contents(_ file: String) -> String? {
+    try? String(contentsOfFile: file, encoding: .utf8)
+  }
 }

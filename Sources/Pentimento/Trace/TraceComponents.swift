@@ -25,7 +25,8 @@ extension TraceCase {
         if !pooled.isEmpty {
           let rows = pooled.flatMap(\.values)
           results.add(
-            "pooled" + suffix(index), HostTensor(shape: [texts.count, rows.count / texts.count], values: rows))
+            "pooled" + suffix(index),
+            HostTensor(shape: [texts.count, rows.count / texts.count], values: rows))
         }
       }
       let encoded = try editor.encode(
@@ -121,7 +122,8 @@ private func schedule(_ trace: TraceCase, _ schedule: NoiseSchedule, _ results: 
   for (from, to) in [(981, 961), (21, 1), (1, nil)] {
     for eta in [0.0, 0.5, 1.0] {
       let step = Transition(
-        timestep: from, from: schedule.alphaBar(from), to: to.map(schedule.alphaBar) ?? schedule.finalAlphaBar)
+        timestep: from, from: schedule.alphaBar(from), to: to.map(schedule.alphaBar) ?? schedule.finalAlphaBar
+      )
       let mean = step.mean(x, eps, eta: eta).values.map(Double.init)
       real("step_\(from)_\(to.map(String.init) ?? "final")_eta\(eta)", mean + [step.sigma(eta: eta)])
     }

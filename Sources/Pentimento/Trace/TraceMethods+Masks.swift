@@ -36,7 +36,8 @@ extension TraceCase {
     "drag": { trace, bench in
       if try trace.flag("lora") { throw TraceError.notYet(kind: "drag", what: "LoRA") }
       var method = Drag()
-      method.moves = try zip(trace.points("source_px"), trace.points("target_px")).map(Drag.Move.init(from:to:))
+      method.moves = try zip(trace.points("source_px"), trace.points("target_px")).map(
+        Drag.Move.init(from:to:))
       method.steps = try trace.whole("steps")
       method.strength = try trace.number("t0")
       method.stepSize = try trace.number("step_size")
