@@ -79,19 +79,21 @@ public struct EditEvaluation: Sendable {
     return (record, edited, true)
   }
 
-  /// As the command does it: at the model's size, and with the original put back outside a mask.
+  /// As the command does it: at the model's size, and with the original put back outside a mask that the
+  /// method promises to obey.
   private func edit(_ pair: EditPair, _ contestant: Contestant) async throws -> (Picture, EditReport) {
     let working = try WorkingSize(
       picture: Extent(pair.source), nativeSide: editor.model.nativeSize, multiple: editor.model.sizeMultiple)
     let geometry = Geometry(picture: Extent(pair.source), working: working)
     let request = try contestant.request(pair, geometry, seed: seed)
     let result = try await editor.run(request)
-    let edited = geometry.restore(result.picture)
+    var edited = geometry.restore(result.picture)
     let given = request.mask == nil ? nil : pair.mask.soft
-    guard let mask = given ?? result.mask.map({ geometry.pictureMask($0) }) else {
-      return (edited, result.report)
+    let obeysMask = try MethodEntry.named(contestant.method).obeysMask(request)
+    if obeysMask, let mask = given ?? result.mask.map({ geometry.pictureMask($0) }) {
+      edited.pasteBack(pair.source, outside: mask)
     }
-    return (.pasteBack(original: pair.source, edited: edited, mask: mask), result.report)
+    return (edited, result.report)
   }
 
   private func write(_ rows: [ResultRow]) throws {

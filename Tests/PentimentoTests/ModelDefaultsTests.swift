@@ -77,7 +77,7 @@ private final class Folder {
         request.moves = [.init(from: .init(x: 80, y: 80), to: .init(x: 160, y: 80))]
       }
       #expect(throws: Never.self, "\(entry.about.name)") {
-        try Editor(model: model, threads: 1).plan(request, picturePixels: 0)
+        try Editor(model: model, threads: 1).plan(request)
       }
     }
   }
