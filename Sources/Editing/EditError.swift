@@ -19,6 +19,7 @@ public enum EditError: Error, Equatable {
   case pointOutside(index: Int, x: Int, y: Int, width: Int, height: Int)
   case noAttentionMaps(method: String)
   case inversionDoesNotFit(reason: String)
+  case inversionMade(with: String, made: String, asked: String)
 
   // The tape.
   case tapeEnded(draw: Int, count: Int)
@@ -68,6 +69,8 @@ extension EditError: CustomStringConvertible {
         + "use: choose the mask mode \"noise\""
     case .inversionDoesNotFit(let reason):
       "the inversion does not fit the edit: \(reason)"
+    case .inversionMade(let name, let made, let asked):
+      "the inversion was made with \(name) \(made), \(asked) is asked for: leave that out, or invert again"
     case .tapeEnded(let draw, let count):
       "the recorded tape has \(count) draws and draw \(draw) was asked for: record it with the same parameters"
     case .tapeType(let draw, let expected, let found):
@@ -107,10 +110,11 @@ extension Mask {
     guard isValid else { throw .maskValues }
   }
 
-  /// Warns if nothing is editable. The run is then needless, unless its path is wanted.
+  /// Warns if nothing is editable. The run is then needless, unless its path or its inversion is
+  /// wanted.
   func leavesNothing(_ observer: EditObserver) -> Bool {
     guard isEmpty else { return false }
     observer.warn("The mask is empty: the result is the input.")
-    return !observer.isTracing
+    return !observer.isTracing && !observer.keepsInversion
   }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Editing
-import Foundation
+import FoundationEssentials
 
 /// Points to drag, as DragBench (Nie et al. 2024) keeps them in `prompt.json` beside `origin_image.png` and
 /// `mask.png`:

@@ -13,36 +13,45 @@ struct EditCommand: AsyncParsableCommand {
   @OptionGroup var runtime: ModelOptions
 
   func validate() throws {
-    guard edit.image != nil || edit.region.dragFile != nil else {
+    guard edit.image != nil || edit.region.dragFile != nil || edit.inversion.inversion != nil else {
       throw ValidationError("Missing expected argument '--image <image>'")
     }
   }
 
   func run() async throws {
     try await reportingErrors {
-      guard let path = edit.picturePath else {
+      guard edit.picturePath != nil || edit.inversion.inversion != nil else {
         throw ValidationError(
           "no origin_image.png lies beside the --drag-file: name the picture with --image")
       }
-      try checkOutputs(path)
+      try checkOutputs()
       let editor = try runtime.editor()
       let input = try edit.input(for: editor.model)
+      if edit.picturePath == nil, input.pastesBack {
+        throw ValidationError(
+          "what lies outside the mask is put back from the picture: name it with --image, "
+            + "or give --no-paste-back")
+      }
       let result = try await perform(input.request, choice: input.choice, editor, pictures: input.memory)
       let region = try edit.region.finish(result.mask, given: input.mask, input.geometry)
       var picture = input.geometry.restore(result.picture)
-      if let region, input.pastesBack {
+      if let region, let path = edit.picturePath, input.pastesBack {
         // Read again: nobody needed it while the networks ran.
         let original = try PictureFile.read(path)
         guard Extent(original) == input.geometry.picture else { throw PictureFileError.changed(path: path) }
         picture.pasteBack(original, outside: region)
       }
       try write(picture, result, out)
+      try edit.inversion.write(result, input.geometry, edit.size)
     }
   }
 
-  private func checkOutputs(_ path: String) throws {
-    let inputs = [path, edit.region.maskPath, edit.region.dragFile]
+  private func checkOutputs() throws {
+    let inputs = [
+      edit.picturePath, edit.region.maskPath, edit.region.dragFile, edit.inversion.inversion,
+    ]
     try out.check(sparing: inputs)
+    try edit.inversion.check(sparing: inputs, beside: [out.output, edit.region.saveMask])
     if let mask = edit.region.saveMask {
       try refuse(mask, "--save-mask", sparing: inputs)
       guard mask != out.output else {

@@ -20,33 +20,31 @@ struct EditOptions: ParsableArguments {
   @OptionGroup var prompts: PromptOptions
   @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
   @OptionGroup(title: "Region") var region: RegionOptions
+  @OptionGroup(title: "Inversion") var inversion: InversionOptions
   @OptionGroup var size: SizeOptions
 
   /// Where the picture lies; nil if none was named.
   var picturePath: String? { image ?? region.pictureOfDragFile }
 
-  /// Reads the picture, keeps it at its working size only, and makes the request. Without a picture a black one
-  /// stands in, for a plan.
+  /// Reads the picture, keeps it at its working size only, and makes the request. An inversion can stand for the
+  /// picture; for a plan, a black one does.
   func input(for model: Model) throws -> EditInput {
-    let working: Picture
-    let geometry: Geometry
-    if let picturePath {
-      let original = try PictureFile.read(picturePath)
-      geometry = Geometry(
-        picture: Extent(original), working: try size.workingSize(of: Extent(original), for: model))
-      working = geometry.workingPicture(original)
-    } else {
-      let size = try size.workingSize(of: nil, for: model)
-      geometry = Geometry(picture: size.content, working: size)
-      working = Picture(
-        width: size.padded.width, height: size.padded.height,
-        pixels: Array(repeating: 0, count: size.padded.width * size.padded.height * 3))
+    let saved = try inversion.read()
+    let original = try picturePath.map { try PictureFile.read($0) }
+    let extent = original.map(Extent.init) ?? saved?.pictureExtent
+    let working = try size.workingSize(of: extent, for: model, standard: saved?.origin.sizeOption)
+    let geometry = Geometry(picture: extent ?? working.content, working: working)
+    var request = EditRequest(method: method, width: working.padded.width, height: working.padded.height)
+    if let original {
+      request.picture = geometry.workingPicture(original)
+    } else if saved == nil, !["generate", "sega"].contains(method) {
+      request.picture = geometry.workingPicture(.black(geometry.picture))
     }
-    var request = EditRequest(method: method, width: working.width, height: working.height)
-    if picturePath != nil || !["generate", "sega"].contains(method) { request.picture = working }
+    request.inversion = saved
+    request.keepsInversion = inversion.saveInversion != nil
     request.sourcePrompt = sourcePrompt
     request.settings = settings.settings
-    request.seed = size.seed
+    request.seed = size.seed ?? saved?.origin.seed ?? request.seed
     try prompts.apply(to: &request)
     let mask = try region.apply(to: &request, geometry)
     // The choice looks only at whether there is a mask; its form depends on the choice.
@@ -89,4 +87,10 @@ extension PictureMemory {
 
 extension Extent {
   var area: Int { width * height }
+}
+
+extension Picture {
+  fileprivate static func black(_ size: Extent) -> Picture {
+    Picture(width: size.width, height: size.height, pixels: Array(repeating: 0, count: 3 * size.area))
+  }
 }

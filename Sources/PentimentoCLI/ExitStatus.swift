@@ -1,6 +1,6 @@
 import ArgumentParser
-import Editing
 import Dispatch
+import Editing
 import FoundationEssentials
 import Glibc
 import ImageFiles
@@ -10,22 +10,32 @@ import Pentimento
 enum ExitStatus: Int32 {
   case failure = 1
   case usage = 64
-  case badPicture = 65
+  /// A picture or an inversion.
+  case badInput = 65
   case badModel = 66
   case cannotWrite = 73
   case interrupted = 130
+
+  private init(_ error: InversionError) {
+    switch error {
+    case .differs, .notUsed: self = .usage
+    case .unreadable: self = .badInput
+    case .cannotWrite: self = .cannotWrite
+    }
+  }
 
   /// The status for an error of the library.
   init(_ error: any Error) {
     switch error {
     case PictureFileError.unknownExtension: self = .usage
-    case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badPicture
-    case WorkingSizeError.pictureTooSmall: self = .badPicture
+    case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badInput
+    case WorkingSizeError.pictureTooSmall: self = .badInput
     case is WorkingSizeError, is ValidationError, is TraceError: self = .usage
     case _ where TraceResults.isWriteError(error): self = .cannotWrite
     case _ where Model.isModelError(error): self = .badModel
     case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
     case is RequestError: self = .usage
+    case let error as InversionError: self = ExitStatus(error)
     case is ModelLocationError: self = .badModel
     case is CancellationError: self = .interrupted
     default: self = .failure

@@ -22,7 +22,7 @@ struct GenerateCommand: AsyncParsableCommand {
       var request = EditRequest(
         method: "generate", width: working.padded.width, height: working.padded.height)
       request.settings = settings.settings
-      request.seed = size.seed
+      request.seed = size.seed ?? request.seed
       try prompts.apply(to: &request)
       request.method = try MethodEntry.choose(for: request).name
       let result = try await perform(request, choice: nil, editor, pictures: PictureMemory(writing: 3 * working.content.area))

@@ -53,8 +53,8 @@ struct PromptOptions: ParsableArguments {
 }
 
 struct SizeOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: "Seed of the noise.")
-  var seed: UInt64 = 42
+  @Option(parsing: .unconditional, help: "Seed of the noise. (default: 42, or that of the inversion)")
+  var seed: UInt64?
 
   @Option(
     parsing: .unconditional,
@@ -62,9 +62,10 @@ struct SizeOptions: ParsableArguments {
   var size: String?
 
   /// The working size of a picture, or of a square where there is none.
-  func workingSize(of picture: Extent?, for model: Model) throws -> WorkingSize {
+  /// - Parameter standard: what to take where no size was given.
+  func workingSize(of picture: Extent?, for model: Model, standard: String? = nil) throws -> WorkingSize {
     var request = WorkingSize.Request.native
-    if let size { request = try WorkingSize.Request(parsing: size) }
+    if let size = size ?? standard { request = try WorkingSize.Request(parsing: size) }
     var shape = picture ?? Extent(width: model.nativeSize, height: model.nativeSize)
     if picture == nil, case .box(let box) = request { shape = box }
     return try WorkingSize(

@@ -48,7 +48,7 @@ private func table(_ plan: MemoryPlan) -> String {
   }
   lines.append("")
   lines.append(row("largest stage", [mb(plan.largestStage?.total ?? 0), plan.largestStage?.name ?? "none"]))
-  lines.append(row("pictures", [mb(plan.pictures)]))
+  lines.append(row("pictures held", [mb(plan.held)]))
   lines.append(row("process before it", [mb(plan.baseline)]))
   lines.append(row("peak", [mb(plan.peak)]))
   return lines.joined(separator: "\n")

@@ -1,8 +1,4 @@
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
+import FoundationEssentials
 
 /// What an autoencoder is made of: the checkpoint's `vae/config.json`.
 package struct AutoencoderConfiguration: Equatable, Sendable {

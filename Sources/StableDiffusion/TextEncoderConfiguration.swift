@@ -1,8 +1,4 @@
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
+import FoundationEssentials
 
 /// What a text encoder is made of: the checkpoint's `text_encoder/config.json`.
 package struct TextEncoderConfiguration: Equatable, Sendable {

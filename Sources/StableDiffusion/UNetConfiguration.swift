@@ -1,8 +1,4 @@
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
+import FoundationEssentials
 
 /// What a UNet is made of: the checkpoint's `unet/config.json`.
 package struct UNetConfiguration: Equatable, Sendable {

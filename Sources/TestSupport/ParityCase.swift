@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Tensors
 import WeightStorage
 
@@ -11,8 +11,9 @@ package struct ParityCase: Sendable, CustomStringConvertible {
   package static func all(in fixtures: URL, prefixes: [String] = [""]) -> [ParityCase] {
     let manager = FileManager.default
     func children(_ folder: URL) -> [URL] {
-      ((try? manager.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? [])
-        .sorted { $0.path < $1.path }
+      ((try? manager.contentsOfDirectory(atPath: folder.path)) ?? []).sorted().map {
+        folder.appending(path: $0, directoryHint: .checkFileSystem)
+      }
     }
     return children(fixtures).flatMap(children)
       .filter { manager.fileExists(atPath: $0.appending(path: "case.json").path) }
@@ -38,14 +39,16 @@ package struct ParityCase: Sendable, CustomStringConvertible {
     for name in names.intersection(found).sorted() {
       let (want, got) = (try expected.tensor(name), try result.tensor(name))
       guard want.shape == got.shape, want.element == got.element else {
-        wrong.append("\(name): \(got.element.rawValue) \(got.shape), not \(want.element.rawValue) \(want.shape)")
+        wrong.append(
+          "\(name): \(got.element.rawValue) \(got.shape), not \(want.element.rawValue) \(want.shape)")
         continue
       }
       switch want.element {
       case .i64:
         if try expected.integers(name) != result.integers(name) { wrong.append("\(name): other integers") }
       case .u8:
-        let worst = zip(try expected.bytes(name), try result.bytes(name)).map { abs(Int($0) - Int($1)) }.max() ?? 0
+        let worst =
+          zip(try expected.bytes(name), try result.bytes(name)).map { abs(Int($0) - Int($1)) }.max() ?? 0
         if worst > 1 { wrong.append("\(name): off by \(worst)") }
       default:
         let (a, b) = (try expected.floats(name), try result.floats(name))

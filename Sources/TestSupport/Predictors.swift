@@ -35,9 +35,8 @@ public struct GaussianDenoiser: PointwisePredictor {
     let b = query.levelAlphaBar ?? schedule.alphaBar(query.timestep)
     let (a, s) = (b.squareRoot(), (1 - b).squareRoot())
     let mean = Latent(like: query.latent, values: query.condition.context.values)
-    return query.latent.zip(mean) { x, mean in
-      Float(s * (Double(x) - a * Double(mean)) / (a * a * variance + s * s))
-    }
+    let spread = a * a * variance + s * s
+    return query.latent.zip(mean) { x, mean in Float(s * (Double(x) - a * Double(mean)) / spread) }
   }
 }
 

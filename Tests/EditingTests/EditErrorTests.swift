@@ -11,7 +11,7 @@ import Testing
     .maskValues,
     .noPoints, .pointOutside(index: 0, x: 5, y: -1, width: 4, height: 4),
     .noAttentionMaps(method: "ledits++"),
-    .inversionDoesNotFit(reason: "x"), .tapeEnded(draw: 3, count: 3),
+    .inversionDoesNotFit(reason: "x"), .inversionMade(with: "steps", made: "9", asked: "8"), .tapeEnded(draw: 3, count: 3),
     .tapeType(draw: 3, expected: "a tensor", found: "an integer"),
     .tapeShape(draw: 3, expected: [1, 4, 8, 8], found: [1, 4, 8, 16]),
     .tapeInteger(draw: 3, value: 1000, range: 0...999), .nonFinite(method: "dds", step: 7),

@@ -65,6 +65,19 @@ import Testing
     #expect((0..<4).map { tape.integer($0, in: 50...948) } == [283, 647, 531, 849])
   }
 
+  /// Of every bit, where `pinned` looks at six values; from the same formulas in another language.
+  @Test("has the same digest on every machine")
+  func digest() {
+    let latents = SeededTape(seed: 7).normal(7, count: 2, height: 64, width: 64, channels: 4)
+    let bits = Latent.stacked(latents).values.map { UInt64($0.bitPattern) }
+    #expect(fnv1a(bits) == 0xd00f_a2a4_a315_892d)
+    // No tape of this size meets the tail beyond 6.6 standard deviations.
+    let tail = (1...1000).map {
+      PortableMath.inverseNormalCDF(Double(sign: .plus, exponent: -$0, significand: 1))
+    }
+    #expect(fnv1a(tail.map(\.bitPattern)) == 0x828e_1be9_ed9d_26e7)
+  }
+
   @Test("an element depends on its index in the tensor only")
   func pure() {
     let all = tape.normal(3, count: 3, height: 5, width: 7, channels: 4)
@@ -112,6 +125,11 @@ import Testing
     #expect(Set((0..<100).map { tape.integer($0, in: 3...5) }) == [3, 4, 5])
     #expect(tape.integer(0, in: 7...7) == 7)
   }
+}
+
+/// The hash of Fowler, Noll and Vo, a word at a time.
+private func fnv1a(_ words: [UInt64]) -> UInt64 {
+  words.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ $1) &* 0x100_0000_01b3 }
 }
 
 @Suite("Recorded tape") struct RecordedTapeTests {

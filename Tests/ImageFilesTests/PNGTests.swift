@@ -16,6 +16,7 @@ import Testing
       }
     }
     static let withAlpha = all.filter { $0.color == .greyAlpha || $0.color == .rgba }
+    static let withoutAlpha = all.filter { $0.color.rawValue < 4 }
   }
 
   /// Below, at and above Adam7's tile of 8, all but two of them prime.
@@ -70,8 +71,7 @@ import Testing
     #expect(try PictureFile.read(path, alpha: .onWhite) == onWhite)
   }
 
-  @Test(
-    "takes the transparent colour of tRNS for alpha", arguments: Kind.all.filter { $0.color.rawValue < 4 })
+  @Test("takes the transparent colour of tRNS for alpha", arguments: Kind.withoutAlpha)
   func transparentColor(kind: Kind) throws {
     let folder = try TemporaryFolder()
     var png = Self.build(kind, 13, 11)

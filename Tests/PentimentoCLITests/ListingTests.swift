@@ -61,7 +61,7 @@ import Testing
       struct Stage: Decodable {
         var name: String, arena: Int, scratch: Int, residentWeights: Int, streaming: Int, stored: Int
       }
-      var stages: [Stage], pictures: Int, baseline: Int
+      var stages: [Stage], held: Int, baseline: Int
     }
     let text = try await output("plan", "-i", "photo.png", "-p", "a cat", "--report", "json")
     let plan = try JSONDecoder().decode(Plan.self, from: Data(text.utf8))

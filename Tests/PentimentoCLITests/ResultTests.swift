@@ -111,4 +111,25 @@ import Testing
     #expect(report.parameters["steps"] == "3" && report.settingsFrom == ["steps": "caller"])
     #expect(report.width % 64 == 0 && report.height % 64 == 0 && report.peakBytes > 0)
   }
+
+  /// The kernel's own figure for the process. 8 MB are allowed for what a plan cannot know: pages of the program that
+  /// are touched late, blocks that the allocator keeps.
+  @Test(
+    "takes the memory that was planned",
+    arguments: [
+      ["--source-prompt", "a cube", "--method", "ddpm-inversion"], ["--method", "sdedit"],
+      ["--method", "sdedit", "--size", "64"],
+    ])
+  func memory(options: [String]) async throws {
+    struct Report: Decodable { var plannedPeakBytes: Int, peakBytes: Int }
+    let place = try Workplace()
+    try place.addPicture("photo.png", width: 2000, height: 1500)
+    let run = try await Command.run(
+      Self.edit + options + ["--report", "json", "-o", "out.png"], in: place, model: Command.embeddedModel)
+    #expect(run.status == Status.done, "\(run.errors)")
+    let report = try JSONDecoder().decode(Report.self, from: Data(run.output.utf8))
+    #expect(
+      abs(report.plannedPeakBytes - report.peakBytes) < 8_000_000,
+      "planned \(report.plannedPeakBytes), measured \(report.peakBytes)")
+  }
 }

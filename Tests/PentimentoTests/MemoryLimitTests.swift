@@ -50,7 +50,7 @@ import Testing
     let alone = try editor.plan(request())
     let photo = PictureMemory(reading: 36_000_000, holding: 12_000_000, writing: 84_000_000)
     let plan = try editor.plan(request(), pictures: photo)
-    #expect(plan.pictures - alone.pictures == 12_000_000)
+    #expect(plan.held - alone.held == 12_000_000)
     #expect(plan.largestStage?.name == "write picture" && plan.largestStage?.stored == 84_000_000)
     #expect(throws: RequestError.self) {
       _ = try Editor(model: model, threads: 1, maximumMemory: alone.peak + 12_000_000)

@@ -194,10 +194,13 @@ private struct Group: Decodable {
     "are refused when the vocabulary is no table",
     arguments: ["", "[]", "{\"a\": \"b\"}", "{\"a\": 1e40}", "PK"])
   func noTable(text: String) {
-    #expect {
-      try Tokenizer(vocabulary: Data(text.utf8), merges: Data())
-    } throws: {
-      if case TokenizerError.badVocabulary = $0 { true } else { false }
+    do {
+      _ = try Tokenizer(vocabulary: Data(text.utf8), merges: Data())
+      Issue.record("was accepted")
+    } catch TokenizerError.badVocabulary {
+      return
+    } catch {
+      Issue.record("\(error)")
     }
   }
 
@@ -211,10 +214,14 @@ private struct Group: Decodable {
 
   @Test("are refused when a mark is neither string nor object")
   func wrongMark() {
-    #expect {
-      try Tokenizer(vocabulary: vocabulary, merges: Data(), configuration: Data(#"{"pad_token": 3}"#.utf8))
-    } throws: {
-      if case TokenizerError.badMarks(file: "tokenizer_config.json", reason: _) = $0 { true } else { false }
+    do {
+      let configuration = Data(#"{"pad_token": 3}"#.utf8)
+      _ = try Tokenizer(vocabulary: vocabulary, merges: Data(), configuration: configuration)
+      Issue.record("was accepted")
+    } catch TokenizerError.badMarks(file: "tokenizer_config.json", _) {
+      return
+    } catch {
+      Issue.record("\(error)")
     }
   }
 

@@ -7,7 +7,7 @@ import Tensors
 ///     x_{ℓ−1} = y_{ℓ−1} + μ_η(x_ℓ, ε̃(x_ℓ; target)) − μ_η(y_ℓ, ε̃(y_ℓ; source))
 ///
 /// Draws: the start, then one per level ℓ = K … 2.
-public struct CycleDiffusion: EditingMethod {
+public struct CycleDiffusion: InvertingMethod {
   public var steps = 50
   public var strength = 0.8
   public var sourceGuidance = 1.0
@@ -21,7 +21,7 @@ public struct CycleDiffusion: EditingMethod {
     summary: "Draws the photo's path from the posterior and repeats its noise to the target.",
     paper: "Wu & De la Torre 2023, A Latent Space of Stochastic Diffusion Models",
     needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.sde],
-    evaluations: "⌊strength·steps⌋·(1 or 2, + 1 or 2) = 120")
+    evaluations: "⌊strength·steps⌋·(1 or 2, + 1 or 2) = 120, 80 with a saved inversion")
 
   public var parameters: [Parameter] {
     [
@@ -33,12 +33,22 @@ public struct CycleDiffusion: EditingMethod {
     ]
   }
 
-  public var evaluations: Int {
-    transitions(strength, of: steps)
-      * (Guidance(sourceGuidance).evaluations + Guidance(targetGuidance).evaluations)
+  /// K.
+  private var levels: Int { transitions(strength, of: steps) }
+  public var evaluations: Int { evaluations(inversion: .discarded) }
+  public func evaluations(inversion: InversionUse) -> Int {
+    let source = inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
+    return levels * (source + Guidance(targetGuidance).evaluations)
   }
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
-    bytes(1, height, width, channels)
+
+  public var inversionParameters: Set<String> { ["steps", "strength", "source-guidance", "eta"] }
+  /// The photo's path, with the predictions along it if they are kept.
+  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
+    switch inversion {
+    case .discarded: bytes(levels + 1, height, width, channels)
+    case .kept: bytes(2 * levels + 1, height, width, channels)
+    case .given: 0
+    }
   }
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
@@ -47,31 +57,33 @@ public struct CycleDiffusion: EditingMethod {
     try requireTransition(strength, of: steps)
   }
 
+  /// - Parameter inversion: to be used instead of a new path.
   public func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
+    _ source: Latent, from prompt: Condition, to target: Condition, given inversion: Inversion? = nil,
+    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
     let grid = try model.schedule.leadingGrid(steps: steps)
-    let top = transitions(strength, of: steps)
-    var y = source
-    if top > 0 {
-      y = model.schedule.diffuse(source, to: grid.timestep(top), try tape.normal(0, like: source))
+    let path = try inversion ?? path(of: source, on: grid, model.schedule, tape: tape)
+    try check(path)
+    return try await model.follow(
+      path, from: (prompt, Guidance(sourceGuidance)), to: (target, Guidance(targetGuidance)), levels: levels,
+      eta: eta, method: name, observer: observer, step: grid.transition)
+  }
+
+  /// y_0 … y_K; the predictions along it come while it is followed.
+  private func path(
+    of source: Latent, on grid: LeadingGrid, _ schedule: NoiseSchedule, tape: any NoiseTape
+  ) throws -> Inversion {
+    var path = newInversion(states: [0: source])
+    guard levels > 0 else { return path }
+    var y = schedule.diffuse(source, to: grid.timestep(levels), try tape.normal(0, like: source))
+    path.states[levels] = y
+    for (i, level) in stride(from: levels, through: 2, by: -1).enumerated() {
+      y = posterior(of: source, y, grid.transition(from: level), try tape.normal(1 + i, like: source))
+      path.states[level - 1] = y
     }
-    var x = y
-    for (i, level) in stride(from: top, through: 1, by: -1).enumerated() {
-      let step = grid.transition(from: level)
-      let eps = try await model.guided([
-        GuidedQuery(x, timestep: step.timestep, target, Guidance(targetGuidance)),
-        GuidedQuery(y, timestep: step.timestep, prompt, Guidance(sourceGuidance)),
-      ])
-      let next = level == 1 ? source : posterior(of: source, y, step, try tape.normal(1 + i, like: source))
-      x = try step.pairedStep(x, eps[0], along: y, eps[1], to: next, eta: eta).checked(name, step: i + 1)
-      y = next
-      observer("traj", x)
-    }
-    observer("out", x)
-    return x
+    return path
   }
 
   /// √c·x₀ + √(1 − c − σ²)·(y − a·x₀)/s + σ·n (Song et al. 2021, eq. 7).

@@ -7,7 +7,7 @@ import Tensors
 ///     x_{k−1} = y_{k−1} + μ₁(x_k, ε̃(x_k; target)) − μ₁(y_k, ε̃(y_k; source)),   x_K = y_K
 ///
 /// The clean latent is the state at the first timestep (`StateGrid`). Draws: n_0 … n_{K−1}.
-public struct CycleSDE: EditingMethod {
+public struct CycleSDE: InvertingMethod {
   public var steps = 100
   public var strength = 1.0
   public var sourceGuidance = 1.0
@@ -21,7 +21,8 @@ public struct CycleSDE: EditingMethod {
     paper:
       "Nie et al. 2024, The Blessing of Randomness: SDE Beats ODE in General Diffusion-based Image Editing",
     needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.sde],
-    evaluations: "K·(1 or 2, + 1 or 2), K = ⌊strength·steps⌋ but at most steps − 1: 198")
+    evaluations:
+      "K·(1 or 2, + 1 or 2), K = ⌊strength·steps⌋ but at most steps − 1: 198, 99 with a saved inversion")
 
   public var parameters: [Parameter] {
     [
@@ -34,12 +35,20 @@ public struct CycleSDE: EditingMethod {
 
   /// K.
   var transitionCount: Int { min(transitions(strength, of: steps), steps - 1) }
-  public var evaluations: Int {
-    transitionCount * (Guidance(sourceGuidance).evaluations + Guidance(targetGuidance).evaluations)
+  public var evaluations: Int { evaluations(inversion: .discarded) }
+  public func evaluations(inversion: InversionUse) -> Int {
+    let source = inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
+    return transitionCount * (source + Guidance(targetGuidance).evaluations)
   }
-  /// The forward path.
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
-    bytes(transitionCount + 1, height, width, channels)
+
+  public var inversionParameters: Set<String> { ["steps", "source-guidance"] }
+  /// The forward path, with the predictions along it if they are kept.
+  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
+    switch inversion {
+    case .discarded: bytes(transitionCount + 1, height, width, channels)
+    case .kept: bytes(2 * transitionCount + 1, height, width, channels)
+    case .given: 0
+    }
   }
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
@@ -48,39 +57,40 @@ public struct CycleSDE: EditingMethod {
     try requireTransition(strength, of: steps)
   }
 
+  /// - Parameter inversion: to be used instead of a new path.
   public func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
+    _ source: Latent, from prompt: Condition, to target: Condition, given inversion: Inversion? = nil,
+    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
+    let path =
+      if let inversion { inversion } else {
+        newInversion(states: try forward(source, model.schedule, tape: tape, observer: observer))
+      }
+    try check(path)
     return try await edit(
-      source, from: prompt, to: target, keeping: nil, method: name, model: model, tape: tape,
-      observer: observer)
+      along: path, from: prompt, to: target, keeping: nil, method: name, model: model, observer: observer)
+  }
+
+  /// y_0 … y_K; the predictions along it come while it is followed.
+  func forward(
+    _ source: Latent, _ schedule: NoiseSchedule, tape: any NoiseTape, observer: EditObserver
+  ) throws -> [Int: Latent] {
+    let path = try schedule.stateGrid(steps: steps).forward(source, levels: transitionCount, tape: tape)
+    for y in path { observer("forward", y) }
+    return path.byLevel
   }
 
   /// With a mask, every state outside it is the photo's own (DiffEdit-SDE).
   func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, keeping mask: Mask?, method: String,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver
+    along path: Inversion, from prompt: Condition, to target: Condition, keeping mask: Mask?, method: String,
+    model: Diffusion<some NoisePredictor>, observer: EditObserver
   ) async throws -> Latent {
     let grid = try model.schedule.stateGrid(steps: steps)
-    let top = transitionCount
-    let path = try grid.forward(source, levels: top, tape: tape)
-    for y in path { observer("forward", y) }
-    var x = path[top]
-    for (i, k) in stride(from: top, through: 1, by: -1).enumerated() {
-      let step = grid.transition(from: k)
-      let eps = try await model.guided([
-        GuidedQuery(x, timestep: step.timestep, target, Guidance(targetGuidance)),
-        GuidedQuery(path[k], timestep: step.timestep, prompt, Guidance(sourceGuidance)),
-      ])
-      x = step.pairedStep(x, eps[0], along: path[k], eps[1], to: path[k - 1], eta: 1)
-      if let mask { x = mask.blend(inside: x, outside: path[k - 1]) }
-      x = try x.checked(method, step: i + 1)
-      observer("traj", x)
-    }
-    observer("out", x)
-    return x
+    return try await model.follow(
+      path, from: (prompt, Guidance(sourceGuidance)), to: (target, Guidance(targetGuidance)),
+      levels: transitionCount, eta: 1, keeping: mask, method: method, observer: observer,
+      step: grid.transition)
   }
 }
 

@@ -4,7 +4,7 @@ import Tensors
 /// image-to-image translation (Song et al. 2021, section 4.3; Nie et al. 2024).
 ///
 /// Draws: none.
-public struct DDIMTranslation: EditingMethod {
+public struct DDIMTranslation: InvertingMethod {
   public var steps = 50
   public var strength = 1.0
   public var sourceGuidance = 1.0
@@ -17,7 +17,7 @@ public struct DDIMTranslation: EditingMethod {
     summary: "Runs the sampler backwards with the source prompt, forwards with the target.",
     paper: "Song, Meng & Ermon 2021, Denoising Diffusion Implicit Models",
     needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.ode],
-    evaluations: "(1 or 2)·⌊strength·steps⌋ + 2·⌊strength·steps⌋ = 150")
+    evaluations: "(1 or 2)·⌊strength·steps⌋ + 2·⌊strength·steps⌋ = 150, 100 with a saved inversion")
 
   public var parameters: [Parameter] {
     [
@@ -28,13 +28,18 @@ public struct DDIMTranslation: EditingMethod {
     ]
   }
 
-  public var evaluations: Int {
-    transitions(strength, of: steps)
-      * (Guidance(sourceGuidance).evaluations + Guidance(targetGuidance).evaluations)
+  /// K.
+  private var levels: Int { transitions(strength, of: steps) }
+  public var evaluations: Int { evaluations(inversion: .discarded) }
+  public func evaluations(inversion: InversionUse) -> Int {
+    let source = inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
+    return levels * (source + Guidance(targetGuidance).evaluations)
   }
+
+  public var inversionParameters: Set<String> { ["steps", "source-guidance"] }
   /// The inverted path.
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
-    bytes(transitions(strength, of: steps) + 1, height, width, channels)
+  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
+    inversion == .given ? 0 : bytes(levels + 1, height, width, channels)
   }
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
@@ -43,18 +48,20 @@ public struct DDIMTranslation: EditingMethod {
     try requireTransition(strength, of: steps)
   }
 
+  /// - Parameter inversion: to be used instead of inverting again.
   public func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, model: Diffusion<some NoisePredictor>,
-    observer: EditObserver = .none
+    _ source: Latent, from prompt: Condition, to target: Condition, given inversion: Inversion? = nil,
+    model: Diffusion<some NoisePredictor>, observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
     let grid = try model.schedule.leadingGrid(steps: steps)
-    let top = transitions(strength, of: steps)
-    let path = try await model.ddimInversion(
-      source, from: prompt, guidance: Guidance(sourceGuidance), levels: top, on: grid, method: name)
-    for y in path { observer("inverted", y) }
-    var x = path[top]
-    for (i, level) in stride(from: top, through: 1, by: -1).enumerated() {
+    let inversion =
+      if let inversion { inversion } else {
+        try await invert(source, from: prompt, model: model, on: grid, observer: observer)
+      }
+    try check(inversion)
+    var x = try inversion.state(levels)
+    for (i, level) in stride(from: levels, through: 1, by: -1).enumerated() {
       let step = grid.transition(from: level)
       let eps = try await model.guided(x, timestep: step.timestep, target, Guidance(targetGuidance))
       x = try step.mean(x, eps, eta: 0).checked(name, step: i + 1)
@@ -62,5 +69,17 @@ public struct DDIMTranslation: EditingMethod {
     }
     observer("out", x)
     return x
+  }
+
+  private func invert(
+    _ source: Latent, from prompt: Condition, model: Diffusion<some NoisePredictor>, on grid: LeadingGrid,
+    observer: EditObserver
+  ) async throws -> Inversion {
+    let path = try await model.ddimInversion(
+      source, from: prompt, guidance: Guidance(sourceGuidance), levels: levels, on: grid, method: name)
+    for y in path { observer("inverted", y) }
+    let inversion = newInversion(states: path.byLevel)
+    observer.inverted(inversion)
+    return inversion
   }
 }

@@ -8,7 +8,7 @@ import Tensors
 ///     edit: x_{ℓ−1} = μ(x_ℓ, ε̃(x_ℓ; target)) + η·√V·z_ℓ,   ℓ = N − skip … 1
 ///
 /// Draws: n_1 … n_N, draw ℓ − 1 for level ℓ.
-public struct DDPMInversion: EditingMethod {
+public struct DDPMInversion: InvertingMethod {
   public var steps = 100
   /// Levels at the noisy end that the edit leaves out; more stays closer to the photo.
   public var skip = 36
@@ -26,7 +26,8 @@ public struct DDPMInversion: EditingMethod {
     paper: "Huberman-Spiegelglas et al. 2024, An Edit Friendly DDPM Noise Space",
     needs: [.image, .targetPrompt], accepts: [.sourcePrompt],
     evaluations:
-      "(1 or 2)·(steps − skip) + 2·(steps − skip) = 192 or 256; (1 or 2)·steps to save the inversion")
+      "(1 or 2)·(steps − skip) + 2·(steps − skip) = 192 or 256; (1 or 2)·steps + 2·(steps − skip) = 228 or 328 to "
+      + "save the inversion, 2·(steps − skip) = 128 with a saved one")
 
   public var parameters: [Parameter] {
     [
@@ -45,13 +46,27 @@ public struct DDPMInversion: EditingMethod {
   public func inversionEvaluations(levels: Int, hasSourcePrompt: Bool) -> Int {
     levels * (hasSourcePrompt ? Guidance(sourceGuidance).evaluations : 1)
   }
-  /// Evaluations of a plain edit.
-  public func evaluations(hasSourcePrompt: Bool) -> Int {
-    inversionEvaluations(levels: editedLevels, hasSourcePrompt: hasSourcePrompt)
+  /// Evaluations of an edit.
+  public func evaluations(hasSourcePrompt: Bool, inversion: InversionUse = .discarded) -> Int {
+    inversionEvaluations(levels: invertedLevels(inversion), hasSourcePrompt: hasSourcePrompt)
       + editedLevels * Guidance(targetGuidance).evaluations
   }
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
-    bytes(editedLevels + 1, height, width, channels)
+  /// An edit needs the lowest levels only. One that is kept has all of them, for edits with another `skip`.
+  func invertedLevels(_ use: InversionUse) -> Int {
+    switch use {
+    case .discarded: editedLevels
+    case .kept: steps
+    case .given: 0
+    }
+  }
+
+  public var inversionParameters: Set<String> { ["steps", "source-guidance", "eta", "keep-last-noise"] }
+  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
+    switch inversion {
+    case .discarded: bytes(editedLevels + 1, height, width, channels)
+    case .kept: bytes(2 * steps + 1, height, width, channels)
+    case .given: 0
+    }
   }
   /// The command line gives `skip` as a fraction of the steps.
   public static func skippedLevels(_ fraction: Double, of steps: Int) -> Int {
@@ -72,38 +87,6 @@ public struct DDPMInversion: EditingMethod {
 }
 
 extension DDPMInversion {
-  /// The noise space of one photo: enough to edit it towards any prompt without inverting again.
-  public struct Inversion: Sendable, Equatable {
-    /// N, η and the offset of the grid it was made on.
-    public var steps: Int
-    public var eta: Double
-    /// z of level ℓ at `noiseMaps[ℓ − 1]`, from level 1 up.
-    public var noiseMaps: [Latent]
-    /// x by level: the start of an edit at least; every level 0…N in a full inversion.
-    public var states: [Int: Latent]
-
-    public init(steps: Int, eta: Double, noiseMaps: [Latent], states: [Int: Latent]) {
-      self.steps = steps
-      self.eta = eta
-      self.noiseMaps = noiseMaps
-      self.states = states
-    }
-
-    public var byteCount: Int {
-      noiseMaps.reduce(0) { $0 + $1.byteCount } + states.values.reduce(0) { $0 + $1.byteCount }
-    }
-
-    /// Where an edit of the lowest `levels` begins.
-    public func start(levels: Int) throws(EditError) -> Latent {
-      guard let start = states[levels], noiseMaps.count >= levels else {
-        throw .inversionDoesNotFit(
-          reason:
-            "it has no state at level \(levels) of \(steps): use the skip it was made with, or invert again")
-      }
-      return start
-    }
-  }
-
   /// Inverts `source`.
   ///
   /// An edit needs levels N − skip … 1 only, since the noise of a level does not depend on those above it.
@@ -125,8 +108,7 @@ extension DDPMInversion {
     }
 
     var x = try noised(top)
-    var states = [top: x]
-    var noiseMaps = Array(repeating: source, count: top)  // each written below
+    var inversion = newInversion(states: [top: x], without: prompt == nil ? ["source-guidance"] : [])
     for (i, level) in (1...top).reversed().enumerated() {
       let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
       let eps =
@@ -137,20 +119,25 @@ extension DDPMInversion {
         }
       let below = try noised(level - 1)
       let z = step.noise(leadingTo: below, from: x, eps)
-      // Computed again from z, so that rounding does not add up over the levels.
-      x = try (step.sigma > 0 ? step(x, eps, z) : below).checked(name, step: i + 1)
-      noiseMaps[level - 1] = z
-      if keepsEveryLevel { states[level - 1] = x }
+      // Computed again from z, so that rounding does not add up over the levels; but not where this edit starts,
+      // so that it has the same bits whether or not the levels above are inverted.
+      let isStart = level - 1 == editedLevels
+      x = try (step.sigma > 0 && !isStart ? step(x, eps, z) : below).checked(name, step: i + 1)
+      inversion.noiseMaps[level] = z
+      if keepsEveryLevel { inversion.states[level - 1] = x }
     }
 
-    let lastNoise = noiseMaps[0]
-    if !keepsLastNoise { noiseMaps[0] = Latent(like: source, values: source.values.map { _ in 0 }) }
+    let lastNoise = inversion.noiseMaps[1]!
+    if !keepsLastNoise {
+      inversion.noiseMaps[1] = Latent(like: source, values: source.values.map { _ in 0 })
+    }
     if observer.isTracing {
-      for z in noiseMaps { observer("zs", z) }
-      for level in states.keys.sorted() { observer("xs", states[level]!) }
+      for level in 1...top { observer("zs", inversion.noiseMaps[level]!) }
+      for level in inversion.states.keys.sorted() { observer("xs", inversion.states[level]!) }
       observer("z1_before_zeroing", lastNoise)
     }
-    return Inversion(steps: steps, eta: eta, noiseMaps: noiseMaps, states: states)
+    observer.inverted(inversion)
+    return inversion
   }
 
   /// Samples with the photo's noise maps towards `target`.
@@ -159,36 +146,32 @@ extension DDPMInversion {
     observer: EditObserver = .none
   ) async throws -> Latent {
     try validate(on: model.schedule)
+    try check(inversion)
     let grid = try model.schedule.leadingGrid(steps: steps)
-    var x = try start(of: inversion)
+    var x = try inversion.state(editedLevels)
     for (i, level) in (1...editedLevels).reversed().enumerated() {
       let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
       let eps = try await model.guided(x, timestep: step.timestep, target, Guidance(targetGuidance))
-      x = try step(x, eps, inversion.noiseMaps[level - 1]).checked(name, step: i + 1)
+      x = try step(x, eps, inversion.noiseMap(level)).checked(name, step: i + 1)
       observer("traj", x)
     }
     observer("out", x)
     return x
   }
 
-  /// Inverts `source` as far as this edit needs (fully when traced) and edits it.
+  /// Inverts `source` as far as this edit needs (fully when traced or kept) and edits it.
+  /// - Parameter inversion: to be used instead of inverting again.
   public func edit(
-    _ source: Latent, from prompt: Condition?, to target: Condition, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
+    _ source: Latent, from prompt: Condition?, to target: Condition, given inversion: Inversion? = nil,
+    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Latent {
-    let inversion = try await invert(
-      source, from: prompt, keepsEveryLevel: observer.isTracing, model: model, tape: tape, observer: observer)
+    let inversion =
+      if let inversion { inversion } else {
+        try await invert(
+          source, from: prompt, keepsEveryLevel: observer.isTracing || observer.keepsInversion, model: model,
+          tape: tape, observer: observer)
+      }
     return try await edit(inversion, to: target, model: model, observer: observer)
-  }
-
-  /// The start of this edit, if the inversion was made on the same grid.
-  func start(of inversion: Inversion) throws(EditError) -> Latent {
-    guard inversion.steps == steps, inversion.eta == eta else {
-      throw .inversionDoesNotFit(
-        reason: "it was made with \(inversion.steps) steps and eta \(inversion.eta), the edit asks for "
-          + "\(steps) and \(eta): give the same")
-    }
-    return try inversion.start(levels: editedLevels)
   }
 }
 

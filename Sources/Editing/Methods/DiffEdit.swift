@@ -7,7 +7,7 @@ import Tensors
 ///     SDE  y: forward SDE;     x_{k−1} = M·(Cycle-SDE step) + (1 − M)·y_{k−1}
 ///
 /// Draws: those of the mask if it is not given; SDE: then n_0 … n_{K−1}.
-public struct DiffEdit: EditingMethod {
+public struct DiffEdit: InvertingMethod {
   public var steps = 50
   public var strength = 0.7
   public var guidance = 7.5
@@ -26,7 +26,7 @@ public struct DiffEdit: EditingMethod {
     name: "diffedit", summary: "Finds where the prompts differ and edits there; the rest stays bit for bit.",
     paper: "Couairon et al. 2023, DiffEdit; Nie et al. 2024, The Blessing of Randomness",
     needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], samplers: [.ode, .sde],
-    evaluations: "4·⌊strength·steps⌋ = 140, and 4·maps = 40 for the mask")
+    evaluations: "4·⌊strength·steps⌋ = 140, and 4·maps = 40 for the mask; 70 with a saved inversion")
 
   public var parameters: [Parameter] {
     [
@@ -47,13 +47,26 @@ public struct DiffEdit: EditingMethod {
     let count = transitions(strength, of: steps)
     return sampler == .ode ? count : min(count, steps - 1)
   }
-  public func evaluations(hasMask: Bool) -> Int {
-    let source = Guidance(sampler == .ode ? inversionGuidance : guidance).evaluations
+  public func evaluations(hasMask: Bool, inversion: InversionUse = .discarded) -> Int {
+    var source = Guidance(sampler == .ode ? inversionGuidance : guidance).evaluations
+    if inversion == .given { source = 0 }
     return levels * (source + Guidance(guidance).evaluations) + (hasMask ? 0 : automaticMask.evaluations)
   }
+
+  /// Along the SDE's path one weight serves both prompts. The mask's own parameters count where it was found.
+  public var inversionParameters: Set<String> {
+    Set(automaticMask.parameters.map(\.name)).union(
+      ["steps", "sampler", sampler == .ode ? "inversion-guidance" : "guidance"])
+  }
   /// The photo's path; the samples of an automatic mask are gone before.
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
-    bytes(max(levels + 1, 4 * automaticMask.maps), height, width, channels)
+  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
+    let path =
+      switch inversion {
+      case .discarded: levels + 1
+      case .kept: sampler == .ode ? levels + 1 : 2 * levels + 1
+      case .given: 0
+      }
+    return bytes(max(path, 4 * automaticMask.maps), height, width, channels)
   }
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
@@ -63,49 +76,79 @@ public struct DiffEdit: EditingMethod {
     try requireTransition(strength, of: steps)
   }
 
-  /// - Parameter mask: 1 = editable; nil: found from the prompts. Outside it `source` comes back bit for bit.
+  /// - Parameters:
+  ///   - given: 1 = editable; nil: the inversion's, or found from the prompts. Outside it `source` comes back bit
+  ///     for bit.
+  ///   - inversion: to be used instead of a new path.
   public func edit(
     _ source: Latent, from prompt: Condition, to target: Condition, mask given: Mask? = nil,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
+    given inversion: Inversion? = nil, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
+    observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
-    try given?.check(for: source)
-    var (mask, tape) = (given ?? Mask(height: source.height, width: source.width), tape)
-    if given == nil {
+    if let inversion { try check(inversion) }
+    let known = given ?? inversion?.mask
+    try known?.check(for: source)
+    var (mask, tape) = (known ?? Mask(height: source.height, width: source.width), tape)
+    if known == nil {
       mask = try await automaticMask(source, from: prompt, to: target, model: model, tape: tape)
       tape = tape.dropFirst(1)
-      observer.found(mask)
     }
+    if given == nil { observer.found(mask) }
     if !(sampler == .ode && blendsReferenceLevel), mask.leavesNothing(observer) { return source }
 
+    var path =
+      if let inversion { inversion } else {
+        newInversion(
+          states: try await path(of: source, from: prompt, model: model, tape: tape, observer: observer),
+          without: given == nil ? [] : Set(automaticMask.parameters.map(\.name)))
+      }
+    path.mask = given == nil ? mask : nil
     switch sampler {
     case .ode:
-      return try await editODE(source, from: prompt, to: target, mask, model: model, observer: observer)
+      return try await editODE(along: path, from: prompt, to: target, mask, model: model, observer: observer)
     case .sde:
-      var cycle = CycleSDE()
-      (cycle.steps, cycle.strength) = (steps, strength)
-      (cycle.sourceGuidance, cycle.targetGuidance) = (guidance, guidance)
       return try await cycle.edit(
-        source, from: prompt, to: target, keeping: mask, method: name, model: model, tape: tape,
-        observer: observer)
+        along: path, from: prompt, to: target, keeping: mask, method: name, model: model, observer: observer)
     }
   }
 
+  /// The SDE version's way.
+  private var cycle: CycleSDE {
+    var cycle = CycleSDE()
+    (cycle.steps, cycle.strength) = (steps, strength)
+    (cycle.sourceGuidance, cycle.targetGuidance) = (guidance, guidance)
+    return cycle
+  }
+
+  /// y_0 … y_K.
+  private func path(
+    of source: Latent, from prompt: Condition, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
+    observer: EditObserver
+  ) async throws -> [Int: Latent] {
+    guard sampler == .ode else {
+      return try cycle.forward(source, model.schedule, tape: tape, observer: observer)
+    }
+    let path = try await model.ddimInversion(
+      source, from: prompt, guidance: Guidance(inversionGuidance), levels: levels,
+      on: model.schedule.leadingGrid(steps: steps), method: name)
+    for y in path { observer("inverted", y) }
+    return path.byLevel
+  }
+
   private func editODE(
-    _ source: Latent, from prompt: Condition, to target: Condition, _ mask: Mask,
+    along path: Inversion, from prompt: Condition, to target: Condition, _ mask: Mask,
     model: Diffusion<some NoisePredictor>, observer: EditObserver
   ) async throws -> Latent {
+    observer.inverted(path)
     let grid = try model.schedule.leadingGrid(steps: steps)
-    let path = try await model.ddimInversion(
-      source, from: prompt, guidance: Guidance(inversionGuidance), levels: levels, on: grid, method: name)
-    for y in path { observer("inverted", y) }
-    var x = path[levels]
+    var x = try path.state(levels)
     for (i, level) in stride(from: levels, through: 1, by: -1).enumerated() {
       let step = grid.transition(from: level)
       let query = GuidedQuery(
         x, timestep: step.timestep, target, Guidance(guidance), over: usesSourceAsNegative ? prompt : nil)
       let eps = try await model.guided([query])[0]
-      let outside = path[blendsReferenceLevel ? level : level - 1]
+      let outside = try path.state(blendsReferenceLevel ? level : level - 1)
       x = try mask.blend(inside: step.mean(x, eps, eta: 0), outside: outside).checked(name, step: i + 1)
       observer("traj", x)
     }

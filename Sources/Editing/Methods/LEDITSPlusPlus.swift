@@ -7,7 +7,7 @@ import Tensors
 ///     ψ_c = ±S_c·(ε_c − ε_u)·M_c;   ε = ε_u + Σ_c ψ_c                                            (textual editing)
 ///
 /// There is no prompt branch and no momentum. Draws: the noise of each executed level in ascending time.
-public struct LEDITSPlusPlus: EditingMethod {
+public struct LEDITSPlusPlus: InvertingMethod {
   public enum MaskMode: String, Sendable, Codable, CaseIterable {
     /// Attention and noise, attention alone at t > 800.
     case intersect
@@ -30,7 +30,7 @@ public struct LEDITSPlusPlus: EditingMethod {
     summary: "Few-step exact inversion; concepts act inside masks the network finds itself.",
     paper: "Brack et al. 2024, LEDITS++: Limitless Image Editing using Text-to-Image Models",
     needs: [.image, .concepts], accepts: [.sourcePrompt, .mask],
-    evaluations: "(1 or 2)·steps + steps·(1 + concepts) = 90 for one concept")
+    evaluations: "(1 or 2)·steps + steps·(1 + concepts) = 90 for one concept, 60 with a saved inversion")
 
   public var parameters: [Parameter] {
     [
@@ -44,13 +44,15 @@ public struct LEDITSPlusPlus: EditingMethod {
   public func inversionEvaluations(hasSourcePrompt: Bool) -> Int {
     steps * (hasSourcePrompt ? Guidance(sourceGuidance).evaluations : 1)
   }
-  public func evaluations(hasSourcePrompt: Bool) -> Int {
-    inversionEvaluations(hasSourcePrompt: hasSourcePrompt)
+  public func evaluations(hasSourcePrompt: Bool, inversion: InversionUse = .discarded) -> Int {
+    (inversion == .given ? 0 : inversionEvaluations(hasSourcePrompt: hasSourcePrompt))
       + (0..<steps).reduce(0) { $0 + 1 + active(at: $1).count }
   }
-  /// Noise maps, the start, and the last denoised latent.
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
-    bytes(steps + 2, height, width, channels)
+
+  public var inversionParameters: Set<String> { ["steps", "skip", "source-guidance"] }
+  /// Noise maps, start and reconstruction; the last denoised latent.
+  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
+    bytes((inversion == .given ? 0 : steps + 2) + 1, height, width, channels)
   }
 
   /// Levels of the grid, of which the last `steps` are executed: ⌊n·(1 + skip)⌋.
@@ -67,25 +69,9 @@ public struct LEDITSPlusPlus: EditingMethod {
 }
 
 extension LEDITSPlusPlus {
-  /// The noise space of one photo.
-  public struct Inversion: Sendable, Equatable {
-    public var steps: Int
-    public var skip: Double
-    /// In order of execution; the last is 0.
-    public var noiseMaps: [Latent]
-    public var start: Latent
-    /// What an edit without concepts returns: the photo up to the last step, which has no noise.
-    public var reconstruction: Latent
-
-    public init(steps: Int, skip: Double, noiseMaps: [Latent], start: Latent, reconstruction: Latent) {
-      self.steps = steps
-      self.skip = skip
-      self.noiseMaps = noiseMaps
-      self.start = start
-      self.reconstruction = reconstruction
-    }
-  }
-
+  /// Inverts `source`. Level ℓ is the ℓ-th from the end of the grid: the start at level n, at level 0 what an edit
+  /// without concepts returns (the photo up to the last step, which has no noise).
+  ///
   /// - Parameter prompt: what the photo shows; nil, the default of the authors, for the empty prompt.
   public func invert(
     _ source: Latent, from prompt: Condition? = nil, model: Diffusion<some NoisePredictor>,
@@ -102,7 +88,8 @@ extension LEDITSPlusPlus {
     }
 
     let start = try noised(first)
-    var (x, previous, noiseMaps) = (start, Latent?.none, [Latent]())
+    var inversion = newInversion(states: [steps: start], without: prompt == nil ? ["source-guidance"] : [])
+    var (x, previous) = (start, Latent?.none)
     for k in first..<grid.steps {
       let t = grid.timesteps[k]
       let eps =
@@ -120,12 +107,14 @@ extension LEDITSPlusPlus {
         : Latent(like: x, values: x.values.map { _ in 0 })
       x = try grid.step(k, x, denoised: m, previous: previous, .sde, noise: scale > 0 ? z : nil)
         .checked(name, step: k - first + 1)
-      noiseMaps.append(z)
+      inversion.noiseMaps[grid.steps - k] = z
+      observer("zs", z)
       previous = m
     }
-    for z in noiseMaps { observer("zs", z) }
+    inversion.states[0] = x
     observer("start", start)
-    return Inversion(steps: steps, skip: skip, noiseMaps: noiseMaps, start: start, reconstruction: x)
+    observer.inverted(inversion)
+    return inversion
   }
 
   /// - Parameters:
@@ -138,15 +127,12 @@ extension LEDITSPlusPlus {
   ) async throws -> Latent {
     try validate(on: model.schedule)
     try concepts.check(against: texts.count, method: name)
-    try mask?.check(for: inversion.start)
-    guard inversion.steps == steps, inversion.skip == skip, inversion.noiseMaps.count == steps else {
-      throw EditError.inversionDoesNotFit(
-        reason: "it was made with \(inversion.steps) steps and skip \(inversion.skip), the edit asks for "
-          + "\(steps) and \(skip): give the same")
-    }
+    try check(inversion)
+    let start = try inversion.state(steps)
+    try mask?.check(for: start)
     let grid = try model.schedule.dpmGrid(steps: gridSteps, spacing: .leading)
     var mode = mode
-    var (x, previous) = (inversion.start, Latent?.none)
+    var (x, previous) = (start, Latent?.none)
     var edited = Mask(height: x.height, width: x.width, repeating: 0)
     for (i, k) in (grid.steps - steps..<grid.steps).enumerated() {
       let (t, active) = (grid.timesteps[k], active(at: i))
@@ -175,7 +161,7 @@ extension LEDITSPlusPlus {
         for j in eps.indices where region.values[j / u.channels] == 1 { eps[j] += psi[j] }
       }
       let m = grid.denoised(k, x, Latent(like: x, values: eps.map { Float($0) }))
-      let z = grid.noiseScale(k) > 0 ? inversion.noiseMaps[i] : nil
+      let z = grid.noiseScale(k) > 0 ? try inversion.noiseMap(grid.steps - k) : nil
       x = try grid.step(k, x, denoised: m, previous: previous, .sde, noise: z).checked(name, step: i + 1)
       previous = m
       observer("traj", x)
@@ -186,12 +172,17 @@ extension LEDITSPlusPlus {
   }
 
   /// Inverts `source` and edits it.
+  /// - Parameter inversion: to be used instead of inverting again.
   public func edit(
     _ source: Latent, from prompt: Condition? = nil, concepts texts: [Condition], mask: Mask? = nil,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
+    given inversion: Inversion? = nil, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
+    observer: EditObserver = .none
   ) async throws -> Latent {
     try concepts.check(against: texts.count, method: name)
-    let inversion = try await invert(source, from: prompt, model: model, tape: tape, observer: observer)
+    let inversion =
+      if let inversion { inversion } else {
+        try await invert(source, from: prompt, model: model, tape: tape, observer: observer)
+      }
     return try await edit(inversion, concepts: texts, mask: mask, model: model, observer: observer)
   }
 

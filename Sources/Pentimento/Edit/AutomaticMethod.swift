@@ -1,3 +1,5 @@
+import Editing
+
 extension MethodEntry {
   /// The method that a request is run with, and why where it is not the one that was named.
   ///
@@ -16,8 +18,24 @@ extension MethodEntry {
   ///
   /// - Throws: `RequestError.nothingToChoose`.
   public static func choose(for request: EditRequest) throws -> (name: String, reason: String) {
+    guard let saved = request.inversion else {
+      return try choose(for: request, hasPicture: request.picture != nil)
+    }
+    // Of the methods that can use the inversion, the one that the inputs ask for, or else the one that made it.
+    if let choice = try? choose(for: request, hasPicture: true),
+      let method = try named(choice.name).defaults as? any InvertingMethod,
+      type(of: method).inversionFamily == saved.inversion.family
+    {
+      return choice
+    }
+    return (saved.origin.method, "it made the inversion")
+  }
+
+  private static func choose(
+    for request: EditRequest, hasPicture: Bool
+  ) throws -> (name: String, reason: String) {
     let hasPrompt = !(request.prompt ?? "").allSatisfy(\.isWhitespace)
-    guard request.picture != nil else {
+    guard hasPicture else {
       return request.concepts.isEmpty
         ? ("generate", "there is no picture") : ("sega", "there are concepts and no picture")
     }

@@ -27,6 +27,10 @@ public struct EditRequest: Sendable {
   /// Let the method find its mask: a drag then changes only what lies near its paths.
   public var findsMask = false
   public var settings: MethodSettings = [:]
+  /// Used instead of inverting the picture, which may then be nil.
+  public var inversion: SavedInversion?
+  /// Invert in full and hand the inversion out with the result.
+  public var keepsInversion = false
   public var seed: UInt64 = 42
 
   public init(method: String, width: Int, height: Int) {
@@ -42,7 +46,7 @@ public struct EditReport: Sendable, Codable {
   public var model: String
   /// Every parameter of the method with the value used.
   public var parameters: [String: String]
-  /// Settings that the caller or the model gave; all others are the method's own defaults.
+  /// Settings that the caller, a given inversion or the model gave; all others are the method's own defaults.
   public var settingsFrom: [String: String]
   public var concepts: [String]
   public var prompt: String?
@@ -50,6 +54,8 @@ public struct EditReport: Sendable, Codable {
   public var negativePrompt: String?
   public var seed: UInt64
   public var generator: String
+  /// Whether the inversion served this edit alone, is kept or was given; nil for a method without one.
+  public var inversion: InversionUse?
   /// Working size in pixels.
   public var width: Int
   public var height: Int
@@ -75,5 +81,7 @@ public struct EditResult: Sendable {
   public var picture: Picture
   /// The mask that the method used: given, or found by it. Of the latent's size.
   public var mask: Mask?
+  /// If it was to be kept.
+  public var inversion: SavedInversion?
   public var report: EditReport
 }

@@ -33,6 +33,14 @@ public struct Editor: Sendable {
 
   var stages: Stages { Stages(model: model, threads: threads, budget: networkBudget) }
 
+  /// The request as it will be run: checked, and completed by its inversion.
+  func prepare(_ request: EditRequest) throws -> (EditRequest, PreparedMethod) {
+    let entry = try MethodEntry.named(request.method)
+    try entry.checkInversion(of: request)
+    let request = try request.completed(for: model)
+    return (request, try entry.prepare(request, on: model.schedule, model: model.defaults))
+  }
+
   // MARK: Run
 
   /// Runs a request.
@@ -46,8 +54,7 @@ public struct Editor: Sendable {
     _ request: EditRequest, pictures: PictureMemory = PictureMemory(),
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) async throws -> EditResult {
-    let entry = try MethodEntry.named(request.method)
-    let prepared = try entry.prepare(request, on: model.schedule, model: model.defaults)
+    let (request, prepared) = try prepare(request)
     let (plan, networkBudget) = try plan(request, prepared, pictures)
     var planned = self
     planned.networkBudget = networkBudget
@@ -69,22 +76,31 @@ public struct Editor: Sendable {
     inputs.sourceCondition = request.sourcePrompt.map { _ in encoded.prompts[request.prompt == nil ? 0 : 1] }
     inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
     inputs.mask = request.mask
-    if let picture = request.picture {
+    inputs.inversion = request.inversion?.inversion
+    if let inversion = inputs.inversion {
+      inputs.source = inversion.states[0]
+    } else if let picture = request.picture {
       try Task.checkCancellation()
       inputs.source = try await codec.encode(picture.signal).mean
     }
 
-    let remarks = Remarks(mask: request.mask)
+    let remarks = Remarks(mask: request.mask, keepsInversion: request.keepsInversion)
     let (latent, evaluations) = try await denoise(
       prepared, inputs, empty: encoded.empty, request, observer: remarks.observer,
       progress: { progress($0, prepared.evaluations) })
     try Task.checkCancellation()
     let picture = Picture(signal: try await codec.decode(latent))
     return EditResult(
-      picture: picture, mask: remarks.mask,
+      picture: picture, mask: remarks.mask, inversion: try saved(remarks.inversion, request),
       report: report(
         request, prepared, plan, evaluations: evaluations, cut: encoded.cut, remarks,
         seconds: (ContinuousClock.now - clock).seconds))
+  }
+
+  /// The inversion with what it is tied to.
+  private func saved(_ inversion: Inversion?, _ request: EditRequest) throws -> SavedInversion? {
+    guard let inversion, let picture = request.picture else { return nil }
+    return SavedInversion(inversion: inversion, origin: try .init(request, picture, model))
   }
 
   /// The noise network lives as long as this call.
@@ -128,7 +144,9 @@ public struct Editor: Sendable {
         uniqueKeysWithValues: prepared.sources.map { ($0.key.rawValue, $0.value.rawValue) }),
       concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
-      seed: request.seed, generator: SeededTape.generator, width: request.width, height: request.height,
+      seed: request.seed, generator: SeededTape.generator,
+      inversion: prepared.method is any InvertingMethod ? request.inversionUse : nil, width: request.width,
+      height: request.height,
       plannedEvaluations: prepared.evaluations, evaluations: evaluations, threads: threads,
       instructionSet: pool.kernels.name, cutPrompts: cut, warnings: remarks.warnings,
       mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,

@@ -6,11 +6,11 @@ extension MethodEntry {
     try takeInversion(&method, &settings)
   } prepare: { method, request in
     let hasSource = request.hasSourceText
-    return PreparedMethod(method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)) {
-      inputs, model, tape, observer in
+    let evaluations = method.evaluations(hasSourcePrompt: hasSource, inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil, to: inputs.targetCondition!,
-        model: model, tape: tape, observer: observer)
+        given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
   }
 
@@ -19,12 +19,13 @@ extension MethodEntry {
     try takeSemantics(&method.semantics, &settings, request, standard: .ledits)
   } prepare: { method, request in
     let (hasSource, hasTarget) = (request.hasSourceText, request.hasTargetText)
-    let evaluations = method.evaluations(hasSourcePrompt: hasSource, hasTargetPrompt: hasTarget)
+    let evaluations = method.evaluations(
+      hasSourcePrompt: hasSource, hasTargetPrompt: hasTarget, inversion: request.inversionUse)
     return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil,
-        to: hasTarget ? inputs.targetCondition : nil, concepts: inputs.conceptConditions, model: model,
-        tape: tape, observer: observer)
+        to: hasTarget ? inputs.targetCondition : nil, concepts: inputs.conceptConditions,
+        given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
   }
 
@@ -38,12 +39,11 @@ extension MethodEntry {
     method.concepts = request.concepts.map { $0.concept(standard: standard) }
   } prepare: { method, request in
     let hasSource = request.hasSourceText
-    var prepared = PreparedMethod(
-      method: method, evaluations: method.evaluations(hasSourcePrompt: hasSource)
-    ) { inputs, model, tape, observer in
+    let evaluations = method.evaluations(hasSourcePrompt: hasSource, inversion: request.inversionUse)
+    var prepared = PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: hasSource ? inputs.sourceCondition : nil, concepts: inputs.conceptConditions,
-        mask: inputs.mask, model: model, tape: tape, observer: observer)
+        mask: inputs.mask, given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
     prepared.readsAttention = method.mode != .noise
     return prepared

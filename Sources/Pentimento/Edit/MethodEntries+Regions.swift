@@ -15,11 +15,12 @@ extension MethodEntry {
     try settings.take(.maskRatio, into: &method.automaticMask.ratio)
     try requireText(request.prompt, DiffEdit.name)
   } prepare: { method, request in
-    let evaluations = method.evaluations(hasMask: request.mask != nil)
+    let hasMask = request.mask != nil || request.inversion?.inversion.mask != nil
+    let evaluations = method.evaluations(hasMask: hasMask, inversion: request.inversionUse)
     return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, mask: inputs.mask,
-        model: model, tape: tape, observer: observer)
+        given: inputs.inversion, model: model, tape: tape, observer: observer)
     }
   }
 

@@ -33,10 +33,12 @@ extension MethodEntry {
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-  } prepare: { method, _ in
-    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, _, observer in
+  } prepare: { method, request in
+    let evaluations = method.evaluations(inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, _, observer in
       try await method.edit(
-        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model,
+        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
+        model: model,
         observer: observer)
     }
   }
@@ -47,10 +49,12 @@ extension MethodEntry {
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
     try settings.take(.eta, into: &method.eta)
-  } prepare: { method, _ in
-    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
+  } prepare: { method, request in
+    let evaluations = method.evaluations(inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
-        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model, tape: tape,
+        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
+        model: model, tape: tape,
         observer: observer)
     }
   }
@@ -60,10 +64,12 @@ extension MethodEntry {
     try settings.take(.strength, into: &method.strength)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
     try settings.take(.guidance, into: &method.targetGuidance)
-  } prepare: { method, _ in
-    PreparedMethod(method: method, evaluations: method.evaluations) { inputs, model, tape, observer in
+  } prepare: { method, request in
+    let evaluations = method.evaluations(inversion: request.inversionUse)
+    return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
-        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, model: model, tape: tape,
+        inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
+        model: model, tape: tape,
         observer: observer)
     }
   }

@@ -1,10 +1,13 @@
 import Editing
+import StableDiffusion
 import Tensors
 
 /// What a method works on, encoded.
 struct EditInputs: Sendable {
   /// Latent of the picture; nil for text-to-image.
   var source: Latent?
+  /// To be used instead of inverting the source.
+  var inversion: Inversion?
   var sourceCondition: Condition?
   var targetCondition: Condition?
   /// Of the request's concepts, in order.
@@ -29,6 +32,16 @@ struct PreparedMethod: Sendable {
   var run: @Sendable (EditInputs, Diffusion<NoiseNetwork>, any NoiseTape, EditObserver) async throws -> Latent
 
   var name: String { type(of: method).about.name }
+
+  /// Bytes that the method stores, an inversion that was given not counted.
+  func storageBytes(_ request: EditRequest, height: Int, width: Int) -> Int {
+    let channels = AutoencoderConfiguration.latentChannels
+    guard let method = method as? any InvertingMethod else {
+      return method.storageBytes(height: height, width: width, channels: channels)
+    }
+    return method.storageBytes(
+      height: height, width: width, channels: channels, inversion: request.inversionUse)
+  }
 }
 
 /// One method of the command: what it is, and how a request becomes a run of it.
@@ -117,21 +130,38 @@ public struct MethodEntry: Sendable {
     -> PreparedMethod
   {
     try checkInputs(request)
-    var reader = SettingsReader(caller: request.settings, model: model.settings(for: about.name))
+    var reader = SettingsReader(
+      caller: request.settings, inversion: request.inversion?.inversion.settings ?? [:],
+      model: model.settings(for: about.name))
+    // A parameter is told by the name under which it is set.
+    func option(_ name: String) -> String { Setting(parameter: name).map { "--\($0.rawValue)" } ?? name }
     do {
       var prepared = try build(&reader, request, schedule)
+      if let saved = request.inversion, let method = prepared.method as? any InvertingMethod {
+        try method.check(saved.inversion)
+      }
       prepared.sources = reader.sources
       return prepared
     } catch EditError.parameter(let method, let name, let value, let allowed) {
-      // Told by the name under which it is set.
-      let setting = Setting(parameter: name).map { "--\($0.rawValue)" }
-      throw EditError.parameter(method: method, name: setting ?? name, value: value, allowed: allowed)
+      throw EditError.parameter(method: method, name: option(name), value: value, allowed: allowed)
+    } catch EditError.inversionMade(let name, let made, let asked) where name != "keep-last-noise" {
+      throw EditError.inversionMade(with: option(name), made: made, asked: asked)
     }
+  }
+
+  /// - Throws: `InversionError.notUsed`, `EditError.inversionDoesNotFit` for an inversion of another method.
+  func checkInversion(of request: EditRequest) throws {
+    guard request.inversionUse != .discarded else { return }
+    guard let method = defaults as? any InvertingMethod else {
+      let known = Self.all.filter { $0.defaults is any InvertingMethod }.map(\.about.name)
+      throw InversionError.notUsed(method: about.name, known: known)
+    }
+    if let saved = request.inversion { try method.checkFamily(saved.inversion) }
   }
 
   private func checkInputs(_ request: EditRequest) throws {
     let given: [(MethodSummary.Need, String, Bool)] = [
-      (.image, "a picture (--image)", request.picture != nil),
+      (.image, "a picture (--image)", request.picture != nil || request.inversion != nil),
       (.sourcePrompt, "a source prompt (--source-prompt, \"\" is allowed)", request.sourcePrompt != nil),
       (.targetPrompt, "a prompt (--prompt)", request.prompt != nil),
       (.mask, "a mask (--mask)", request.mask != nil),

@@ -2,19 +2,28 @@ import Editing
 import Synchronization
 import Tensors
 
-/// What a method says beside its result: warnings, and the mask that it found.
+/// What a method says beside its result: warnings, the mask that it found, its inversion.
 final class Remarks: Sendable {
-  private let state: Mutex<(mask: Mask?, warnings: [String])>
+  private let state: Mutex<(mask: Mask?, inversion: Inversion?, warnings: [String])>
+  private let keepsInversion: Bool
 
   /// - Parameter mask: the mask that was given, if one was.
-  init(mask: Mask?) { state = Mutex((mask, [])) }
+  init(mask: Mask?, keepsInversion: Bool) {
+    state = Mutex((mask, nil, []))
+    self.keepsInversion = keepsInversion
+  }
 
   var mask: Mask? { state.withLock { $0.mask } }
+  var inversion: Inversion? { state.withLock { $0.inversion } }
   var warnings: [String] { state.withLock { $0.warnings } }
 
   var observer: EditObserver {
-    EditObserver(
-      masks: { [self] mask in state.withLock { $0.mask = mask } },
+    var onInversion: (@Sendable (Inversion) -> Void)?
+    if keepsInversion {
+      onInversion = { [self] found in state.withLock { $0.inversion = found } }
+    }
+    return EditObserver(
+      masks: { [self] mask in state.withLock { $0.mask = mask } }, inversion: onInversion,
       warning: { [self] sentence in state.withLock { $0.warnings.append(sentence) } })
   }
 }

@@ -82,19 +82,23 @@ public enum SettingValue: Sendable, Hashable, Codable {
 /// Settings by name.
 public typealias MethodSettings = [Setting: SettingValue]
 
-/// Hands settings to a method: the caller's before the model's, and neither where the method's own default holds.
+/// Hands settings to a method: the caller's before those of a given inversion, these before the model's, and none
+/// where the method's own default holds.
+///
 /// Remembers what was taken, so that a setting without effect is refused and the report can say whose default it was.
 struct SettingsReader {
   /// Whose value a setting has.
-  enum Source: String, Sendable, Codable { case caller, model }
+  enum Source: String, Sendable, Codable { case caller, inversion, model }
 
   private let caller: MethodSettings
+  private let inversion: MethodSettings
   private let model: MethodSettings
   private(set) var taken: Set<Setting> = []
   private(set) var sources: [Setting: Source] = [:]
 
-  init(caller: MethodSettings, model: MethodSettings) {
+  init(caller: MethodSettings, inversion: MethodSettings = [:], model: MethodSettings) {
     self.caller = caller
+    self.inversion = inversion
     self.model = model
   }
 
@@ -103,6 +107,10 @@ struct SettingsReader {
     taken.insert(setting)
     if let value = caller[setting] {
       sources[setting] = .caller
+      return value
+    }
+    if let value = inversion[setting] {
+      sources[setting] = .inversion
       return value
     }
     if model[setting] != nil { sources[setting] = .model }

@@ -23,12 +23,12 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
   }
 
   public var stages: [Stage]
-  /// Pictures that stay in memory from the first stage to the last.
-  public var pictures: Int
+  /// What stays in memory from the first stage to the last: pictures, an inversion that was given.
+  public var held: Int
   /// The process before it starts: program, libraries, configuration; measured.
   public var baseline: Int
 
-  public var peak: Int { baseline + pictures + (stages.map(\.total).max() ?? 0) }
+  public var peak: Int { baseline + held + (stages.map(\.total).max() ?? 0) }
   /// The stage that needs most.
   public var largestStage: Stage? { stages.max { $0.total < $1.total } }
 }

@@ -61,7 +61,9 @@ public actor NoiseNetwork: NoisePredictor {
   }
 
   /// Raw outputs of one query with every value that was kept.
-  func values(_ query: NoiseQuery) throws -> [String: HostTensor] { try executor.run([inputs(query)])[0] }
+  func values(_ query: NoiseQuery) async throws -> [String: HostTensor] {
+    try executor.run([inputs(query)])[0]
+  }
 
   private func inputs(_ query: NoiseQuery) -> [String: HostTensor] {
     let condition = query.condition

@@ -31,7 +31,9 @@ public struct TraceCase: Sendable {
     guard size.count == 2 else { throw json["image_size"].wrong("[height, width]") }
     imageSize = (size[0], size[1])
     draws = json["tape"].isPresent ? try json["tape"].strings() : []
-    modelFolder = URL(fileURLWithPath: try json["model"].string(), relativeTo: folder).standardizedFileURL
+    // Relative to the case even where its URL lacks the slash of a folder.
+    let base = URL(fileURLWithPath: folder.path, isDirectory: true)
+    modelFolder = URL(fileURLWithPath: try json["model"].string(), relativeTo: base).standardizedFileURL
     inputs = try SafetensorsFile(path: folder.appending(path: "inputs.safetensors").path)
   }
 

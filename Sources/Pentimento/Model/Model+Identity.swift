@@ -1,0 +1,25 @@
+import WeightStorage
+
+extension Model {
+  /// A hash that is the same for the same model, wherever it lies and however its weights are spread over files:
+  /// of the configurations, the tokenizers, and a sample of every tensor (`Checkpoint.identify`).
+  ///
+  /// - Throws: `WeightFileError` if a file cannot be read any more.
+  func identity() throws -> String {
+    var hash = SHA256()
+    let tokenizerFiles = ["vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json"]
+    var names = ["unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"]
+    for suffix in textEncoders.count == 2 ? ["", "_2"] : [""] {
+      names.append("text_encoder\(suffix)/config.json")
+      names += tokenizerFiles.map { "tokenizer\(suffix)/\($0)" }
+    }
+    for name in names where folder.contains(name) {
+      hash.update(name)
+      hash.update(SHA256.hex(of: try folder.data(name)))
+    }
+    for weights in textEncoders.map(\.weights) + [unetWeights, autoencoderWeights] {
+      try weights.identify(to: &hash)
+    }
+    return hash.finalize()
+  }
+}
