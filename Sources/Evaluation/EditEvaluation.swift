@@ -79,7 +79,8 @@ public struct EditEvaluation: Sendable {
     return (record, edited, true)
   }
 
-  /// As the command does it: at the model's size, and with the original put back outside a mask.
+  /// As the command does it: at the model's size, and with the original put back outside a mask that the
+  /// method promises to obey.
   private func edit(_ pair: EditPair, _ contestant: Contestant) async throws -> (Picture, EditReport) {
     let working = try WorkingSize(
       picture: Extent(pair.source), nativeSide: editor.model.nativeSize, multiple: editor.model.sizeMultiple)
@@ -88,9 +89,8 @@ public struct EditEvaluation: Sendable {
     let result = try await editor.run(request)
     var edited = geometry.restore(result.picture)
     let given = request.mask == nil ? nil : pair.mask.soft
-    if let mask = given ?? result.mask.map({ geometry.pictureMask($0) }),
-      try MethodEntry.named(request.method).obeysMask(request)
-    {
+    let obeysMask = try MethodEntry.named(contestant.method).obeysMask(request)
+    if obeysMask, let mask = given ?? result.mask.map({ geometry.pictureMask($0) }) {
       edited.pasteBack(pair.source, outside: mask)
     }
     return (edited, result.report)

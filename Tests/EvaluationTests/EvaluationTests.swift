@@ -19,28 +19,33 @@ import Testing
       let rows = try await evaluation.run([try Contestant(parsing: method)]) { lines.append($0) }
       return (rows, lines.joined())
     }
-    let first = try await run("sdedit:sampler=ode:steps=4")
+    let first = try await run("sdedit:sampler=ode:steps=4:strength=0.5")
     #expect(!first.line.contains("done before"))
     #expect(first.rows.map(\.kind) == ["all", "colour"])
-    // The model's strength of 0.8 leaves 3 of 4 steps.
-    #expect(first.rows[0].evaluations == 6 && first.rows[0].pairs == 1)
-    for file in ["sdedit-ode-steps4/colour-ball.png", "sdedit-ode-steps4.png", "results.md", "results.json"] {
+    #expect(first.rows[0].evaluations == 4 && first.rows[0].pairs == 1)
+    for file in [
+      "sdedit-ode-steps4-strength0.5/colour-ball.png", "sdedit-ode-steps4-strength0.5.png", "results.md",
+      "results.json",
+    ] {
       #expect(FileManager.default.fileExists(atPath: "\(output)/\(file)"), "\(file)")
     }
     let record = try JSONDecoder().decode(
       EditRecord.self,
-      from: Data(contentsOf: URL(fileURLWithPath: "\(output)/sdedit-ode-steps4/colour-ball.json")))
+      from: Data(contentsOf: URL(fileURLWithPath: "\(output)/sdedit-ode-steps4-strength0.5/colour-ball.json"))
+    )
     #expect(
       record.report.settingsFrom["steps"] == "caller" && record.report.settingsFrom["cfg-scale"] == "model")
 
-    let second = try await run("sdedit:sampler=ode:steps=4")
+    let second = try await run("sdedit:sampler=ode:steps=4:strength=0.5")
     #expect(second.line.contains("done before") && second.rows == first.rows)
 
     // The same folder, another question.
     var other = evaluation
     other.seed = 7
     var lines = ""
-    _ = try await other.run([try Contestant(parsing: "sdedit:sampler=ode:steps=4")]) { lines += $0 }
+    _ = try await other.run([try Contestant(parsing: "sdedit:sampler=ode:steps=4:strength=0.5")]) {
+      lines += $0
+    }
     #expect(!lines.contains("done before"))
   }
 
