@@ -77,6 +77,7 @@ package struct Planner: Sendable {
       for (weight, bytes) in streamed {
         plan.windowOffset[weight.name] = offset
         offset += bytes.aligned
+        plan.streamedBytes += bytes.aligned
         plan.steps.append(.fetch(weight))
       }
       plan.steps.append(.run(node: node))
