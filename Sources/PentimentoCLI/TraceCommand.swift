@@ -17,13 +17,13 @@ struct TraceCommand: AsyncParsableCommand {
   @Option(name: .shortAndLong, help: "The safetensors file to write.")
   var output: String
 
-  @OptionGroup var runtime: ModelOptions
+  @OptionGroup var model: ModelOptions
 
   func run() async throws {
     try await reportingErrors {
       let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))
-      let folder = runtime.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
-      let results = try await parity.run(Model(folder: folder), threads: runtime.threads)
+      let folder = model.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
+      let results = try await parity.run(Model(folder: folder), threads: model.threads)
       try results.write(to: output)
       print(output)
     }

@@ -56,15 +56,6 @@ public struct MethodEntry: Sendable {
   let findsMask: MaskFinding
   private let build: @Sendable (inout SettingsReader, EditRequest, NoiseSchedule) throws -> PreparedMethod
 
-  public enum MaskRule: Sendable {
-    /// Binary, the upper left pixel of each cell.
-    case nearest
-    /// Binary, at least half of a cell.
-    case majority
-    /// The mean over a cell.
-    case soft
-  }
-
   /// Whether a method finds a mask where none is given.
   enum MaskFinding {
     case never

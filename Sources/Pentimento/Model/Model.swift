@@ -79,11 +79,11 @@ public final class Model: Sendable {
   private func checkWeights() throws {
     let stages = Stages(model: self, threads: 1, budget: nil)
     let side = sizeMultiple
-    for stage in try [
-      stages.textEncoder(0), stages.noise(width: side, height: side),
-      stages.encoder(width: side, height: side),
+    let networks = try [
+      stages.noise(width: side, height: side), stages.encoder(width: side, height: side),
       stages.decoder(width: side, height: side),
-    ] {
+    ]
+    for stage in try textEncoders.indices.map(stages.textEncoder) + networks {
       for weight in stage.graph.weights {
         _ = try stage.weights.tensor(weight.name, shape: weight.shape)
         _ = try stage.weights.element(of: weight.name)

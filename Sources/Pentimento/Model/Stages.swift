@@ -34,7 +34,7 @@ struct Stages {
 
   /// Noise network for a working size in pixels.
   func noise(width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false) throws -> Stage {
-    // Guidance asks for two predictions a step.
+    // Guidance asks for two predictions at once; more lanes would lie idle in most passes.
     try stage("denoise", model.unetWeights, taps: taps, lanes: 2) { g in
       let values = try model.unet.define(
         height: height / 8, width: width / 8, tokens: model.tokens, attentionMaps: attentionMaps, g)
@@ -58,9 +58,10 @@ struct Stages {
     }
   }
 
-  /// - Parameter lanes: the longest list of queries that is asked for at once, as a rule.
+  /// - Parameter lanes: queries that may share a pass over streamed weights.
   private func stage(
-    _ name: String, _ weights: Checkpoint, taps: Bool = false, lanes: Int = 1, _ define: (Scope) throws -> [String: Value]
+    _ name: String, _ weights: Checkpoint, taps: Bool = false, lanes: Int = 1,
+    _ define: (Scope) throws -> [String: Value]
   ) throws -> Stage {
     // A tensor that is missing is reported with its name when the model is opened.
     let builder = GraphBuilder { (try? weights.element(of: $0)) ?? .f32 }
