@@ -141,6 +141,8 @@ public struct Editor: Sendable {
       parameters: Dictionary(parameters, uniquingKeysWith: { a, b in "\(a), \(b)" }),
       settingsFrom: Dictionary(
         uniqueKeysWithValues: prepared.sources.map { ($0.key.rawValue, $0.value.rawValue) }),
+      stepFactor: (prepared.method as? any ScoreDescent)?.stepFactor(
+        height: request.height / 8, width: request.width / 8),
       concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
       seed: request.seed, generator: SeededTape.generator,

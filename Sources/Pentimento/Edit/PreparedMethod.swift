@@ -167,6 +167,10 @@ public struct MethodEntry: Sendable {
         throw RequestError.inputNotUsed(input: words, method: about.name)
       }
     }
+    // Every concept counts among the others, one that says nothing too.
+    for concept in request.concepts where concept.text.allSatisfy(\.isWhitespace) {
+      throw RequestError.concept(concept.text, reason: "it has no text")
+    }
     if request.findsMask, findsMask == .never {
       throw RequestError.inputNotUsed(input: "--mask auto", method: about.name)
     }

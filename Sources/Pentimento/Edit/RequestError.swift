@@ -3,6 +3,7 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
   case unknownMethod(String, known: [String])
   case settingNotUsed(setting: String, method: String, takes: [String])
   /// `setting` is the raw value of a `Setting`.
+  case settingIdle(setting: String, method: String, reason: String)
   case settingValue(setting: String, value: String, allowed: String)
   case inputNotUsed(input: String, method: String)
   case missingInput(input: String, method: String)
@@ -19,6 +20,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
       "there is no method \"\(name)\": use \(choice(known.near(name), of: known))"
     case .settingNotUsed(let setting, let method, let takes):
       "\(method) has no use for --\(setting): it takes \(takes.map { "--\($0)" }.joined(separator: ", "))"
+    case .settingIdle(let setting, let method, let reason):
+      "\(method) has no use for --\(setting) \(reason): change that or leave the setting out"
     case .settingValue(let setting, let value, let allowed):
       "--\(setting) cannot be \(value): give \(allowed)"
     case .inputNotUsed(let input, let method):
