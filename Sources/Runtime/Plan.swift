@@ -35,8 +35,6 @@ package struct Plan: Sendable {
   package internal(set) var residentBytes = 0
   /// Weights that are fetched anew for every pass: the largest node's share.
   package internal(set) var windowBytes = 0
-  /// Weights that pass through the window in one run of all lanes.
-  package internal(set) var streamedBytes = 0
   /// Rows of a checkpoint tensor on their way from the file into kernel layout.
   package internal(set) var stagingBytes = 0
 

@@ -34,7 +34,7 @@ struct Stages {
 
   /// Noise network for a working size in pixels.
   func noise(width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false) throws -> Stage {
-    // Guidance asks for two predictions at once; more lanes would lie idle in most passes.
+    // Guidance asks for two predictions a step.
     try stage("denoise", model.unetWeights, taps: taps, lanes: 2) { g in
       let values = try model.unet.define(
         height: height / 8, width: width / 8, tokens: model.tokens, attentionMaps: attentionMaps, g)
@@ -58,7 +58,7 @@ struct Stages {
     }
   }
 
-  /// - Parameter lanes: queries that may share a pass over streamed weights.
+  /// - Parameter lanes: the longest list of queries that is asked for at once, as a rule.
   private func stage(
     _ name: String, _ weights: Checkpoint, taps: Bool = false, lanes: Int = 1,
     _ define: (Scope) throws -> [String: Value]
@@ -68,15 +68,7 @@ struct Stages {
     var keep = try define(builder.root)
     if taps { keep.merge(builder.graph.taps.map { ("block.\($0)", $1) }) { a, _ in a } }
     do {
-      var plan = try Planner(threads: threads, budget: budget).plan(builder.graph, keep: keep)
-      // A further lane takes memory that weights could stay in; it pays where less is read for each query.
-      if lanes > 1, plan.streamedBytes > 0,
-        let wide = try? Planner(threads: threads, budget: budget, lanes: lanes).plan(
-          builder.graph, keep: keep),
-        wide.streamedBytes < plan.streamedBytes * lanes
-      {
-        plan = wide
-      }
+      let plan = try Planner(threads: threads, budget: budget, lanes: lanes).plan(builder.graph, keep: keep)
       return Stage(name: name, graph: builder.graph, plan: plan, weights: weights)
     } catch PlanError.overBudget(let needed, let budget) {
       throw RequestError.overBudget(stage: name, needed: needed, budget: budget)
