@@ -19,7 +19,10 @@ uint32_t cpu_features(void) {
   if ((saved & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
   if (b & (1u << 5)) features |= CPU_AVX2;
   const uint32_t f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
-  if ((saved & 0xe6) == 0xe6 && (b & (f | dq | bw | vl)) == (f | dq | bw | vl)) features |= CPU_AVX512;
+  if ((saved & 0xe6) == 0xe6 && (b & (f | dq | bw | vl)) == (f | dq | bw | vl)) {
+    features |= CPU_AVX512;
+    if (c & (1u << 11)) features |= CPU_AVX512VNNI;
+  }
   return features;
 }
 
@@ -28,12 +31,15 @@ uint32_t cpu_features(void) {
 #include <sys/auxv.h>
 #endif
 
-/* Advanced SIMD belongs to every 64-bit Arm that runs Linux; the kernel says so in bit 1. */
+/* Advanced SIMD belongs to every 64-bit Arm that runs Linux; the kernel says so in bit 1. The
+ * dot product is bit 20; every Mac with such a processor has it.                                 */
 uint32_t cpu_features(void) {
 #if defined(__linux__)
-  return (getauxval(AT_HWCAP) & (1u << 1)) ? CPU_NEON : 0;
+  unsigned long bits = getauxval(AT_HWCAP);
+  if (!(bits & (1ul << 1))) return 0;
+  return CPU_NEON | ((bits & (1ul << 20)) ? CPU_NEON_DOTPROD : 0);
 #else
-  return CPU_NEON;
+  return CPU_NEON | CPU_NEON_DOTPROD;
 #endif
 }
 

@@ -24,6 +24,24 @@ package struct ConvolutionGeometry: Hashable, Sendable {
       (width + left + right - kernel.width) / stride + 1
     )
   }
+
+  /// Calls `body(row, source)` for the output pixels `pixels` of an image `outputWidth` wide: row counts
+  /// from 0, source is the pixel of the image `[height, width]` under `tap` of a kernel `kernelWidth` wide,
+  /// nil outside the image.
+  @inline(__always)
+  func forEachSource(
+    of pixels: Range<Int>, outputWidth: Int, tap: Int, kernelWidth: Int, height: Int, width: Int,
+    _ body: (_ row: Int, _ source: Int?) -> Void
+  ) {
+    let (ky, kx) = (tap / kernelWidth, tap % kernelWidth)
+    var (i, j) = (pixels.lowerBound / outputWidth, pixels.lowerBound % outputWidth)
+    for row in 0..<pixels.count {
+      let (yy, xx) = (i * stride + ky - top, j * stride + kx - left)
+      body(row, yy >= 0 && yy < height && xx >= 0 && xx < width ? yy * width + xx : nil)
+      j += 1
+      if j == outputWidth { (i, j) = (i + 1, 0) }
+    }
+  }
 }
 
 /// y[i][j][o] = bias[o] + Σ_ky Σ_kx Σ_c x[i·s + ky − top][j·s + kx − left][c]·W[o][ky][kx][c]
@@ -52,20 +70,13 @@ package func convolution(
   zeros.update(repeating: 0, count: channels)
   let outside = UnsafePointer(zeros)
   let input = UnsafePointer(x.floats)
-  let (stride, top, left) = (geometry.stride, geometry.top, geometry.left)
   PanelProduct(rows: size.height * size.width, columns: w.n, taps: kh * kw, depth: channels).run(
     into: y.floats, bias: (bias?.vector(w.n, "bias")).map { UnsafePointer($0) },
     scratch: zeros + (channels + 15) / 16 * 16, pool,
     rowPointers: { tap, pixels, table in
-      let (ky, kx) = (tap / kw, tap % kw)
-      var (i, j) = (pixels.lowerBound / size.width, pixels.lowerBound % size.width)
-      for row in 0..<pixels.count {
-        let (yy, xx) = (i * stride + ky - top, j * stride + kx - left)
-        let isInside = yy >= 0 && yy < height && xx >= 0 && xx < width
-        table[row] = isInside ? input + (yy * width + xx) * channels : outside
-        j += 1
-        if j == size.width { (i, j) = (i + 1, 0) }
-      }
+      geometry.forEachSource(
+        of: pixels, outputWidth: size.width, tap: tap, kernelWidth: kw, height: height, width: width
+      ) { table[$0] = $1.map { input + $0 * channels } ?? outside }
     },
     panels: { tap, k, panels, scratch in
       let first = tap * channels

@@ -15,7 +15,7 @@ package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
   /// The C table, for tests and benchmarks of single kernels.
   package let table: UnsafePointer<kernel_set>
 
-  /// "scalar", "avx2", "avx512" or "neon".
+  /// "scalar", "avx2", "avx512", "avx512vnni", "neon" or "neondot".
   package var name: String { String(cString: table.pointee.name) }
 
   /// Rows and columns of the GEMM tile.
@@ -23,7 +23,14 @@ package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
     (Int(table.pointee.gemm_rows), Int(table.pointee.gemm_columns))
   }
 
-  package var description: String { "\(name) (gemm \(tile.rows)×\(tile.columns))" }
+  /// Rows and columns of the int8 GEMM tile.
+  package var int8Tile: (rows: Int, columns: Int) {
+    (Int(table.pointee.s8_rows), Int(table.pointee.s8_columns))
+  }
+
+  package var description: String {
+    "\(name) (gemm \(tile.rows)×\(tile.columns), int8 \(int8Tile.rows)×\(int8Tile.columns))"
+  }
 
   /// Every set this processor and its operating system can run, the best last.
   package static let runnable: [KernelSet] = {

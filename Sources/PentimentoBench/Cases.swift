@@ -16,6 +16,7 @@ final class Operand {
       state = state &* 1_664_525 &+ 1_013_904_223
       let value = Float(Int32(bitPattern: state)) * 0x1p-31
       switch element {
+      case .s8: address.storeBytes(of: Int8(value * 127), toByteOffset: i, as: Int8.self)
       case .f16: address.storeBytes(of: Float16(value).bitPattern, toByteOffset: i * 2, as: UInt16.self)
       case .bf16: address.storeBytes(of: UInt16(value.bitPattern >> 16), toByteOffset: i * 2, as: UInt16.self)
       default: address.storeBytes(of: value, toByteOffset: i * element.byteCount, as: Float.self)

@@ -42,24 +42,57 @@ while let argument = arguments.popFirst() {
 
 /// Built one at a time, so that only one case's operands are in memory.
 let cases: [(name: String, make: () -> [Benchmark])] = [
-  ("gemm_tile", { [tileBenchmark()] }),
-  ("linear 4096×320×2560", { [linearBenchmark(4096, 320, 2560, .f16)] }),
+  ("gemm_tile", { [tileBenchmark(), int8TileBenchmark()] }),
+  (
+    "linear 4096×320×2560",
+    { [linearBenchmark(4096, 320, 2560, .f16), int8LinearBenchmark(4096, 320, 2560)] }
+  ),
   (
     "linear 4096×320×320", { [linearBenchmark(4096, 320, 320, .f16), linearBenchmark(4096, 320, 320, .f32)] }
   ),
-  ("linear 4096×1280×320", { [linearBenchmark(4096, 1280, 320, .f16)] }),
-  ("linear 256×1280×10240", { [linearBenchmark(256, 1280, 10240, .f16)] }),
-  ("linear 77×768×320", { [linearBenchmark(77, 768, 320, .f16)] }),
-  ("linear 1×1280×1280", { [linearBenchmark(1, 1280, 1280, .f16)] }),
+  (
+    "linear 4096×1280×320",
+    { [linearBenchmark(4096, 1280, 320, .f16), int8LinearBenchmark(4096, 1280, 320)] }
+  ),
+  (
+    "linear 256×1280×10240",
+    { [linearBenchmark(256, 1280, 10240, .f16), int8LinearBenchmark(256, 1280, 10240)] }
+  ),
+  ("linear 77×768×320", { [linearBenchmark(77, 768, 320, .f16), int8LinearBenchmark(77, 768, 320)] }),
+  ("linear 1×1280×1280", { [linearBenchmark(1, 1280, 1280, .f16), int8LinearBenchmark(1, 1280, 1280)] }),
   ("linearDX 4096×320×2560", { [linearBenchmark(4096, 320, 2560, .f16, gradient: true)] }),
-  ("conv 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16)] }),
-  ("conv 32×32×640", { [convolutionBenchmark(32, 640, 640, .f16)] }),
-  ("conv 16×16×1280", { [convolutionBenchmark(16, 1280, 1280, .f16)] }),
-  ("conv 8×8×1280", { [convolutionBenchmark(8, 1280, 1280, .f16)] }),
+  ("conv 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16), int8ConvolutionBenchmark(64, 320, 320)] }),
+  ("conv 32×32×640", { [convolutionBenchmark(32, 640, 640, .f16), int8ConvolutionBenchmark(32, 640, 640)] }),
+  (
+    "conv 16×16×1280",
+    { [convolutionBenchmark(16, 1280, 1280, .f16), int8ConvolutionBenchmark(16, 1280, 1280)] }
+  ),
+  (
+    "conv 8×8×1280", { [convolutionBenchmark(8, 1280, 1280, .f16), int8ConvolutionBenchmark(8, 1280, 1280)] }
+  ),
   ("conv 64×64×4", { [convolutionBenchmark(64, 4, 320, .f16), convolutionBenchmark(64, 320, 4, .f16)] }),
-  ("conv 256×256×128", { [convolutionBenchmark(256, 128, 128, .f16)] }),
-  ("conv s2 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16, stride: 2)] }),
-  ("conv1x1 64×64×640", { [convolutionBenchmark(64, 640, 320, .f16, kernel: 1)] }),
+  (
+    "conv 256×256×128",
+    { [convolutionBenchmark(256, 128, 128, .f16), int8ConvolutionBenchmark(256, 128, 128)] }
+  ),
+  (
+    "conv s2 64×64×320",
+    {
+      [
+        convolutionBenchmark(64, 320, 320, .f16, stride: 2),
+        int8ConvolutionBenchmark(64, 320, 320, stride: 2),
+      ]
+    }
+  ),
+  (
+    "conv1x1 64×64×640",
+    {
+      [
+        convolutionBenchmark(64, 640, 320, .f16, kernel: 1),
+        int8ConvolutionBenchmark(64, 640, 320, kernel: 1),
+      ]
+    }
+  ),
   ("convDX 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16, gradient: true)] }),
   ("convDX 16×16×1280", { [convolutionBenchmark(16, 1280, 1280, .f16, gradient: true)] }),
   ("convDX s2 64×64×320", { [convolutionBenchmark(64, 320, 320, .f16, stride: 2, gradient: true)] }),

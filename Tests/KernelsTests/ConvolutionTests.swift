@@ -108,20 +108,27 @@ import Testing
       return dx
     }
 
-    /// Calls `body` with the indices of every product y[out] += x[input]·w[weight].
     func eachProduct(_ body: (_ out: Int, _ input: Int, _ weight: Int, _ tap: Int) -> Void) {
-      let g = c.geometry
-      for i in 0..<size.height {
-        for j in 0..<size.width {
-          for tap in 0..<c.kernel * c.kernel {
-            let (y, x) = (i * g.stride + tap / c.kernel - g.top, j * g.stride + tap % c.kernel - g.left)
-            guard y >= 0, y < c.height, x >= 0, x < c.width else { continue }
-            for o in 0..<c.outputs {
-              for ch in 0..<c.channels {
-                body(
-                  (i * size.width + j) * c.outputs + o, (y * c.width + x) * c.channels + ch,
-                  (o * c.channels + ch) * c.kernel * c.kernel + tap, tap)
-              }
+      ConvolutionTests.eachProduct(c, body)
+    }
+  }
+
+  /// Calls `body` with the indices of every product y[out] += x[input]·w[weight] of one tap.
+  static func eachProduct(
+    _ c: Case, _ body: (_ out: Int, _ input: Int, _ weight: Int, _ tap: Int) -> Void
+  ) {
+    let g = c.geometry
+    let size = g.outputSize(height: c.height, width: c.width, kernel: (c.kernel, c.kernel))
+    for i in 0..<size.height {
+      for j in 0..<size.width {
+        for tap in 0..<c.kernel * c.kernel {
+          let (y, x) = (i * g.stride + tap / c.kernel - g.top, j * g.stride + tap % c.kernel - g.left)
+          guard y >= 0, y < c.height, x >= 0, x < c.width else { continue }
+          for o in 0..<c.outputs {
+            for ch in 0..<c.channels {
+              body(
+                (i * size.width + j) * c.outputs + o, (y * c.width + x) * c.channels + ch,
+                (o * c.channels + ch) * c.kernel * c.kernel + tap, tap)
             }
           }
         }

@@ -1,10 +1,11 @@
-/* Microkernels: leaf functions on float32 rows and panels, one set per instruction set.
+/* Microkernels: leaf functions on float32 or int8 rows and panels, one set per instruction set.
  *
  * A *panel* is a matrix slice of 16 columns: k groups of [16 columns]. Every set has every kernel
  * below under the name <kernel>_<isa>; the scalar set is the specification the others are tested
  * against. No kernel allocates, starts threads, keeps state or calls libm in a loop; each reads and
  * writes only the bytes it was given and finishes its own tails.                                  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,28 @@
 typedef void gemm_f32_fn(size_t m, size_t n, size_t k, const float *_Nonnull const *_Nonnull a, size_t offset,
                          const float *b, size_t panel_stride, const float *_Nullable start,
                          float *c, size_t ldc);
+
+/* One tap of an int8 product; the last tap turns the sum into C:
+ *   sum[m][n] = (starts ? 0 : C[m][n]) + row_scale[m]·float(Σ_k A[m][k]·B[k][n])
+ *   C[m][n]   = ends ? sum[m][n]·scale[n] + bias[n] : sum[m][n]
+ * The inner sum is a 32-bit integer and exact; every float operation rounds on its own, none is fused,
+ * so all sets give the same bits. With starts nothing is added to the first product.
+ *   m, n          1…rows and 1…columns of the set's int8 tile
+ *   k             a multiple of 4, at most 2^17: 2^17·127² < 2^31
+ *   a             m row pointers to k bytes, each a value in −127…127 plus the set's s8_zero
+ *   row_scale     m factors of the rows; 0 makes a row count as zeros
+ *   b             ceil(n/16) panels, panel_stride bytes apart, aligned to 64 bytes. A panel is 16 sums
+ *                 Σ_k B[k][j], 32 bits each, then k/4 groups of [16 columns][4 consecutive k], −127…127
+ *   scale, bias   n values, read only with ends
+ *   c, ldc        m rows of n floats, ldc floats apart; not read with starts                       */
+typedef void gemm_s8_fn(size_t m, size_t n, size_t k, const uint8_t *_Nonnull const *_Nonnull a,
+                        const float *row_scale, const int8_t *b, size_t panel_stride, bool starts,
+                        bool ends, const float *scale, const float *bias, float *c, size_t ldc);
+
+/* q[j] = round(x[j]·(127/max|x|)) + zero, ties to even; returns the scale max|x|/127.
+ * Writes n bytes and then zero up to a multiple of 4. A row whose largest size is under 2^−100 counts as
+ * zeros, scale 0; one with an infinity or NaN has zeros and a scale of NaN, so that it is not lost.  */
+typedef float quantize_row_fn(size_t n, const float *x, uint8_t zero, uint8_t *q);
 
 /* y[n] = x[n], exact; x holds half or bfloat16 bit patterns */
 typedef void widen_fn(size_t n, const uint16_t *x, float *y);
@@ -66,29 +89,35 @@ typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /*
 
 /* -- what exists ------------------------------------------------------------------------------ */
 
-enum { CPU_ANY = 0, CPU_AVX2 = 1, CPU_AVX512 = 2, CPU_NEON = 4 };
+enum {
+  CPU_ANY = 0, CPU_AVX2 = 1, CPU_AVX512 = 2, CPU_NEON = 4, CPU_AVX512VNNI = 8, CPU_NEON_DOTPROD = 16
+};
 
 /* What this CPU and its operating system offer: a union of the bits above. */
 uint32_t cpu_features(void);
 
-/* isa, needs, rows and columns of the GEMM tile; the best comes last */
+/* name, needs, instructions of its kernels, rows and columns of the GEMM tile, then the same of the
+ * int8 GEMM and the byte that stands for 0 in its rows; the best comes last                        */
 #if defined(__x86_64__)
-#define KERNEL_SETS(S)        \
-  S(scalar, CPU_ANY, 4, 16)   \
-  S(avx2, CPU_AVX2, 6, 16)    \
-  S(avx512, CPU_AVX512, 12, 32)
+#define KERNEL_SETS(S)                                                                       \
+  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
+  S(avx2, CPU_AVX2, avx2, 6, 16, avx2, 4, 16, 0)                                             \
+  S(avx512, CPU_AVX2 | CPU_AVX512, avx512, 12, 32, avx2, 4, 16, 0)                           \
+  S(avx512vnni, CPU_AVX512 | CPU_AVX512VNNI, avx512, 12, 32, avx512vnni, 12, 32, 128)
 #elif defined(__aarch64__)
-#define KERNEL_SETS(S)        \
-  S(scalar, CPU_ANY, 4, 16)   \
-  S(neon, CPU_NEON, 6, 16)
+#define KERNEL_SETS(S)                                                                       \
+  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
+  S(neon, CPU_NEON, neon, 6, 16, neon, 2, 16, 0)                                             \
+  S(neondot, CPU_NEON | CPU_NEON_DOTPROD, neon, 6, 16, neondot, 6, 16, 0)
 #else
-#define KERNEL_SETS(S) S(scalar, CPU_ANY, 4, 16)
+#define KERNEL_SETS(S) S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)
 #endif
 
-/* type, kernel: everything a set holds beside its GEMM */
+/* type, kernel: everything a set holds beside its two GEMMs */
 #define KERNELS(K)                                                                  \
   K(widen_fn, widen_f16)                                                            \
   K(widen_fn, widen_bf16)                                                           \
+  K(quantize_row_fn, quantize_row)                                                  \
   K(transpose_fn, transpose_16x16)                                                  \
   K(softmax_row_fn, softmax_row)                                                    \
   K(probability_row_fn, probability_row)                                            \
@@ -107,8 +136,10 @@ uint32_t cpu_features(void);
 
 struct kernel_set {
   const char *name;
-  uint32_t needs, gemm_rows, gemm_columns;
+  uint32_t needs, gemm_rows, gemm_columns, s8_rows, s8_columns;
+  uint8_t s8_zero;
   gemm_f32_fn *gemm_f32;
+  gemm_s8_fn *gemm_s8;
 #define FIELD(type, kernel) type *kernel;
   KERNELS(FIELD)
 #undef FIELD
@@ -121,8 +152,9 @@ const struct kernel_set *kernel_set_at(size_t index);
 #define DECLARE_avx2(type, kernel) type kernel##_avx2;
 #define DECLARE_avx512(type, kernel) type kernel##_avx512;
 #define DECLARE_neon(type, kernel) type kernel##_neon;
-#define DECLARE_SET(isa, needs, rows, columns) \
-  gemm_f32_fn gemm_f32_##rows##x##columns##_##isa; KERNELS(DECLARE_##isa)
+#define DECLARE_SET(name, needs, isa, rows, columns, s8, s8_rows, s8_columns, zero) \
+  gemm_f32_fn gemm_f32_##rows##x##columns##_##isa;                                  \
+  gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8; KERNELS(DECLARE_##isa)
 KERNEL_SETS(DECLARE_SET)
 #undef DECLARE_SET
 
@@ -135,5 +167,13 @@ void scale_row(size_t n, const float *x, float by, float *y);
  * groups of 16 columns (missing rows become zero columns); elements of 2 or 4 bytes.               */
 void pack_panel_16bit(size_t rows, size_t channels, size_t taps, const uint16_t *x, uint16_t *y);
 void pack_panel_32bit(size_t rows, size_t channels, size_t taps, const uint32_t *x, uint32_t *y);
+
+/* The same with round(x/scale[row]) for every tap: 16 column sums, then ceil(channels/4) groups of
+ * [16 columns][4 channels], what is missing being 0 (see gemm_s8_fn). Ties go to even, values beyond
+ * ±127 become ±127, and a row of scale 0 becomes zeros.                                            */
+void pack_panel_s8(size_t rows, size_t channels, size_t taps, const float *x, const float *scale, int8_t *y);
+
+/* max|x| over n values, exact; NaN if one is NaN */
+float max_size(size_t n, const float *x);
 
 #pragma clang assume_nonnull end

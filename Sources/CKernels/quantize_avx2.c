@@ -1,0 +1,37 @@
+#include "ckernels.h"
+
+#if defined(__x86_64__)
+#include "math_avx2.h"
+#include "quantize.h"
+
+INLINE uint32_t largest_size(size_t n, const float *x) {
+  const __m256i size = _mm256_set1_epi32(SIZE_BITS);
+  __m256i most = _mm256_setzero_si256();
+  for (size_t j = 0; j < n; j += 8)
+    most = _mm256_max_epu32(most, _mm256_and_si256(size, _mm256_castps_si256(load(n - j, x + j))));
+  __m128i m = _mm_max_epu32(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0x4e));
+  m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0xb1));
+  return (uint32_t)_mm_cvtsi128_si32(m);
+}
+
+TARGET float quantize_row_avx2(size_t n, const float *x, uint8_t zero, uint8_t *q) {
+  float inverse, scale = row_scale(largest_size(n, x), &inverse);
+  const size_t bytes = whole_groups(n);
+  if (inverse == 0) {
+    memset(q, zero, bytes);
+    return scale;
+  }
+  const __m256 by = _mm256_set1_ps(inverse);
+  const __m128i offset = _mm_set1_epi8((char)zero);
+  for (size_t j = 0; j < n; j += 8) {
+    __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(load(n - j, x + j), by));
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    __m128i packed = _mm_add_epi8(_mm_packs_epi16(words, words), offset);
+    if (bytes - j >= 8) _mm_storel_epi64((__m128i *)(q + j), packed);
+    else memcpy(q + j, &packed, 4);
+  }
+  return scale;
+}
+
+#endif

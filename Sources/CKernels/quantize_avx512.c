@@ -1,0 +1,28 @@
+#include "ckernels.h"
+
+#if defined(__x86_64__)
+#include "math_avx512.h"
+#include "quantize.h"
+
+TARGET float quantize_row_avx512(size_t n, const float *x, uint8_t zero, uint8_t *q) {
+  const __m512i size = _mm512_set1_epi32(SIZE_BITS);
+  __m512i most = _mm512_setzero_si512();
+  for (size_t j = 0; j < n; j += 16)
+    most = _mm512_max_epu32(most, _mm512_and_si512(size, _mm512_castps_si512(load(lanes(n - j), x + j))));
+
+  float inverse, scale = row_scale(_mm512_reduce_max_epu32(most), &inverse);
+  const size_t bytes = whole_groups(n);
+  if (inverse == 0) {
+    memset(q, zero, bytes);
+    return scale;
+  }
+  const __m512 by = _mm512_set1_ps(inverse);
+  const __m128i offset = _mm_set1_epi8((char)zero);
+  for (size_t j = 0; j < n; j += 16) {
+    __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(load(lanes(n - j), x + j), by));
+    _mm_mask_storeu_epi8(q + j, lanes(bytes - j), _mm_add_epi8(_mm512_cvtepi32_epi8(whole), offset));
+  }
+  return scale;
+}
+
+#endif

@@ -1,0 +1,34 @@
+#include "ckernels.h"
+
+#if defined(__aarch64__)
+#include "math_neon.h"
+#include "quantize.h"
+
+/* The next 4 of a row, zeros behind its end. */
+INLINE float32x4_t next(size_t left, const float *x) {
+  if (left >= 4) return vld1q_f32(x);
+  float last[4] = {0};
+  memcpy(last, x, left * sizeof last[0]);
+  return vld1q_f32(last);
+}
+
+float quantize_row_neon(size_t n, const float *x, uint8_t zero, uint8_t *q) {
+  uint32x4_t most = vdupq_n_u32(0);
+  for (size_t j = 0; j < n; j += 4)
+    most = vmaxq_u32(most, vandq_u32(vdupq_n_u32(SIZE_BITS), vreinterpretq_u32_f32(next(n - j, x + j))));
+
+  float inverse, scale = row_scale(vmaxvq_u32(most), &inverse);
+  if (inverse == 0) {
+    memset(q, zero, whole_groups(n));
+    return scale;
+  }
+  const uint8x8_t offset = vdup_n_u8(zero);
+  for (size_t j = 0; j < n; j += 4) {
+    int16x4_t words = vmovn_s32(vcvtnq_s32_f32(vmulq_n_f32(next(n - j, x + j), inverse)));
+    uint8x8_t packed = vadd_u8(vreinterpret_u8_s8(vmovn_s16(vcombine_s16(words, words))), offset);
+    memcpy(q + j, &packed, 4);
+  }
+  return scale;
+}
+
+#endif

@@ -1,0 +1,80 @@
+import Tensors
+
+/// y = x·Wᵀ + bias on quantized rows and weights
+///
+/// - Parameters:
+///   - x: rows `[…, K]`
+///   - weight: int8 panels `[N, K]`
+///   - bias: `[N]`
+///   - y: `[…, N]`
+package func linear(
+  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, into y: TensorRef, scratch: UnsafeMutableRawPointer,
+  _ pool: ThreadPool
+) {
+  let (n, k) = (weight.shape[0], weight.shape[1])
+  precondition(
+    weight.shape.count == 2 && x.shape.last == k && y.rowsAndColumns == (x.rows, n),
+    "linear: \(x.shape) × \(weight.shape) into \(y.shape)")
+  Int8Product(rows: x.rows, columns: n, taps: 1, depth: x.rowBytes).run(
+    weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, into: y.floats, scratch: scratch, pool
+  ) { _, range, addresses, scales in
+    for (i, row) in range.enumerated() {
+      (addresses[i], scales[i]) = (UnsafePointer(x.bytes + row * x.rowBytes), x.scales[row])
+    }
+  }
+}
+
+/// Scratch of the int8 `linear`; `x` is the type of the floats.
+package func int8LinearScratchBytes(x: TensorType, weight: TensorType, threads: Int) -> Int {
+  let k = weight.shape[1]
+  return Int8Product(
+    rows: x.count / max(k, 1), columns: weight.shape[0], taps: 1, depth: (k + 3) / 4 * 4
+  ).scratchBytes(threads: threads)
+}
+
+/// The convolution of the floats on quantized pixels and weights.
+///
+///     y[i][j][o] = bias[o] + scale[o]·Σ_ky Σ_kx s[p]·Σ_c q[p][c]·W[o][ky][kx][c],  p = (i·s + ky − top, …)
+///
+/// - Parameters:
+///   - x: pixels `[H, W, C]`
+///   - weight: int8 panels `[O, kh, kw, C]`
+///   - bias: `[O]`
+///   - y: `[H', W', O]`
+///
+/// A pixel outside the image has scale 0 and adds exactly nothing.
+package func convolution(
+  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, _ geometry: ConvolutionGeometry, into y: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
+  precondition(x.shape.count == 3 && weight.shape.count == 4, "convolution: \(x.shape) × \(weight.shape)")
+  let (height, width, n) = (x.shape[0], x.shape[1], weight.shape[0])
+  let (kh, kw) = (weight.shape[1], weight.shape[2])
+  let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
+  precondition(
+    weight.shape[3] == x.shape[2] && y.shape == [size.height, size.width, n],
+    "convolution: \(x.shape) × \(weight.shape), \(geometry) into \(y.shape)")
+  let pixels = UnsafePointer(x.bytes)
+  Int8Product(rows: size.height * size.width, columns: n, taps: kh * kw, depth: x.rowBytes).run(
+    weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, into: y.floats, scratch: scratch, pool
+  ) { tap, range, addresses, scales in
+    geometry.forEachSource(
+      of: range, outputWidth: size.width, tap: tap, kernelWidth: kw, height: height, width: width
+    ) { row, source in
+      addresses[row] = pixels + (source ?? 0) * x.rowBytes
+      scales[row] = source.map { x.scales[$0] } ?? 0
+    }
+  }
+}
+
+/// Scratch of the int8 `convolution`; `x` is the type of the floats.
+package func int8ConvolutionScratchBytes(
+  x: TensorType, weight: TensorType, _ geometry: ConvolutionGeometry, threads: Int
+) -> Int {
+  let (kh, kw) = (weight.shape[1], weight.shape[2])
+  let size = geometry.outputSize(height: x.shape[0], width: x.shape[1], kernel: (kh, kw))
+  return Int8Product(
+    rows: size.height * size.width, columns: weight.shape[0], taps: kh * kw,
+    depth: (x.shape[2] + 3) / 4 * 4
+  ).scratchBytes(threads: threads)
+}

@@ -1,0 +1,94 @@
+import CKernels
+import Tensors
+
+/// Quantized rows reached through pointers times an int8 weight, tap by tap: the loop under int8 linear
+/// layers and convolutions.
+///
+///     y[r][n] = bias[n] + scale[n]·Σ_tap s(tap, r)·float(Σ_k q(tap, r)[k]·B(tap)[k][n])
+///
+/// The inner sums are exact integers and the outer one runs over taps in one order, so neither the cut nor
+/// the kernel set changes a bit. Work is cut into row blocks × column chunks; partial sums over taps lie
+/// in y.
+struct Int8Product {
+  /// Rows and columns of y, taps, and bytes per tap and row, a multiple of 4.
+  var rows: Int, columns: Int, taps: Int, depth: Int
+
+  /// Writes addresses and scales of the rows `q(tap, r)` for a range of r; a scale of 0 makes a row zero,
+  /// wherever its address points.
+  typealias Sources = (
+    _ tap: Int, _ rows: Range<Int>, _ addresses: UnsafeMutablePointer<UnsafePointer<UInt8>>,
+    _ scales: UnsafeMutablePointer<Float>
+  ) -> Void
+
+  /// Longest sum that 32 bits hold: 2^17·127² < 2^31.
+  static let deepest = 1 << 17
+  private static let widestTile = 32
+
+  /// Rows that pass over the same panels before the next columns are read: a quarter of a megabyte of
+  /// bytes at most, for the second-level cache; a multiple of every tile height.
+  private var rowBlock: Int { min(384, max(96, 262_144 / max(depth, 1))) / 12 * 12 }
+
+  private var rowBlocks: Int { max(1, (rows + rowBlock - 1) / rowBlock) }
+  private var tableRows: Int { min(rowBlock, rows) * taps }
+
+  func scratchBytes(threads: Int) -> Int {
+    ScratchCursor.bytes(
+      [Self.widestTile * 4]
+        + (0..<threads).flatMap { _ in [tableRows * MemoryLayout<UnsafePointer<UInt8>>.stride, tableRows * 4]
+        })
+  }
+
+  func run(
+    _ weight: Int8Weight, bias: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutableRawPointer, _ pool: ThreadPool, sources: Sources
+  ) {
+    precondition(
+      depth % 4 == 0 && depth <= Self.deepest, "an int8 sum over \(depth), at most \(Self.deepest)")
+    let gemm = pool.kernels.table.pointee.gemm_s8
+    let tile = pool.kernels.int8Tile
+    let panels = UnsafePointer(weight.panels.address.assumingMemoryBound(to: Int8.self))
+    let scales = UnsafePointer(weight.scales.floats)
+    let tapBytes = int8TapBytes(channels: depth)
+    let groups = (columns + tile.columns - 1) / tile.columns
+    let rowBlocks = rowBlocks
+    let block = (rows + rowBlocks * 12 - 1) / (rowBlocks * 12) * 12
+    // Several items per thread, so that a thread that was interrupted does not hold up the others.
+    let chunks = min(groups, pool.threads == 1 ? 1 : (8 * pool.threads + rowBlocks - 1) / rowBlocks)
+
+    var cursor = ScratchCursor(scratch)
+    let zeros = cursor.take(Self.widestTile, of: Float.self)
+    zeros.update(repeating: 0, count: Self.widestTile)
+    let tables = (0..<pool.threads).map { _ in
+      (
+        addresses: cursor.take(tableRows, of: UnsafePointer<UInt8>.self),
+        scales: cursor.take(tableRows, of: Float.self)
+      )
+    }
+
+    pool.run(rowBlocks * chunks) { index, thread in
+      let table = tables[thread]
+      let range = (index / chunks * block)..<min(rows, (index / chunks + 1) * block)
+      guard !range.isEmpty else { return }
+      for tap in 0..<taps {
+        sources(tap, range, table.addresses + tap * range.count, table.scales + tap * range.count)
+      }
+
+      let chunk = index % chunks
+      for group in (groups * chunk / chunks)..<(groups * (chunk + 1) / chunks) {
+        let column = group * tile.columns
+        let n = min(tile.columns, columns - column)
+        for tap in 0..<taps {
+          let b = panels + (column / 16 * taps + tap) * tapBytes
+          for r in stride(from: 0, to: range.count, by: tile.rows) {
+            let entry = tap * range.count + r
+            gemm(
+              min(tile.rows, range.count - r), n, depth, table.addresses + entry, table.scales + entry, b,
+              taps * tapBytes, tap == 0, tap == taps - 1, scales + column,
+              bias.map { $0 + column } ?? UnsafePointer(zeros),
+              y + (range.lowerBound + r) * columns + column, columns)
+          }
+        }
+      }
+    }
+  }
+}

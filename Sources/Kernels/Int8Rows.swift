@@ -1,0 +1,54 @@
+import CKernels
+import Tensors
+
+/// Rows (tokens, or the pixels of an image) as bytes, each with a scale of its own:
+///
+///     x[r][k] ≈ scales[r]·(bytes[r][k] − zero),  |x − …| ≤ scales[r]/2
+///
+/// Rows are padded to a multiple of 4 bytes, the scales lie behind them. `zero` is the byte that the kernel
+/// set wants for 0 (128 where its instruction multiplies unsigned by signed), so only pools of that set
+/// can read what one wrote. Memory is somebody else's, valid for one call.
+package struct Int8Rows {
+  /// The shape of the floats, `[…, K]`.
+  package let shape: [Int]
+  package let bytes: UnsafeMutablePointer<UInt8>
+  /// max|x|/127 of every row; 0 for a row of zeros, NaN for one that holds an infinity or NaN.
+  package let scales: UnsafeMutablePointer<Float>
+  /// Bytes from one row to the next.
+  package let rowBytes: Int
+  package let rows: Int
+
+  /// - Parameters:
+  ///   - type: of the floats.
+  ///   - address: `byteCount(type)` bytes.
+  package init(_ type: TensorType, at address: UnsafeMutableRawPointer) {
+    var cursor = ScratchCursor(address)
+    let size = Self.size(type)
+    (shape, rows, rowBytes) = (type.shape, size.rows, size.rowBytes)
+    bytes = cursor.take(rows * rowBytes, of: UInt8.self)
+    scales = cursor.take(rows, of: Float.self)
+  }
+
+  package static func byteCount(_ type: TensorType) -> Int {
+    let (rows, rowBytes) = size(type)
+    return ScratchCursor.bytes([rows * rowBytes, rows * 4])
+  }
+
+  private static func size(_ type: TensorType) -> (rows: Int, rowBytes: Int) {
+    let columns = type.shape.last!
+    return (columns == 0 ? 0 : type.count / columns, (columns + 3) / 4 * 4)
+  }
+}
+
+/// Quantizes every row symmetrically to −127…127: q = round(x·127/max|x|), ties to even.
+///
+/// x `[…, K]` → rows of the same shape, on every kernel set the same values.
+package func quantizeRows(_ x: TensorRef, into rows: Int8Rows, _ pool: ThreadPool) {
+  precondition(x.shape == rows.shape, "quantizeRows: \(x.shape) into \(rows.shape)")
+  let quantize = pool.kernels.table.pointee.quantize_row
+  let zero = pool.kernels.table.pointee.s8_zero
+  let (from, columns) = (UnsafePointer(x.floats), x.shape.last!)
+  byRows(rows.rows, columns, pool) { row in
+    rows.scales[row] = quantize(columns, from + row * columns, zero, rows.bytes + row * rows.rowBytes)
+  }
+}
