@@ -22,8 +22,8 @@ struct TraceCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))
-      let folder = runtime.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
-      let results = try await parity.run(Model(folder: folder), threads: runtime.threads)
+      let url = runtime.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
+      let results = try await parity.run(runtime.reading.open(url), threads: runtime.threads)
       try results.write(to: output)
       print(output)
     }

@@ -13,9 +13,9 @@ extension Model {
       names.append("text_encoder\(suffix)/config.json")
       names += tokenizerFiles.map { "tokenizer\(suffix)/\($0)" }
     }
-    for name in names where folder.contains(name) {
+    for name in names where files.contains(name) {
       hash.update(name)
-      hash.update(SHA256.hex(of: try folder.data(name)))
+      hash.update(SHA256.hex(of: try files.data(name)))
     }
     for weights in textEncoders.map(\.weights) + [unetWeights, autoencoderWeights] {
       try weights.identify(to: &hash)
