@@ -61,7 +61,7 @@ let package = Package(
     tests(of: "NeuralGraph", ["Runtime"]),
     tests(of: "WeightStorage"),
     tests(of: "Runtime"),
-    tests(of: "StableDiffusion", ["Pentimento"]),
+    tests(of: "StableDiffusion", ["Pentimento", "Packing"]),
     tests(of: "Packing", ["Pentimento", "StableDiffusion", "WeightStorage"]),
     tests(of: "Editing"),
     tests(of: "ImageFiles"),

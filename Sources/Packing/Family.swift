@@ -16,10 +16,12 @@ enum Family: Sendable {
       if has("down_blocks.") || has("text_model.") || has("encoder.") || has("decoder.") {
         throw refusal("it is one network of a diffusers model; name the folder that holds model_index.json")
       }
-      throw refusal("it has no tensor of a noise network (model.diffusion_model.…); check what was downloaded")
+      throw refusal(
+        "it has no tensor of a noise network (model.diffusion_model.…); check what was downloaded")
     }
     if has("model.diffusion_model.joint_blocks.") || has("model.diffusion_model.double_blocks.") {
-      throw refusal("its noise network is a transformer (Stable Diffusion 3, Flux); use a model of another kind")
+      throw refusal(
+        "its noise network is a transformer (Stable Diffusion 3, Flux); use a model of another kind")
     }
     if has("conditioner.embedders.0.model.") {
       throw refusal("it is the refiner of Stable Diffusion XL; use the base model")

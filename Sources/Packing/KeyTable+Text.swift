@@ -10,10 +10,12 @@ extension KeyTable {
 
   /// - Parameter foreign: `cond_stage_model.model`.
   mutating func addOpenCLIP(_ component: String, _ foreign: String) {
-    add(component, foreign, "text_model", [
-      ("token_embedding", "embeddings.token_embedding"),
-      ("positional_embedding", "embeddings.position_embedding.weight"), ("ln_final", "final_layer_norm"),
-    ])
+    add(
+      component, foreign, "text_model",
+      [
+        ("token_embedding", "embeddings.token_embedding"),
+        ("positional_embedding", "embeddings.position_embedding.weight"), ("ln_final", "final_layer_norm"),
+      ])
     if !isIgnored("\(foreign).text_projection") {
       add(component, "\(foreign).text_projection", .transposed("text_projection.weight"))
     }
@@ -28,10 +30,12 @@ extension KeyTable {
 
   /// Queries, keys and values are rows of one matrix.
   private mutating func addLayer(_ component: String, _ foreign: String, _ own: String) {
-    add(component, foreign, own, [
-      ("ln_1", "layer_norm1"), ("ln_2", "layer_norm2"), ("attn.out_proj", "self_attn.out_proj"),
-      ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2"),
-    ])
+    add(
+      component, foreign, own,
+      [
+        ("ln_1", "layer_norm1"), ("ln_2", "layer_norm2"), ("attn.out_proj", "self_attn.out_proj"),
+        ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2"),
+      ])
     for kind in ["weight", "bias"] {
       add(
         component, "\(foreign).attn.in_proj_\(kind)",

@@ -51,7 +51,8 @@ struct ModelDescription {
       let encoder = JSONEncoder()
       encoder.outputFormatting = .sortedKeys
       encoder.keyEncodingStrategy = .convertToSnakeCase
-      do { files[name] = try encoder.encode(make()) } catch let error as WeightFileError { throw error } catch {
+      do { files[name] = try encoder.encode(make()) } catch let error as WeightFileError { throw error } catch
+      {
         preconditionFailure("\(name): \(error)")
       }
     }

@@ -23,9 +23,11 @@ struct TranslatedTensors: Sendable {
     return components
   }
 
-  private mutating func add(_ tensor: TensorEntry, _ foreign: String, _ file: String) throws(WeightFileError) {
+  private mutating func add(_ tensor: TensorEntry, _ foreign: String, _ file: String) throws(WeightFileError)
+  {
     if let other = foreignName.updateValue(foreign, forKey: tensor.name) {
-      throw .notAWholeModel(file: file, reason: "\(other) and \(foreign) are the same weight; remove one of them")
+      throw .notAWholeModel(
+        file: file, reason: "\(other) and \(foreign) are the same weight; remove one of them")
     }
     tensors.append(tensor)
   }
@@ -35,7 +37,8 @@ struct TranslatedTensors: Sendable {
     _ tensor: TensorEntry, _ target: KeyTarget, _ file: String
   ) throws(WeightFileError) -> [TensorEntry] {
     func shape(_ expected: String) -> WeightFileError {
-      .unusualShapes(file: file, reason: "tensor \(tensor.name) has shape \(tensor.shape), which is no \(expected)")
+      .unusualShapes(
+        file: file, reason: "tensor \(tensor.name) has shape \(tensor.shape), which is no \(expected)")
     }
     switch target {
     case .ignored: return []

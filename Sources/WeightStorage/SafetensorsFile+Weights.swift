@@ -4,7 +4,9 @@ extension SafetensorsFile {
   func read(
     _ rows: Range<Int>, of tensor: TensorEntry, into window: UnsafeMutableRawBufferPointer
   ) throws(WeightFileError) {
-    guard tensor.isTransposed else { return try readElements(tensor.bytes(of: rows), of: tensor, into: window) }
+    guard tensor.isTransposed else {
+      return try readElements(tensor.bytes(of: rows), of: tensor, into: window)
+    }
     // The file has K rows of N, of which the columns `rows` are wanted: a pass over all of it, in small pieces.
     let (n, k) = (tensor.shape[0], tensor.shape[1])
     guard !rows.isEmpty, k > 0 else { return }
@@ -31,7 +33,9 @@ extension SafetensorsFile {
     var bytes = [UInt8](repeating: 0, count: tensor.count * (tensor.element.weight?.byteCount ?? 0))
     var failure: WeightFileError?
     bytes.withUnsafeMutableBytes { buffer in
-      do throws(WeightFileError) { try read(0..<tensor.rows, of: tensor, into: buffer) } catch { failure = error }
+      do throws(WeightFileError) { try read(0..<tensor.rows, of: tensor, into: buffer) } catch {
+        failure = error
+      }
     }
     if let failure { throw failure }
     return bytes

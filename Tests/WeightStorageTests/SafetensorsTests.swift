@@ -101,7 +101,7 @@ import WeightStorage
     ) { try file.floats("half", shape: [1, 3]) }
     #expect(
       throws: WeightFileError.unsupportedElement(
-        file: name, tensor: "ids", dtype: "I64", wanted: "F32, F16 or BF16")
+        file: name, tensor: "ids", dtype: "I64", wanted: "F32, F16, BF16, F8_E4M3 or F8_E5M2")
     ) { try file.floats("ids") }
     #expect(
       throws: WeightFileError.unsupportedElement(

@@ -1,3 +1,0 @@
-import Testing
-
-@Suite("Key table") struct KeyTableTests {}
