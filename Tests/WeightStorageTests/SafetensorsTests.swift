@@ -19,6 +19,15 @@ import WeightStorage
     "naïve \"名\"\n\\": StoredTensor([1] as [UInt8], shape: [1]),
   ]
 
+  /// 640 = 0x0280, which is how a pickle begins.
+  @Test("is no pickle for the length of its table")
+  func pickleLength() throws {
+    let row = #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#
+    let header = row + String(repeating: " ", count: 640 - row.utf8.count)
+    let path = try folder.add("f", safetensors(header: header, dataBytes: 1))
+    #expect(try SafetensorsFile(path: path).tensors.map(\.name) == ["a"])
+  }
+
   @Test("gives back what was written, bit for bit")
   func roundTrip() throws {
     let path = folder.path + "/a.safetensors"

@@ -2,7 +2,7 @@ import WeightStorage
 
 extension Model {
   /// A hash that is the same for the same model, wherever it lies and however its weights are spread over files:
-  /// of the configurations, the tokenizers, and a sample of every tensor (`Checkpoint.identify`).
+  /// of the configurations, the tokenizers, the prediction type, and a sample of every tensor (`Checkpoint.identify`).
   ///
   /// - Throws: `WeightFileError` if a file cannot be read any more.
   func identity() throws -> String {
@@ -17,6 +17,7 @@ extension Model {
       hash.update(name)
       hash.update(SHA256.hex(of: try files.data(name)))
     }
+    hash.update("predicts \(schedule.prediction.rawValue)")  // the user may know better than the files
     for weights in textEncoders.map(\.weights) + [unetWeights, autoencoderWeights] {
       try weights.identify(to: &hash)
     }
