@@ -34,8 +34,12 @@ public struct Inversion: Sendable, Equatable {
   }
 
   public var byteCount: Int {
-    [states, noiseMaps, predictions].flatMap(\.values).reduce(0) { $0 + $1.byteCount }
-      + (mask?.values.count ?? 0) * 4 + embeddings.values.reduce(0) { $0 + $1.count * 4 }
+    var bytes = (mask?.values.count ?? 0) * 4
+    for latents in [states, noiseMaps, predictions] {
+      for latent in latents.values { bytes += latent.byteCount }
+    }
+    for embedding in embeddings.values { bytes += embedding.count * 4 }
+    return bytes
   }
 
   /// - Throws: `EditError.inversionDoesNotFit` where it does not reach that level.

@@ -78,7 +78,7 @@ public struct Contestant: Sendable, Equatable {
       request.concepts = [removed, added]
     }
     if entry.about.needs.contains(.mask) {
-      request.mask = geometry.latentMask(pair.mask, entry.maskRule.geometryRule)
+      request.mask = geometry.latentMask(pair.mask, entry.maskRule)
     }
     if takes.contains(.points) {
       request.moves = pair.drags.map { drag in
@@ -89,15 +89,5 @@ public struct Contestant: Sendable, Equatable {
       }
     }
     return request
-  }
-}
-
-extension MethodEntry.MaskRule {
-  fileprivate var geometryRule: Geometry.MaskRule {
-    switch self {
-    case .nearest: .nearest
-    case .majority: .majority
-    case .soft: .soft
-    }
   }
 }

@@ -9,7 +9,7 @@ import Tensors
 ///     OUTPUT/<contestant>.png                        contact sheet: source, edit, truth
 ///     OUTPUT/results.md, results.json                the table
 ///
-/// Pairs whose picture and record lie there already, made with the same settings and seed, are not run again.
+/// Pairs whose picture and record lie there already, made with a model of the same name, the same settings and seed, are not run again.
 public struct EditEvaluation: Sendable {
   public var editor: Editor
   public var pairs: [EditPair]
@@ -66,6 +66,7 @@ public struct EditEvaluation: Sendable {
     if let data = try? Data(contentsOf: notes),
       let record = try? JSONDecoder().decode(EditRecord.self, from: data),
       record.settings == settings.named, record.report.seed == seed,
+      record.report.model == editor.model.name,
       let edited = try? PictureFile.read(picture)
     {
       return (

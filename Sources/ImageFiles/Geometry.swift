@@ -54,16 +54,6 @@ public struct Geometry: Sendable, Equatable {
     )
   }
 
-  /// How a mask becomes as small as the latent.
-  public enum MaskRule: Sendable, Equatable {
-    /// Binary: from 128 on, then the upper left pixel of each element (floor(i·8)).
-    case nearest
-    /// Binary: 1 where the mean over the element is at least ½.
-    case majority
-    /// The mean over the element.
-    case soft
-  }
-
   /// A mask of any size laid over the picture, at the size of the latent.
   public func latentMask(_ mask: MaskPicture, _ rule: MaskRule) -> Mask {
     switch rule {

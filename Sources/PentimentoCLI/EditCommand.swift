@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -10,7 +9,7 @@ struct EditCommand: AsyncParsableCommand {
 
   @OptionGroup var edit: EditOptions
   @OptionGroup var out: OutputOptions
-  @OptionGroup var runtime: ModelOptions
+  @OptionGroup var runtime: RuntimeOptions
 
   func validate() throws {
     guard edit.image != nil || edit.region.dragFile != nil || edit.inversion.inversion != nil else {
@@ -46,17 +45,17 @@ struct EditCommand: AsyncParsableCommand {
     }
   }
 
+  /// Refuses before the work starts what could not be written after it.
   private func checkOutputs() throws {
     let inputs = [
       edit.picturePath, edit.region.maskPath, edit.region.dragFile, edit.inversion.inversion,
     ]
-    try out.check(sparing: inputs)
-    try edit.inversion.check(sparing: inputs, beside: [out.output, edit.region.saveMask])
-    if let mask = edit.region.saveMask {
-      try refuse(mask, "--save-mask", sparing: inputs)
-      guard mask != out.output else {
-        throw ValidationError("--save-mask and --output are one file: name two")
-      }
-    }
+    let outputs = [
+      ("--output", out.output), ("--save-mask", edit.region.saveMask),
+      ("--save-inversion", edit.inversion.saveInversion),
+    ]
+    try checkDistinct(outputs, sparing: inputs)
+    try PictureFile.checkWritable(out.output)
+    try edit.inversion.checkWritable()
   }
 }

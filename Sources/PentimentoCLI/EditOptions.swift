@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -52,10 +51,11 @@ struct EditOptions: ParsableArguments {
     let (name, reason) = try MethodEntry.resolve(request)
     request.method = name
     let entry = try MethodEntry.named(name)
-    request.mask = mask.map { geometry.latentMask($0, entry.maskRule.geometryRule) }
+    request.mask = mask.map { geometry.latentMask($0, entry.maskRule) }
     try region.check(entry, request)
     let pastesBack = region.pasteBack && entry.obeysMask(request)
     var memory = PictureMemory(of: geometry.picture)
+    if request.picture == nil { memory.reading = 0 }
     memory.holding = mask?.pixels.count ?? 0
     // A soft mask, and the original once more.
     if pastesBack || region.saveMask != nil { memory.writing += 4 * geometry.picture.area }

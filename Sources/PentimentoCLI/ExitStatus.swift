@@ -1,7 +1,6 @@
 import ArgumentParser
 import Dispatch
 import Editing
-import FoundationEssentials
 import Glibc
 import ImageFiles
 import Pentimento

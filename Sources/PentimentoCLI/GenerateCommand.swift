@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
@@ -12,11 +11,11 @@ struct GenerateCommand: AsyncParsableCommand {
   @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: OutputOptions
-  @OptionGroup var runtime: ModelOptions
+  @OptionGroup var runtime: RuntimeOptions
 
   func run() async throws {
     try await reportingErrors {
-      try out.check(sparing: [])
+      try PictureFile.checkWritable(out.output)
       let editor = try runtime.editor()
       let working = try size.workingSize(of: nil, for: editor.model)
       var request = EditRequest(

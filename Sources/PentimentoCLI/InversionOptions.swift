@@ -24,20 +24,16 @@ struct InversionOptions: ParsableArguments {
   }
 
   /// Refuses before the work starts what could not be written after it.
-  ///
-  /// - Parameters:
-  ///   - inputs: files that are read and shall survive.
-  ///   - outputs: files that are written as well.
-  func check(sparing inputs: [String?], beside outputs: [String?]) throws {
+  func checkWritable() throws {
     guard let saveInversion else { return }
-    try refuse(saveInversion, "--save-inversion", sparing: inputs)
-    guard !outputs.contains(saveInversion) else {
-      throw ValidationError("--save-inversion and another output are one file: name two")
+    var isFolder = false
+    guard !FileManager.default.fileExists(atPath: saveInversion, isDirectory: &isFolder) || !isFolder else {
+      throw InversionError.cannotWrite(reason: "\(saveInversion) is a folder; name a file")
     }
     let folder = URL(fileURLWithPath: saveInversion).deletingLastPathComponent().path
     guard FileManager.default.isWritableFile(atPath: folder) else {
-      throw ValidationError(
-        "--save-inversion \(saveInversion): the folder \(folder) does not exist or cannot be written to")
+      throw InversionError.cannotWrite(
+        reason: "the folder \(folder) does not exist or cannot be written to; name another")
     }
   }
 

@@ -21,6 +21,11 @@ struct ModelOptions: ParsableArguments {
   func validate() throws {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
   }
+}
+
+/// What `edit`, `generate` and `plan` run on.
+struct RuntimeOptions: ParsableArguments {
+  @OptionGroup var model: ModelOptions
 
   @Option(
     help: ArgumentHelp(
@@ -28,10 +33,10 @@ struct ModelOptions: ParsableArguments {
         + "free. Less means slower, never different.", valueName: "size"))
   var maxRam: MemorySize?
 
-  func open() throws -> Model { try reading.open(ModelLocation.find(model)) }
-
   func editor() throws -> Editor {
-    Editor(model: try open(), threads: threads, maximumMemory: maxRam?.bytes ?? ProcessMemory.reachable)
+    Editor(
+      model: try model.reading.open(ModelLocation.find(model.model)), threads: model.threads,
+      maximumMemory: maxRam?.bytes ?? ProcessMemory.reachable)
   }
 }
 
@@ -113,21 +118,30 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(help: "Leave the settings out of the picture's file.")
   var noMetadata = false
-
-  /// Refuses before the work starts what could not be written after it.
-  ///
-  /// - Parameter inputs: files that are read and shall survive.
-  func check(sparing inputs: [String?]) throws {
-    try refuse(output, "--output", sparing: inputs)
-    try PictureFile.checkWritable(output)
-  }
 }
 
-/// Throws if a file to be written is one of those that are read.
-func refuse(_ output: String, _ option: String, sparing inputs: [String?]) throws {
-  func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
-  for case let input? in inputs where resolved(input) == resolved(output) {
-    throw ValidationError("\(option) \(output) would replace a file that is read: name another file")
+/// Throws if a file to be written is one of those that are read, or two to be written are one, however their paths
+/// are spelt.
+///
+/// - Parameters:
+///   - outputs: options with the paths that were given to them.
+///   - inputs: files that are read and shall survive.
+func checkDistinct(_ outputs: [(option: String, path: String?)], sparing inputs: [String?] = []) throws {
+  func resolved(_ path: String) -> String {
+    let url = URL(fileURLWithPath: path).standardizedFileURL
+    if FileManager.default.fileExists(atPath: url.path) { return url.resolvingSymlinksInPath().path }
+    let folder = url.deletingLastPathComponent().resolvingSymlinksInPath()
+    return folder.appending(path: url.lastPathComponent).path
+  }
+  let read = Set(inputs.compactMap { $0 }.map(resolved))
+  var written: [String: String] = [:]
+  for case (let option, let path?) in outputs {
+    guard !read.contains(resolved(path)) else {
+      throw ValidationError("\(option) \(path) would replace a file that is read: name another file")
+    }
+    if let other = written.updateValue(option, forKey: resolved(path)) {
+      throw ValidationError("\(option) and \(other) are one file: name two")
+    }
   }
 }
 

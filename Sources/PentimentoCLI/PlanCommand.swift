@@ -10,7 +10,7 @@ struct PlanCommand: AsyncParsableCommand {
     discussion: "Takes the options of 'edit'. Without a picture, --size is its size.")
 
   @OptionGroup var edit: EditOptions
-  @OptionGroup var runtime: ModelOptions
+  @OptionGroup var runtime: RuntimeOptions
 
   @Option(help: "json: the plan as JSON instead of a table.")
   var report: ReportFormat?

@@ -1,6 +1,4 @@
-import FoundationEssentials
 import Glibc
-import Synchronization
 
 /// One line on a terminal's standard error: evaluations done and time left. Silent where nobody looks.
 final class ProgressLine: Sendable {

@@ -115,13 +115,3 @@ extension Geometry {
     return Drag.Move(from: try point(move.source), to: try point(move.target))
   }
 }
-
-extension MethodEntry.MaskRule {
-  var geometryRule: Geometry.MaskRule {
-    switch self {
-    case .nearest: .nearest
-    case .majority: .majority
-    case .soft: .soft
-    }
-  }
-}

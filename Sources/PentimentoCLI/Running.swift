@@ -4,7 +4,7 @@ import ImageFiles
 import Pentimento
 import Tensors
 
-/// Runs a request with progress on the terminal.
+/// Runs a request with progress on the terminal, and says on standard error what the user should know of it.
 func perform(
   _ request: EditRequest, choice: String?, _ editor: Editor, pictures: PictureMemory
 ) async throws -> EditResult {
@@ -12,11 +12,11 @@ func perform(
   _ = try editor.plan(request, pictures: pictures)
   if let choice { note(choice) }
   note("\(request.method), seed \(request.seed), \(request.width)×\(request.height) working pixels")
-  let progress = ProgressLine()
-  let result = try await editor.run(request, pictures: pictures) { done, total in
-    progress.show(done, of: total)
+  let result = try await showingProgress { progress in
+    try await editor.run(request, pictures: pictures, progress: progress)
   }
-  progress.clear()
+  // An interrupt that comes later is too late: all files are written, or none.
+  try Task.checkCancellation()
   for cut in result.report.cutPrompts {
     note("the prompt is longer than the model reads; left out: \"\(cut)\"")
   }
@@ -24,9 +24,17 @@ func perform(
   return result
 }
 
+/// A line of progress that is gone before anything else is said, a failure included.
+private func showingProgress(
+  _ work: (_ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void) async throws -> EditResult
+) async throws -> EditResult {
+  let line = ProgressLine()
+  defer { line.clear() }
+  return try await work { done, total in line.show(done, of: total) }
+}
+
 /// Writes the picture and prints the path or the report.
 func write(_ picture: Picture, _ result: EditResult, _ out: OutputOptions) throws {
-  try Task.checkCancellation()
   try PictureFile.write(
     picture, to: out.output, metadata: out.noMetadata ? [] : metadata(of: result.report))
   switch out.report {

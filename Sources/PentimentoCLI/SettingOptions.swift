@@ -84,6 +84,14 @@ struct SettingOptions: ParsableArguments {
   )
   var maskRatio: Double?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "diffedit, ode: guidance points away from the source prompt instead of the empty one.")
+  var sourceAsNegative: Bool?
+
+  @Flag(help: "diffedit, ode: blend one level too noisy, as a public pipeline does.")
+  var referenceBlend = false
+
   @Option(parsing: .unconditional, help: "drag: half side of the moved square, in cells of 8 working pixels.")
   var radius: Double?
 
@@ -114,6 +122,8 @@ struct SettingOptions: ParsableArguments {
     for case (let setting, let value?) in numbers { settings[setting] = .number(value) }
     if let sampler { settings[.sampler] = .word(sampler.rawValue) }
     if let maskMode { settings[.maskMode] = .word(maskMode) }
+    if let sourceAsNegative { settings[.sourceAsNegative] = .flag(sourceAsNegative) }
+    if referenceBlend { settings[.referenceBlend] = .flag(true) }
     if officialLastStep { settings[.officialLastStep] = .flag(true) }
     return settings
   }

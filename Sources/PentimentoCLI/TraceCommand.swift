@@ -17,13 +17,13 @@ struct TraceCommand: AsyncParsableCommand {
   @Option(name: .shortAndLong, help: "The safetensors file to write.")
   var output: String
 
-  @OptionGroup var runtime: ModelOptions
+  @OptionGroup var model: ModelOptions
 
   func run() async throws {
     try await reportingErrors {
       let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))
-      let url = runtime.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
-      let results = try await parity.run(runtime.reading.open(url), threads: runtime.threads)
+      let url = model.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
+      let results = try await parity.run(model.reading.open(url), threads: model.threads)
       try results.write(to: output)
       print(output)
     }

@@ -11,8 +11,9 @@ package struct Planner: Sendable {
   package var threads: Int
   /// Bytes that the executor may allocate; nil for no limit.
   package var budget: Int?
-  /// Lanes to use where weights are streamed. Resident weights need one lane only: a second one would cost an
-  /// arena and save nothing.
+  /// Lanes to use where weights are streamed and the budget allows them: queries that are computed side by side
+  /// share one pass over the weights. Resident weights need one lane only: a second one would cost an arena and
+  /// save nothing.
   package var lanes = 1
 
   package init(threads: Int, budget: Int? = nil, lanes: Int = 1) {
@@ -54,10 +55,17 @@ package struct Planner: Sendable {
     if let budget {
       let total = perNode.joined().uniqued.map(\.bytes.aligned).reduce(0, +)
       if plan.peakBytes + total > budget {
-        plan.lanes = lanes
         window = perNode.map { $0.map(\.bytes.aligned).reduce(0, +) }.max() ?? 0
+        guard plan.peakBytes + window <= budget else {
+          throw .overBudget(needed: plan.peakBytes + window, budget: budget)
+        }
+        // Every lane takes an arena from the weights that stay, and shares the reading of all others.
+        let (room, arena) = (budget - plan.peakBytes - window, plan.arenaBytes)
+        func readPerQuery(_ lanes: Int) -> Int { (total - room + (lanes - 1) * arena) / lanes }
+        plan.lanes =
+          (1...max(lanes, 1)).filter { ($0 - 1) * arena <= room }
+          .min { readPerQuery($0) < readPerQuery($1) } ?? 1
         var left = budget - plan.peakBytes - window
-        guard left >= 0 else { throw .overBudget(needed: plan.peakBytes + window, budget: budget) }
         resident = []
         for (weight, bytes) in perNode.joined().uniqued {
           guard left >= bytes.aligned else { break }

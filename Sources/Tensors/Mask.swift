@@ -57,6 +57,16 @@ public struct Mask: Sendable, Equatable {
   }
 }
 
+/// How a mask as drawn becomes as small as the latent; an element covers a cell of 8×8 working pixels.
+public enum MaskRule: Sendable, Equatable {
+  /// Binary: from the middle grey (128) on, then the upper left pixel of each cell.
+  case nearest
+  /// Binary: 1 where the mean over the cell is at least ½.
+  case majority
+  /// The mean over the cell.
+  case soft
+}
+
 extension Latent {
   /// Every channel multiplied by the mask; exactly 0 where the mask is 0, whatever the latent holds there.
   public static func * (mask: Mask, latent: Latent) -> Latent {

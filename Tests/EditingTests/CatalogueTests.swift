@@ -150,14 +150,20 @@ import Testing
       try await DDIMTranslation().edit(photo, from: cat, to: tiger, model: $0)
     }
   }
-  @Test("cycle-diffusion: 3·40") func cycleDiffusion() async throws {
-    try await expect(CycleDiffusion().evaluations, atMost: 120) {
-      try await CycleDiffusion().edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+  @Test("cycle-diffusion: 3·40, guided on both sides 4·40", arguments: [(1.0, 120), (3, 160)])
+  func cycleDiffusion(source: Double, table: Int) async throws {
+    var m = CycleDiffusion()
+    m.sourceGuidance = source
+    try await expect(m.evaluations, atMost: table) { [m] in
+      try await m.edit(photo, from: cat, to: tiger, model: $0, tape: tape)
     }
   }
-  @Test("cycle-sde: 2·99") func cycleSDE() async throws {
-    try await expect(CycleSDE().evaluations, atMost: 198) {
-      try await CycleSDE().edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+  @Test("cycle-sde: 2·99, guided on both sides 4·99", arguments: [(1.0, 198), (7.5, 396)])
+  func cycleSDE(guidance: Double, table: Int) async throws {
+    var m = CycleSDE()
+    (m.sourceGuidance, m.targetGuidance) = (guidance, guidance)
+    try await expect(m.evaluations, atMost: table) { [m] in
+      try await m.edit(photo, from: cat, to: tiger, model: $0, tape: tape)
     }
   }
   @Test("ddpm-inversion: 100 + 2·64, or 2·100 + 2·64 with a source prompt")

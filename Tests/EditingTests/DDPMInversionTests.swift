@@ -142,6 +142,31 @@ import Testing
     }
   }
 
+  /// Textbook DDIM, and the paper, have η²·V; the released code, inverting and sampling, η·V.
+  @Test("below η = 1 the direction term leaves room for η·V, and the photo still comes back")
+  func halfNoise() async throws {
+    let (model, _) = nonlinearWorld()
+    var method = method()
+    method.eta = 0.5
+    let trace = Trace()
+    let out = try await method.edit(
+      photo, from: cat, to: cat, model: model, tape: tape, observer: trace.observer)
+    #expect(out.isClose(to: photo, within: 128 * halfUlp))
+    let grid = try model.schedule.leadingGrid(steps: 10)
+    let (xs, zs) = (trace.latents("xs"), trace.latents("zs"))
+    for level in 2...10 {
+      let step = grid.transition(from: level)
+      let (c, v) = (step.nextAlphaBar, step.posteriorVariance)
+      let eps = try await model.guided(xs[level], timestep: step.timestep, cat, 3.5)
+      let expected = Latent.combination([
+        (c.squareRoot(), step.denoised(xs[level], eps)), ((1 - c - 0.5 * v).squareRoot(), eps),
+        (0.5 * v.squareRoot(), zs[level - 1]),
+      ])
+      // x̂₀ and z are rounded at magnitudes below 128, the sum below 16.
+      #expect(expected.isClose(to: xs[level - 1], within: (2 * 128 + 16) * halfUlp), "level \(level)")
+    }
+  }
+
   @Test("refuses to skip everything, η = 0, and an inversion of another grid")
   func refusals() async throws {
     var method = method(skip: 10)

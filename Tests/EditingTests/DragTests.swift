@@ -82,12 +82,42 @@ import Testing
     }
   }
 
-  @Test("copies α·F to the target and leaves β·F with noise at the source")
-  func copyAndPaste() async throws {
+  @Test("guidance rises from 1 to slightly above its end, and is that end for a single step")
+  func guidanceRamp() {
+    var method = Drag()
+    #expect(abs(method.guidance(1).scale - (1 + 2 / 119)) < 1e-15)
+    #expect(abs(method.guidance(119).scale - 3) < 1e-15)
+    #expect(abs(method.guidance(120).scale - 3.0168) < 5e-5)
+    (method.steps, method.strength) = (2, 0.5)
+    #expect(method.guidance(1).scale == 3)
+  }
+
+  @Test("the ODE goes up and down by the timestep the latent is on")
+  func odeTimesteps() async throws {
+    struct Recorder: PointwisePredictor {
+      let seen = Trace()
+      func noise(_ query: NoiseQuery) -> Latent {
+        seen.observer.tensor("asked", HostTensor(shape: [1], values: [Float(query.timestep)]))
+        return query.latent
+      }
+    }
+    let recorder = Recorder()
+    let model = Diffusion(unet: recorder, schedule: .stableDiffusion, empty: cat)
+    var method = method(.ode)
+    (method.maxGuidance, method.moves) = (1, [Drag.Move(from: .init(x: 24, y: 24), to: .init(x: 32, y: 32))])
+    _ = try await method.edit(photo, showing: cat, model: model, tape: tape)
+    // K = 3 of the states 1, 167, 333, 499, 665, 831.
+    #expect(recorder.seen.tensors("asked").flatMap(\.values) == [1, 167, 333, 499, 333, 167])
+  }
+
+  @Test("copies α·F to the target and leaves β·F with noise at the source", arguments: [1, 0])
+  func copyAndPaste(cells: Int) async throws {
     let (model, _) = nonlinearWorld()
     var method = method()
-    // One drag by (1, 1) cells.
-    method.moves = [Drag.Move(from: .init(x: 24, y: 24), to: .init(x: 32, y: 32))]
+    // One drag by (1, 1) cells, or by none: the copy then covers all of the noise.
+    let target = Drag.Point(x: 24 + 8 * cells, y: 24 + 8 * cells)
+    method.moves = [Drag.Move(from: .init(x: 24, y: 24), to: target)]
+    #expect(method.dragCount == 1)
     let (before, after) = (Trace(), Trace())
     _ = try await method.edit(photo, showing: cat, model: model, tape: tape, observer: after.observer)
     method.copiesAndPastes = false
@@ -97,12 +127,12 @@ import Testing
     for row in 0..<8 {
       for column in 0..<16 {
         let inSource = (1..<5).contains(row) && (1..<5).contains(column)
-        let inTarget = (2..<6).contains(row) && (2..<6).contains(column)
+        let inTarget = (1..<5).contains(row - cells) && (1..<5).contains(column - cells)
         for c in 0..<4 {
           let value = Double(y[row, column, c])
           let expected: Double
           if inTarget {
-            expected = 1.1 * Double(y[row - 1, column - 1, c])
+            expected = 1.1 * Double(y[row - cells, column - cells, c])
           } else if inSource {
             expected = 0.3 * value + 0.91.squareRoot() * Double(noise[row - 1, column - 1, c])
           } else {

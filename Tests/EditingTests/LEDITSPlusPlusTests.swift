@@ -50,6 +50,23 @@ import Testing
     #expect(trace.latents("start").count == 1)
   }
 
+  /// One public pipeline unpacks its two embeddings in the wrong order and computes the weight 1 − w.
+  @Test("a source prompt of weight 0 is the empty one, and of weight 1 it stands alone")
+  func sourceWeight() async throws {
+    let (model, _) = nonlinearWorld()
+    var method = method()
+    method.sourceGuidance = 0
+    let unguided = try await method.invert(photo, from: cat, model: model, tape: tape)
+    let empty = try await method.invert(photo, model: model, tape: tape)
+    #expect(unguided.noiseMaps == empty.noiseMaps)
+    method.sourceGuidance = 1
+    let conditional = try await method.invert(photo, from: cat, model: model, tape: tape)
+    var world = model
+    world.empty = cat
+    let catWorld = try await method.invert(photo, model: world, tape: tape)
+    #expect(conditional.noiseMaps == catWorld.noiseMaps && conditional.noiseMaps != empty.noiseMaps)
+  }
+
   @Test("the attention mask covers the words of the concept, smoothed and enlarged")
   func attentionMask() {
     var map = HostTensor(shape: [3, 4, 5])

@@ -58,6 +58,19 @@ import Testing
     #expect(a.distance(to: b) > 0.001)
   }
 
+  @Test("the SDE is Cycle-SDE inside the mask, with the empty prompt on both sides")
+  func sde() async throws {
+    let (model, _) = nonlinearWorld()
+    let full = Mask(height: 7, width: 11)
+    let method = method(.sde)
+    let masked = try await method.edit(photo, from: cat, to: tiger, mask: full, model: model, tape: tape)
+    var cycle = CycleSDE()
+    (cycle.steps, cycle.strength) = (method.steps, method.strength)
+    (cycle.sourceGuidance, cycle.targetGuidance) = (method.guidance, method.guidance)
+    let plain = try await cycle.edit(photo, from: cat, to: tiger, model: model, tape: tape)
+    #expect(masked.isIdentical(to: plain))
+  }
+
   @Test("identical prompts find an empty mask")
   func samePrompts() async throws {
     let (model, _) = nonlinearWorld()
@@ -77,9 +90,35 @@ import Testing
     let mask = try await DiffEditMask()(
       photo, from: Condition(mean: source), to: Condition(mean: target), model: model, tape: tape,
       observer: trace.observer)
+    let b = model.schedule.alphaBar(481)
+    let inside = Float(7.5 * ((1 - b) * b).squareRoot() / (b * 0.5 + 1 - b))
+    for (d, m) in zip(trace.tensors("diff")[0].values, box.values) {
+      // Two guided predictions, each of two rounded below 8 times weights below 8.
+      #expect(abs(d - m * inside) <= 4 * 64 * halfUlp)
+    }
     #expect(mask == box)  // 24 of 77 cells: 1.5 times the mean is 0.47 of the difference
     #expect(trace.tensors("diff")[0].shape == [7, 11] && trace.tensors("out")[0].shape == [7, 11, 1])
     #expect(DiffEditMask().evaluations == 40)
+  }
+
+  /// Predicts each prompt's own picture, whatever the latent.
+  struct Recital: PointwisePredictor {
+    func noise(_ query: NoiseQuery) -> Latent { Latent(query.condition.context) }
+  }
+
+  @Test("a difference of just 1.5 times the mean is outside the mask, more is inside", arguments: [2, 1])
+  func strictlyGreater(rows: Int) async throws {
+    // Ones in `rows` of three rows: their mean is rows/3, 1.5 times that is 1 or ½, exactly.
+    var changed = Mask(height: 3, width: 8, repeating: 0)
+    for y in 0..<rows { for x in 0..<8 { changed[y, x] = 1 } }
+    let ones = Latent(height: 3, width: 8, repeating: 1)
+    let model = Diffusion(unet: Recital(), schedule: .stableDiffusion, empty: cat)
+    var finder = DiffEditMask()
+    finder.guidance = 1
+    let found = try await finder(
+      ones, from: Condition(mean: Latent(height: 3, width: 8)), to: Condition(mean: changed * ones),
+      model: model, tape: tape)
+    if rows == 2 { #expect(found.isEmpty) } else { #expect(found == changed) }
   }
 
   @Test("without a mask it finds one first and goes on with the next draw")
@@ -124,9 +163,17 @@ import Testing
   @Test("keeps the photo outside the mask bit for bit", arguments: Sampler.allCases, [1, 2])
   func outside(sampler: Sampler, order: Int) async throws {
     let (model, counter) = nonlinearWorld()
-    let method = method(sampler, order)
-    let out = try await method.edit(photo, to: tiger, mask: boxMask(), model: model, tape: tape)
+    let (method, trace) = (method(sampler, order), Trace())
+    let out = try await method.edit(
+      photo, to: tiger, mask: boxMask(), model: model, tape: tape, observer: trace.observer)
     #expect(out.isIdentical(to: photo, outside: boxMask()) && out.distance(to: photo) > 0.01)
+    // After every step: the photo with the noise that the run started from.
+    let grid = try model.schedule.dpmGrid(steps: 6, spacing: .linspace)
+    let n = try tape.normal(0, like: photo)
+    for (i, x) in trace.latents("traj").dropLast().enumerated() {
+      let noised = Latent.combination([(grid.signal[i + 1], photo), (grid.noise[i + 1], n)])
+      #expect(x.isIdentical(to: noised, outside: boxMask()))
+    }
     #expect(counter.evaluations == method.evaluations && counter.evaluations == 12)
     #expect(Inpainting().evaluations == 100)
   }

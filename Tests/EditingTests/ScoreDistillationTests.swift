@@ -39,6 +39,15 @@ import Testing
     #expect(counter.evaluations == before + 16)  // only the traced run asked anything
   }
 
+  @Test("a soft mask scales the step of every cell")
+  func softMask() async throws {
+    let (model, _) = nonlinearWorld()
+    let half = Mask(height: 7, width: 11, repeating: 0.5)
+    let whole = try await method(1).edit(photo, from: cat, to: tiger, model: model, tape: tape) - photo
+    let soft = try await method(1).edit(photo, from: cat, to: tiger, mask: half, model: model, tape: tape)
+    #expect((soft - photo).isClose(to: 0.5 * whole, within: 2 * 8 * halfUlp))  // two results rounded below 8
+  }
+
   @Test("with guidance 0 the prompts have no influence")
   func unguided() async throws {
     let (model, _) = nonlinearWorld()

@@ -107,6 +107,46 @@ import Testing
     }
   }
 
+  @Test("what is warm without weight adds nothing while others are cold")
+  func noWeight() async throws {
+    let weightless = Concept(scale: 7, warmup: 0, threshold: 0.5, weight: 0)
+    let cold = Concept(scale: 7, warmup: 6, threshold: 0.5)
+    #expect(try await run([weightless, cold], [snow, glasses]) == run([], []))
+  }
+
+  @Test("of a concept that has cooled down only the momentum stays, and fades")
+  func cooledDown() async throws {
+    let (model, counter) = nonlinearWorld()
+    var method = SEGA()
+    (method.steps, method.guidance) = (3, 4)
+    method.semantics.concepts = [Concept(scale: 3, warmup: 0, cooldown: 1, threshold: 0)]
+    let trace = Trace()
+    _ = try await method.generate(
+      cat, concepts: [snow], height: 7, width: 11, model: model, tape: tape, observer: trace.observer)
+    #expect(counter.evaluations == method.evaluations && counter.evaluations == 3 + 2 + 2)
+    let traj = trace.latents("traj")
+    let grid = try model.schedule.leadingGrid(steps: 3)
+    var momentum = Latent(height: 7, width: 11)
+    for i in 0...2 {
+      let step = grid.transition(from: 3 - i)
+      let e = try await model.unet.noise(
+        [model.empty, cat, snow].map { NoiseQuery(traj[i], timestep: step.timestep, $0) })
+      let term = Latent.combination([(i == 0 ? 3 : 0, e[2] - e[0]), (0.1, momentum)])
+      let eps = Latent.combination([(1, e[0]), (4, e[1] - e[0]), (1, term)])
+      momentum = .combination([(0.4, momentum), (0.6, term)])
+      // As where concepts are summed: guidance below 64, in steps whose factors are below 32.
+      #expect(step.mean(traj[i], eps, eta: 0).isClose(to: traj[i + 1], within: 64 * 32 * halfUlp))
+      #expect(i == 0 || term.maxMagnitude > 100 * 64 * 32 * halfUlp)
+    }
+  }
+
+  @Test("presets are those of the LEDITS demo")
+  func presets() {
+    #expect(Concept.style == Concept(scale: 8, warmup: 2, threshold: 0.92))
+    #expect(Concept.face == Concept(scale: 5, warmup: 2, threshold: 0.95))
+    #expect(Concept.object == Concept(scale: 15, warmup: 5, threshold: 0.95))
+  }
+
   // In a Gaussian world of equal variances ε_c − ε_u does not depend on x, so that a concept's direction is
   // the same at every step and every step is linear in it.
   private func displaced(_ concepts: [(Concept, Latent)]) async throws -> Latent {

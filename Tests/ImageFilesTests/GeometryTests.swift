@@ -100,7 +100,7 @@ import Testing
     [(7, 5), (61, 127), (1009, 3)])
   func uniformMasks(size: (Int, Int), maskSize: (Int, Int)) throws {
     let geometry = try geometry(size.0, size.1)
-    for rule in [Geometry.MaskRule.nearest, .majority, .soft] {
+    for rule in [MaskRule.nearest, .majority, .soft] {
       let empty = geometry.latentMask(MaskPicture(maskSize.0, maskSize.1) { _, _ in 0 }, rule)
       let full = geometry.latentMask(MaskPicture(maskSize.0, maskSize.1) { _, _ in 255 }, rule)
       #expect(empty.height == geometry.latentHeight && empty.width == geometry.latentWidth)

@@ -28,7 +28,7 @@ import Testing
     // Every option named is one of the command.
     let help = try await output("help", "edit")
     for word in text.split(whereSeparator: \.isWhitespace) where word.hasPrefix("--") {
-      #expect([" ", ",", "\n"].contains { help.contains(word + $0) }, "\(word)")
+      #expect([" ", ",", "\n", "/"].contains { help.contains(word + $0) }, "\(word)")
     }
   }
 

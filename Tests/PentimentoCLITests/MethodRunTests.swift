@@ -20,17 +20,19 @@ import Testing
   /// With four steps; evaluations as methods.md's table counts them. The embedded model's guidance is 3, for the
   /// source 1.
   static let cases: [Case] = [
-    // ⌊0.36·4⌋ = 1 level is skipped: 3 of inversion, 3·2 of the edit.
-    Case("ddpm-inversion", 9, "-p", "a red ball on grass"),
-    Case("ledits", 9, "--concept", "+ball", "--concept-warmup", "0"),
-    Case("ledits", 12, "--concept", "+snow:7", "--concept", "-glasses:5,warmup=0"),
-    Case("ledits", 12, "-p", "a red ball on grass", "--concept", "+snow:style"),
-    Case("ledits++", 12, "--concept", "+ball", "--concept", "-cube", "--mask-mode", "noise"),
-    Case("ledits++", 12, "--concept", "+ball", "--concept", "-cube", "--mask-mode", "intersect"),
+    // ⌊0.2·4⌋ = 0 levels are skipped: 4 of inversion, 4·2 of the edit.
+    Case("ddpm-inversion", 12, "-p", "a red ball on grass"),
+    Case("ddpm-inversion", 6, "-p", "a red ball on grass", "--skip", "0.5"),
+    Case("ledits", 12, "--concept", "+ball", "--concept-warmup", "0"),
+    Case("ledits", 16, "--concept", "+snow:7", "--concept", "-glasses:5,warmup=0"),
+    Case("ledits", 16, "-p", "a red ball on grass", "--concept", "+snow:style"),
+    Case("ledits++", 16, "--concept", "+ball", "--concept", "-cube", "--mask-mode", "noise"),
+    Case("ledits++", 16, "--concept", "+ball", "--concept", "-cube", "--mask-mode", "intersect"),
     Case("dds", 16, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
     Case("dds", 16, "-p", "a red ball on grass", "--source-prompt", "", "--mask", "mask.png"),
     Case("sds", 8, "-p", "a red ball on grass"),
-    Case("sdedit", 4, "-p", "a red ball on grass"),
+    // ⌊0.8·4⌋ = 3 levels.
+    Case("sdedit", 6, "-p", "a red ball on grass"),
     Case("sdedit", 6, "-p", "a red ball on grass", "--sampler", "ode", "--strength", "0.75"),
     Case("inpaint", 8, "-p", "a red ball on grass", "--mask", "mask.png"),
     Case("inpaint", 8, "-p", "a red ball on grass", "--mask", "mask.png", "--order", "2", "--sampler", "ode"),
@@ -38,13 +40,57 @@ import Testing
 
   struct Report: Decodable {
     var method: String, plannedEvaluations: Int, evaluations: Int, warnings: [String], mask: String?
+    var parameters: [String: String], settingsFrom: [String: String], stepFactor: Double?
   }
 
   @Test("runs as planned and answers with a picture of the photo's size", arguments: cases)
   func runs(example: Case) async throws {
     let report = try await Self.report(["--method", example.method] + example.arguments)
     #expect(report.method == example.method)
-    #expect(report.plannedEvaluations == report.evaluations)
+    #expect(report.plannedEvaluations == example.evaluations && report.evaluations == example.evaluations)
+  }
+
+  @Test("reports what each concept was told, its preset and the rest of the defaults")
+  func concepts() async throws {
+    let report = try await Self.report(
+      [
+        "--concept", "+snow:7,warmup=1,cooldown=3,threshold=0.5,weight=2", "--concept", "-fog:style",
+        "--concept",
+        "+smile:face", "--concept", "hat:object,scale=6", "--concept", "-rain:-3", "--concept", "+sun",
+      ], model: Command.smallModel)
+    #expect(report.method == "ledits")
+    let expected = [
+      "concept-scale": "7.0, 8.0, 5.0, 6.0, -3.0, 7.0", "concept-warmup": "1, 2, 2, 5, 2, 2",
+      "concept-cooldown": "3.0, never, never, never, never, never",
+      "concept-threshold": "0.5, 0.92, 0.95, 0.95, 0.95, 0.95",
+      "concept-weight": "2.0, 1.0, 1.0, 1.0, 1.0, 1.0", "momentum-scale": "0.3", "momentum-beta": "0.6",
+    ]
+    for (name, value) in expected { #expect(report.parameters[name] == value, "\(name)") }
+  }
+
+  @Test("reports whose every setting was, and the step that a gradient makes")
+  func sources() async throws {
+    let report = try await Self.report(
+      ["--method", "dds", "-p", "a ball", "--source-prompt", "a cube", "--cfg-scale", "4"])
+    #expect(report.settingsFrom == ["steps": "caller", "cfg-scale": "caller", "learning-rate": "model"])
+    #expect(report.parameters["loss-scale"] == "2000·h·w/4096" && report.parameters["guidance"] == "4.0")
+    #expect(report.stepFactor == 0.4 * 2000 / 4096)
+    #expect(try await Self.report(["-p", "a ball"]).stepFactor == nil)
+  }
+
+  @Test("DiffEdit's ODE can blend and point away as the public implementations do")
+  func diffEditFlags() async throws {
+    let ode = [
+      "--method", "diffedit", "-p", "a red ball on grass", "--mask", "mask.png", "--sampler", "ode",
+    ]
+    let report = try await Self.report(
+      ode + Self.source + ["--reference-blend", "--no-source-as-negative"], model: Command.smallModel)
+    #expect(
+      report.parameters["reference-blend"] == "true" && report.parameters["source-as-negative"] == "false")
+    #expect(
+      report.settingsFrom == [
+        "reference-blend": "caller", "source-as-negative": "caller", "sampler": "caller", "steps": "caller",
+      ])
   }
 
   @Test(
@@ -69,6 +115,18 @@ import Testing
       "70,60:60,60", "--radius", "2", "--step-size", "4",
     ])
     #expect(report.method == "drag" && report.plannedEvaluations == report.evaluations)
+  }
+
+  @Test("drags in sequence are the drags of each pair alone")
+  func sequence() async throws {
+    let short = ["-p", "a red ball on grass", "--radius", "2", "--step-size", "4"]
+    let pairs = [["--drag", "20,20:60,40"], ["--drag", "70,60:60,60"]]
+    let together = try await Self.report(short + pairs.flatMap(\.self), model: Command.smallModel)
+    let sequential = try await Self.report(
+      short + pairs.flatMap(\.self) + ["--drag-order", "sequential"], model: Command.smallModel)
+    var sum = 0
+    for pair in pairs { sum += try await Self.report(short + pair, model: Command.smallModel).evaluations }
+    #expect(sequential.evaluations == sum && together.evaluations < sum)
   }
 
   @Test("sega makes a picture from a text, and on a photo is ledits")
@@ -103,6 +161,7 @@ import Testing
   static let choices: [(method: String, reason: String, arguments: [String])] = [
     ("ddpm-inversion", "a prompt", ["-p", "x"]), ("ledits", "concepts", ["--concept", "-x"]),
     ("ledits", "concepts", ["-p", "x", "--concept", "-x"]),
+    ("ledits++", "a mask for them", ["--concept", "-x", "--mask", "mask.png"]),
     ("inpaint", "a mask", ["-p", "x", "--mask", "mask.png"]),
     ("diffedit", "a mask", ["-p", "x", "--source-prompt", "y", "--mask", "mask.png"]),
     ("diffedit", "to be found", ["-p", "x", "--source-prompt", "y", "--mask", "auto"]),

@@ -90,6 +90,15 @@ import WeightStorage
       { _ in
         Array(#"{"beta_schedule": "cosine"}"#.utf8)
       },
+      Damage(
+        "scheduler/scheduler_config.json", "of an unknown prediction", says: "\"sample\" is not supported"
+      ) { _ in Array(#"{"prediction_type": "sample"}"#.utf8) },
+      Damage(
+        "unet/config.json", "for another text encoder", says: "text states of width 48",
+        Damage.replacing("\"cross_attention_dim\": 32", by: "\"cross_attention_dim\": 48")),
+      Damage(
+        "text_encoder/config.json", "for wider layers", says: "mlp.fc1.weight",
+        Damage.replacing("\"intermediate_size\": 128", by: "\"intermediate_size\": 256")),
       Damage("tokenizer/vocab.json", "missing", says: "tokenizer/vocab.json: there is no such file") { _ in
         nil
       },

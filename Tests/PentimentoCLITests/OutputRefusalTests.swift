@@ -63,6 +63,31 @@ import Testing
     try await refusal.check(in: place())
   }
 
+  @Test(
+    "is refused where two results would be one file, however it is written",
+    arguments: [
+      ["--mask", "mask.png", "--save-mask", "./out.png"], ["--save-inversion", "folder.png/../out.png"],
+      ["--mask", "mask.png", "--save-mask", "m.png", "--save-inversion", "./m.png"],
+    ])
+  func one(options: [String]) async throws {
+    var refusal = Refusal(says: "are one file: name two")
+    refusal.arguments = Self.edit + ["out.png", "--source-prompt", ""] + options
+    try await refusal.check(in: place())
+  }
+
+  @Test(
+    "is refused for an inversion as well",
+    arguments: [
+      ("folder.png", Status.cannotWrite, "is a folder; name a file"),
+      ("none/ball.inv", Status.cannotWrite, "does not exist or cannot be written to; name another"),
+      ("photo.png", Status.usage, "name another file"),
+    ] as [(String, Int32, String)])
+  func inversion(path: String, status: Int32, says: String) async throws {
+    var refusal = Refusal(status: status, says: says)
+    refusal.arguments = Self.edit + ["out.png", "--source-prompt", "", "--save-inversion", path]
+    try await refusal.check(in: place())
+  }
+
   @Test("leaves what stood under its name")
   func keepsOld() async throws {
     let place = try place()

@@ -62,18 +62,31 @@ import Testing
     try await refusal.check(in: .furnished())
   }
 
-  static let inputs: [Refusal] = [
-    Refusal(says: "say with --prompt"),
-    Refusal("-p", "", says: "say with --prompt"),
-    Refusal("-p", "  ", says: "say with --prompt"),
-    Refusal("--method", "sdedit", says: "a prompt (--prompt): give one"),
-    Refusal("--method", "sdedit", "-p", "", says: "says something"),
-    Refusal("--method", "dds", "-p", "a cat", says: "--source-prompt"),
-    Refusal("--method", "inpaint", "-p", "a cat", says: "a mask (--mask)"),
-    Refusal("--method", "drag", "-p", "a cat", says: "--drag x0,y0:x1,y1"),
-    Refusal("--method", "ledits", "-p", "a cat", says: "a concept"),
-    Refusal("--method", "generate", "-p", "a cat", says: "no use for a picture"),
-  ]
+  static let inputs: [Refusal] =
+    [
+      Refusal(says: "say with --prompt"),
+      Refusal("-p", "", says: "say with --prompt"),
+      Refusal("-p", "  ", says: "say with --prompt"),
+      Refusal("--method", "sdedit", says: "a prompt (--prompt): give one"),
+      Refusal("--method", "sdedit", "-p", "", says: "says something"),
+    ]
+    + ["dds", "diffedit", "ddim-inversion", "cycle-diffusion", "cycle-sde"].map {
+      Refusal("--method", $0, "-p", "a cat", says: "\($0) needs a source prompt", "\"\" is allowed")
+    }
+    + ["sds", "dds", "diffedit"].map { method in
+      let source = method == "sds" ? [] : ["--source-prompt", ""]
+      var refusal = Refusal(says: "\(method) needs a prompt that says something")
+      refusal.arguments = ["--method", method, "-p", ""] + source
+      return refusal
+    } + [
+      Refusal(
+        "--method", "inpaint", "-p", " ", "--mask", "mask.png",
+        says: "inpaint needs a prompt that says something"),
+      Refusal("--method", "inpaint", "-p", "a cat", says: "a mask (--mask)"),
+      Refusal("--method", "drag", "-p", "a cat", says: "--drag x0,y0:x1,y1"),
+      Refusal("--method", "ledits", "-p", "a cat", says: "a concept"),
+      Refusal("--method", "generate", "-p", "a cat", says: "no use for a picture"),
+    ]
 
   @Test("an input that a method needs or has no use for is named", arguments: inputs)
   func input(refusal: Refusal) async throws {
@@ -91,6 +104,17 @@ import Testing
     Refusal("--feather", "3", says: "--feather"),
     Refusal("--mask", "mask.png", "--feather", "3", "--no-paste-back", says: "--feather"),
     Refusal("--drag-order", "sequential", says: "--drag-order"),
+    Refusal("--method", "sdedit", "--reference-blend", says: "no use for --reference-blend"),
+    Refusal("--source-cfg-scale", "2", says: "--source-cfg-scale without a source prompt"),
+    Refusal(
+      "--method", "diffedit", "--source-prompt", "x", "--source-cfg-scale", "2",
+      says: "--source-cfg-scale with the sampler sde"),
+    Refusal(
+      "--method", "diffedit", "--source-prompt", "x", "--no-source-as-negative",
+      says: "--source-as-negative with the sampler sde"),
+    Refusal(
+      "--method", "diffedit", "--source-prompt", "x", "--mask", "mask.png", "--mask-maps", "3",
+      says: "--mask-maps with a mask that is given"),
     Refusal("--official-last-step", "--method", "sdedit", says: "no use for --official-last-step"),
   ]
 
@@ -114,6 +138,18 @@ import Testing
     var refusal = Refusal(says: word)
     refusal.arguments = Self.edit + ["--concept", text]
     try await refusal.check(in: .furnished())
+  }
+
+  @Test("a weight of a prompt that is not there is refused")
+  func noPrompt() async throws {
+    for (more, word) in [
+      (["--cfg-scale", "9"], "--cfg-scale without a prompt"),
+      (["--method", "ledits++", "--source-cfg-scale", "2"], "--source-cfg-scale without a source prompt"),
+    ] {
+      var refusal = Refusal(says: word)
+      refusal.arguments = Self.edit + ["--concept", "+snow"] + more
+      try await refusal.check(in: .furnished())
+    }
   }
 
   static let points: [Refusal] = [

@@ -14,6 +14,13 @@ import Testing
   private static let sourceText = "a red ball on snow at night"
   private static let targetText = "a green ball on snow at night"
 
+  /// A rectangle of ones inside zeros.
+  private static let box: Mask = {
+    var mask = Mask(height: side / 8, width: side / 8, repeating: 0)
+    for y in 4..<9 { for x in 3..<8 { mask[y, x] = 1 } }
+    return mask
+  }()
+
   /// A picture's latent, its prompts and a network, at an eighth of the cost of the model's own size.
   private struct Scene {
     let latent: Latent
@@ -101,14 +108,83 @@ import Testing
   @Test("inpainting leaves the latent outside the mask bit for bit", arguments: [Sampler.ode, .sde])
   func inpainting(sampler: Sampler) async throws {
     let scene = try await Scene()
-    var mask = Mask(height: Self.side / 8, width: Self.side / 8, repeating: 0)
-    for y in 4..<9 { for x in 3..<8 { mask[y, x] = 1 } }
     var method = Inpainting()
     method.steps = 6
     method.sampler = sampler
     let edited = try await method.edit(
-      scene.latent, to: scene.target, mask: mask, model: scene.diffusion, tape: SeededTape(seed: 2))
-    #expect(edited.isIdentical(to: scene.latent, outside: mask))
+      scene.latent, to: scene.target, mask: Self.box, model: scene.diffusion, tape: SeededTape(seed: 2))
+    #expect(edited.isIdentical(to: scene.latent, outside: Self.box))
     #expect(!edited.isIdentical(to: scene.latent))
+  }
+
+  @Test("DiffEdit leaves the latent outside the mask bit for bit", arguments: [Sampler.ode, .sde])
+  func diffEdit(sampler: Sampler) async throws {
+    let scene = try await Scene()
+    var method = DiffEdit()
+    (method.steps, method.sampler) = (8, sampler)
+    let edited = try await method.edit(
+      scene.latent, from: scene.source, to: scene.target, mask: Self.box, model: scene.diffusion,
+      tape: SeededTape(seed: 2))
+    #expect(edited.isIdentical(to: scene.latent, outside: Self.box))
+    #expect(!edited.isIdentical(to: scene.latent))
+  }
+
+  @Test("DiffEdit finds nothing between equal prompts; between two colours of the ball it looks at the ball")
+  func foundMask() async throws {
+    let scene = try await Scene()
+    var finder = DiffEditMask()
+    (finder.maps, finder.strength) = (4, 0.8)
+    let none = try await finder(
+      scene.latent, from: scene.source, to: scene.source, model: scene.diffusion, tape: SeededTape(seed: 4))
+    #expect(none.isEmpty)
+    let trace = Trace()
+    let found = try await finder(
+      scene.latent, from: scene.source, to: scene.target, model: scene.diffusion, tape: SeededTape(seed: 4),
+      observer: trace.observer)
+    // The ball covers the rows 8…11 and the columns 10…13 of the 16×16 cells.
+    let difference = trace.tensors("diff")[0].values
+    let ball = (0..<16).map { difference[(8 + $0 / 4) * 16 + 10 + $0 % 4] }.reduce(0, +)
+    let rest = difference.reduce(0, +) - ball
+    #expect(!found.isEmpty && ball / 16 > 1.2 * rest / 240)
+  }
+
+  @Test("LEDITS++ without concepts returns the inversion's last prediction, bit for bit")
+  func noConcepts() async throws {
+    let scene = try await Scene()
+    var method = LEDITSPlusPlus()
+    method.steps = 8
+    let inversion = try await method.invert(
+      scene.latent, model: scene.diffusion, tape: SeededTape(seed: 6))
+    let same = try await method.edit(inversion, concepts: [], model: scene.diffusion)
+    #expect(same.isIdentical(to: try #require(inversion.states[0])))
+  }
+
+  @Test("a drag without copy and paste, or with an empty mask, leaves the latent as it is, bit for bit")
+  func stillDrag() async throws {
+    let scene = try await Scene()
+    var method = Drag()
+    method.steps = 10
+    method.moves = [.init(from: .init(x: 40, y: 64), to: .init(x: 56, y: 64))]
+    let moved = try await method.edit(
+      scene.latent, showing: scene.source, mask: Self.box, model: scene.diffusion, tape: SeededTape(seed: 8))
+    #expect(moved.isIdentical(to: scene.latent, outside: Self.box) && moved != scene.latent)
+    method.copiesAndPastes = false
+    let still = try await method.edit(
+      scene.latent, showing: scene.source, model: scene.diffusion, tape: SeededTape(seed: 8))
+    #expect(still.isIdentical(to: scene.latent))
+  }
+
+  @Test("a prediction does not depend on what is asked with it, bit for bit") func company() async throws {
+    let scene = try await Scene()
+    let noise = SeededTape(seed: 9).normal(
+      0, count: 1, height: Self.side / 8, width: Self.side / 8, channels: 4)[0]
+    let queries = [
+      NoiseQuery(noise, timestep: 901, scene.source), NoiseQuery(scene.latent, timestep: 21, scene.target),
+      NoiseQuery(noise, timestep: 901, scene.diffusion.empty),
+    ]
+    let together = try await scene.diffusion.unet.noise(queries)
+    for (query, answer) in zip(queries, together) {
+      #expect(try await scene.diffusion.unet.noise([query])[0].isIdentical(to: answer))
+    }
   }
 }

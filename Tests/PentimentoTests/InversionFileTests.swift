@@ -194,6 +194,33 @@ private final class TemporaryFile {
     }
   }
 
+  @Test(
+    "with a tensor of another name is refused, whole as it is",
+    arguments: ["", ".", "state", "state.-1", "mask.0"])
+  func names(name: String) async throws {
+    let file = TemporaryFile()
+    var metadata = [
+      "format": "pentimento inversion", "version": "1", "family": "ddim", "method": "ddim-inversion",
+      "model": "m",
+      "model-sha256": "0", "picture-sha256": "0", "working-size": "64x64", "seed": "1", "generator": "g",
+    ]
+    let tensor = StoredTensor([Float(1)], shape: [1])
+    var hash = SHA256()
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+      hash.update(key)
+      hash.update(value)
+    }
+    hash.update(name)
+    hash.update(tensor.bytes)
+    metadata["sha256"] = hash.finalize()
+    try SafetensorsWriter.write([name: tensor], metadata: metadata, to: file.path)
+    #expect {
+      try InversionFile.read(file.path)
+    } throws: { error in
+      "\(error)".contains("it has a tensor \(name), which means nothing here; invert again")
+    }
+  }
+
   @Test("keeps a mask and tuned embeddings, and has no place for anything else")
   func places() async throws {
     let file = TemporaryFile()

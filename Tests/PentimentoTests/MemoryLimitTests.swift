@@ -26,6 +26,9 @@ import Testing
     #expect(plan.peak <= limit)
     let weights = { (plan: MemoryPlan) in plan.stages.map(\.residentWeights).max()! }
     #expect(weights(plan) < weights(whole), "nothing is streamed")
+    // The two predictions of guidance share a pass, each with its activations.
+    let arena = { (plan: MemoryPlan) in plan.stages.first { $0.name == "denoise" }!.arena }
+    #expect(arena(plan) >= 2 * arena(whole))
     let results = [try await free.run(request()), try await bounded.run(request())]
     #expect(results[0].picture == results[1].picture)
   }
@@ -43,6 +46,29 @@ import Testing
       // What is asked for is enough.
       _ = try Editor(model: model, threads: 2, maximumMemory: needed + 100_000_000).plan(request(256))
     }
+  }
+
+  @Test(
+    "in a control group is the least of its own and those around it, in both versions of the kernel's files")
+  func controlGroups() {
+    func limit(_ groups: String, _ files: [String: String]) -> Int? {
+      ProcessMemory.controlGroupLimit(groups) { files[$0] }
+    }
+    let two = "/sys/fs/cgroup"
+    #expect(limit("0::/a/b\n", ["\(two)/a/b/memory.max": "700\n"]) == 700)
+    #expect(
+      limit("0::/a/b\n", ["\(two)/a/b/memory.max": "max\n", "\(two)/a/memory.max": "500\n"]) == 500)
+    #expect(limit("0::/\n", ["\(two)/memory.max": "300\n"]) == 300)
+    #expect(limit("0::/\n", [:]) == nil && limit("0::/a\n", ["\(two)/a/memory.max": "max\n"]) == nil)
+    // A container of version 1: the path is the host's, its own group is mounted as the root.
+    let one = "5:cpu,cpuacct:/x\n4:memory:/docker/17\n"
+    #expect(limit(one, ["/sys/fs/cgroup/memory/memory.limit_in_bytes": "900\n"]) == 900)
+    #expect(limit("nonsense\n", [:]) == nil)
+  }
+
+  @Test("that is too small is named in units of --max-ram, rounded so that it would do") func units() {
+    let error = RequestError.overBudget(stage: "denoise", needed: (7 << 20) + 1, budget: (7 << 20) - 1)
+    #expect("\(error)".contains("needs at least 8 MiB and 6 MiB are allowed: use a smaller --size or"))
   }
 
   @Test("counts the pictures around the run") func pictures() throws {

@@ -52,6 +52,21 @@ import Testing
     #expect(tight.windowBytes > 0)
   }
 
+  @Test("computes queries side by side where that saves reading, and only where it fits")
+  func lanes() throws {
+    let (graph, y) = try graph()
+    func plan(budget: Int) throws -> Plan {
+      try Planner(threads: 1, budget: budget, lanes: 2).plan(graph, keep: ["y": y])
+    }
+    let roomy = try Planner(threads: 1).plan(graph, keep: ["y": y])
+    #expect(try plan(budget: roomy.peakBytes).lanes == 1, "resident weights are read once")
+    let shared = try plan(budget: roomy.peakBytes - 20_000)
+    #expect(shared.lanes == 2 && shared.peakBytes <= roomy.peakBytes - 20_000)
+    // The least that a single lane can do with has no room for another arena.
+    let floor = roomy.peakBytes - roomy.residentBytes + shared.windowBytes
+    #expect(try plan(budget: floor).lanes == 1)
+  }
+
   @Test("says how much is missing when nothing fits")
   func overBudget() throws {
     let (graph, y) = try graph()

@@ -9,14 +9,17 @@ if ! command -v swift >/dev/null; then
 fi
 
 missing=()
+command -v git >/dev/null || missing+=(git)  # fetches swift-argument-parser
 command -v pkg-config >/dev/null || missing+=(pkg-config)
-if [ "${#missing[@]}" -gt 0 ] || ! pkg-config --exists libpng; then missing+=(libpng-dev); fi
+pkg-config --exists libpng 2>/dev/null || missing+=(libpng-dev)
 if [ "${#missing[@]}" -gt 0 ]; then
+  hint="missing: ${missing[*]} (Debian: sudo apt-get install ${missing[*]})"
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}" >&2
-    apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "${missing[@]}" >&2
+    apt-get update -qq >&2 || true  # the lists that are there may do
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "${missing[@]}" >&2 || { echo "$hint" >&2; exit 69; }
   else
-    echo "missing: ${missing[*]} (Debian: sudo apt-get install ${missing[*]})" >&2
+    echo "$hint" >&2
     exit 69
   fi
 fi

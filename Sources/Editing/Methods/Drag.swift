@@ -54,7 +54,7 @@ public struct Drag: EditingMethod {
   private var levels: Int { min(transitions(strength, of: steps), steps - 1) }
   /// w_j = 1 + (w_max − 1)·j/(K − 1) for the transition between the levels j − 1 and j. The denominator is the
   /// released code's; it reaches slightly above w_max.
-  private func guidance(_ j: Int) -> Guidance {
+  package func guidance(_ j: Int) -> Guidance {
     Guidance(1 + (maxGuidance - 1) * (levels > 1 ? Double(j) / Double(levels - 1) : 1))
   }
   public var evaluations: Int {

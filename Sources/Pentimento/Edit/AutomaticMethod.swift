@@ -40,7 +40,10 @@ extension MethodEntry {
         ? ("generate", "there is no picture") : ("sega", "there are concepts and no picture")
     }
     if !request.moves.isEmpty { return ("drag", "there are points to drag") }
-    if !request.concepts.isEmpty { return ("ledits", "there are concepts") }
+    if !request.concepts.isEmpty {
+      return request.mask == nil || hasPrompt
+        ? ("ledits", "there are concepts") : ("ledits++", "there are concepts and a mask for them")
+    }
     if request.findsMask, hasPrompt, request.sourcePrompt != nil {
       return ("diffedit", "a mask is to be found between a source and a target prompt")
     }

@@ -48,6 +48,8 @@ public struct EditReport: Sendable, Codable {
   public var parameters: [String: String]
   /// Settings that the caller, a given inversion or the model gave; all others are the method's own defaults.
   public var settingsFrom: [String: String]
+  /// sds, dds: what a gradient is multiplied by at this size, learning rate times L/(h·w) (methods.md 2.1).
+  public var stepFactor: Double?
   public var concepts: [String]
   public var prompt: String?
   public var sourcePrompt: String?

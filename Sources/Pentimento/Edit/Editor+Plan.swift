@@ -4,6 +4,7 @@ import StableDiffusion
 extension Editor {
   /// What `run` will hold in memory. Computes nothing.
   ///
+  /// - Parameter pictures: what the caller holds beside the run; only counted.
   /// - Throws: what `run` would throw before it begins: `RequestError` (`overBudget` if a stage does not fit into
   ///   `maximumMemory`), `EditError` and `InversionError`.
   public func plan(_ request: EditRequest, pictures: PictureMemory = PictureMemory()) throws -> MemoryPlan {
@@ -11,7 +12,7 @@ extension Editor {
     return try plan(request, prepared, pictures).plan
   }
 
-  /// The plan, and what every network may take of the memory allowed.
+  /// The plan, and what it leaves for a network: bytes, nil for no limit.
   func plan(
     _ request: EditRequest, _ prepared: PreparedMethod, _ pictures: PictureMemory
   ) throws -> (plan: MemoryPlan, networkBudget: Int?) {

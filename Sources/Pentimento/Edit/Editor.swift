@@ -1,5 +1,4 @@
 import Editing
-import FoundationEssentials
 import Kernels
 import Runtime
 import StableDiffusion
@@ -18,7 +17,7 @@ public struct Editor: Sendable {
   public let maximumMemory: Int?
   /// What the process held when the editor was made.
   let baseline: Int
-  /// The share of `maximumMemory` that a network may take, known with a request.
+  /// What `maximumMemory` leaves for a network beside everything else; known once a request is planned.
   private var networkBudget: Int?
   let pool: ThreadPool
 
@@ -48,8 +47,9 @@ public struct Editor: Sendable {
   /// - Parameters:
   ///   - pictures: what the caller holds beside the run; only counted.
   ///   - progress: told evaluations done and planned.
-  /// - Throws: `RequestError` or `EditError` for a request that cannot be run, before anything is computed;
-  ///   `CancellationError` between two evaluations.
+  /// - Throws: what `plan` throws, before anything is computed; then `EditError` for a run that leads nowhere,
+  ///   `ModelError.notFinite` for damaged weights, `WeightFileError` where weights cannot be read any more, and
+  ///   `CancellationError` at the latest after one operator.
   public func run(
     _ request: EditRequest, pictures: PictureMemory = PictureMemory(),
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -126,13 +126,10 @@ public struct Editor: Sendable {
   ) throws -> NoiseNetwork {
     try NoiseNetwork(
       stages.noise(width: width, height: height, attentionMaps: attentionMaps, taps: taps), model: model,
-      pool: pool,
-      onEvaluation: onEvaluation)
+      pool: pool, onEvaluation: onEvaluation)
   }
 
-  package var codec: PictureCodec {
-    PictureCodec(model: model, threads: threads, budget: networkBudget, pool: pool)
-  }
+  package var codec: PictureCodec { PictureCodec(stages: stages, pool: pool) }
 
   private func report(
     _ request: EditRequest, _ prepared: PreparedMethod, _ plan: MemoryPlan, evaluations: Int, cut: [String],
@@ -144,6 +141,8 @@ public struct Editor: Sendable {
       parameters: Dictionary(parameters, uniquingKeysWith: { a, b in "\(a), \(b)" }),
       settingsFrom: Dictionary(
         uniqueKeysWithValues: prepared.sources.map { ($0.key.rawValue, $0.value.rawValue) }),
+      stepFactor: (prepared.method as? any ScoreDescent)?.stepFactor(
+        height: request.height / 8, width: request.width / 8),
       concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
       seed: request.seed, generator: SeededTape.generator,

@@ -3,7 +3,7 @@ import Editing
 /// Methods that retrace a photo's noise, with and without concepts.
 extension MethodEntry {
   static let ddpmInversion = MethodEntry(DDPMInversion.self) { method, settings, request in
-    try takeInversion(&method, &settings)
+    try takeInversion(&method, &settings, request)
   } prepare: { method, request in
     let hasSource = request.hasSourceText
     let evaluations = method.evaluations(hasSourcePrompt: hasSource, inversion: request.inversionUse)
@@ -15,7 +15,8 @@ extension MethodEntry {
   }
 
   static let ledits = MethodEntry(LEDITS.self) { method, settings, request in
-    try takeInversion(&method.inversion, &settings)
+    try takeInversion(&method.inversion, &settings, request)
+    if !request.hasTargetText { try settings.refuse(.guidance, of: LEDITS.name, "without a prompt") }
     try takeSemantics(&method.semantics, &settings, request, standard: .ledits)
   } prepare: { method, request in
     let (hasSource, hasTarget) = (request.hasSourceText, request.hasTargetText)
@@ -34,6 +35,7 @@ extension MethodEntry {
     try settings.take(.steps, into: &method.steps)
     try settings.take(.skip, into: &method.skip)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
+    try refuseSourceGuidance(settings, request, LEDITSPlusPlus.name)
     try settings.take(.maskMode, into: &method.mode)
     let standard = try takeConcept(.leditsPlusPlus, &settings)
     method.concepts = request.concepts.map { $0.concept(standard: standard) }
@@ -61,10 +63,13 @@ extension MethodEntry {
     }
   }
 
-  private static func takeInversion(_ method: inout DDPMInversion, _ settings: inout SettingsReader) throws {
+  private static func takeInversion(
+    _ method: inout DDPMInversion, _ settings: inout SettingsReader, _ request: EditRequest
+  ) throws {
     try settings.take(.steps, into: &method.steps)
     try settings.take(.guidance, into: &method.targetGuidance)
     try settings.take(.sourceGuidance, into: &method.sourceGuidance)
+    try refuseSourceGuidance(settings, request, request.method)
     try settings.take(.eta, into: &method.eta)
     // The papers promise perfect reconstruction, which needs the last noise; the released code drops it.
     var dropsLastNoise = false
@@ -78,6 +83,13 @@ extension MethodEntry {
         setting: "skip", value: "\(skip)", allowed: "a part of the steps from 0 to under 1")
     }
     method.skip = DDPMInversion.skippedLevels(skip, of: method.steps)
+  }
+
+  /// Without a source prompt the picture is inverted unguided.
+  private static func refuseSourceGuidance(
+    _ settings: SettingsReader, _ request: EditRequest, _ method: String
+  ) throws {
+    if !request.hasSourceText { try settings.refuse(.sourceGuidance, of: method, "without a source prompt") }
   }
 
   private static func takeSemantics(

@@ -9,10 +9,20 @@ extension MethodEntry {
     try settings.take(.guidance, into: &method.guidance)
     try settings.take(.sourceGuidance, into: &method.inversionGuidance)
     try settings.take(.sampler, into: &method.sampler)
+    try settings.take(.sourceAsNegative, into: &method.usesSourceAsNegative)
+    try settings.take(.referenceBlend, into: &method.blendsReferenceLevel)
     try settings.take(.maskMaps, into: &method.automaticMask.maps)
     try settings.take(.maskStrength, into: &method.automaticMask.strength)
     try settings.take(.maskGuidance, into: &method.automaticMask.guidance)
     try settings.take(.maskRatio, into: &method.automaticMask.ratio)
+    if method.sampler == .sde {
+      try settings.refuse(
+        .sourceGuidance, .sourceAsNegative, .referenceBlend, of: DiffEdit.name, "with the sampler sde")
+    }
+    if request.mask != nil {
+      try settings.refuse(
+        .maskMaps, .maskStrength, .maskGuidance, .maskRatio, of: DiffEdit.name, "with a mask that is given")
+    }
     try requireText(request.prompt, DiffEdit.name)
   } prepare: { method, request in
     let hasMask = request.mask != nil || request.inversion?.inversion.mask != nil

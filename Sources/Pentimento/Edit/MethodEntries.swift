@@ -38,8 +38,7 @@ extension MethodEntry {
     return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, _, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
-        model: model,
-        observer: observer)
+        model: model, observer: observer)
     }
   }
 
@@ -54,8 +53,7 @@ extension MethodEntry {
     return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
-        model: model, tape: tape,
-        observer: observer)
+        model: model, tape: tape, observer: observer)
     }
   }
 
@@ -69,8 +67,7 @@ extension MethodEntry {
     return PreparedMethod(method: method, evaluations: evaluations) { inputs, model, tape, observer in
       try await method.edit(
         inputs.source!, from: inputs.sourceCondition!, to: inputs.targetCondition!, given: inputs.inversion,
-        model: model, tape: tape,
-        observer: observer)
+        model: model, tape: tape, observer: observer)
     }
   }
 
@@ -102,7 +99,7 @@ extension MethodEntry {
     try settings.take(.steps, into: &method.iterations)
     // To the method itself none is the limit where nothing changes; to a user it is a slip.
     guard method.iterations != 0 else {
-      throw RequestError.settingValue(setting: "--steps", value: "0", allowed: "at least 1")
+      throw RequestError.settingValue(setting: "steps", value: "0", allowed: "at least 1")
     }
     try settings.take(.guidance, into: &method.guidance)
     try settings.take(.learningRate, into: &method.learningRate)

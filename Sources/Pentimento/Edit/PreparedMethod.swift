@@ -56,15 +56,6 @@ public struct MethodEntry: Sendable {
   let findsMask: MaskFinding
   private let build: @Sendable (inout SettingsReader, EditRequest, NoiseSchedule) throws -> PreparedMethod
 
-  public enum MaskRule: Sendable {
-    /// Binary, the upper left pixel of each cell.
-    case nearest
-    /// Binary, at least half of a cell.
-    case majority
-    /// The mean over a cell.
-    case soft
-  }
-
   /// Whether a method finds a mask where none is given.
   enum MaskFinding {
     case never
@@ -175,6 +166,10 @@ public struct MethodEntry: Sendable {
       if isGiven, !about.needs.contains(need), !about.accepts.contains(need) {
         throw RequestError.inputNotUsed(input: words, method: about.name)
       }
+    }
+    // Every concept counts among the others, one that says nothing too.
+    for concept in request.concepts where concept.text.allSatisfy(\.isWhitespace) {
+      throw RequestError.concept(concept.text, reason: "it has no text")
     }
     if request.findsMask, findsMask == .never {
       throw RequestError.inputNotUsed(input: "--mask auto", method: about.name)

@@ -30,6 +30,10 @@ public enum Setting: String, Sendable, Hashable, CaseIterable, Codable {
   case maskMaps = "mask-maps"
   case maskStrength = "mask-strength"
   case maskRatio = "mask-ratio"
+  /// DiffEdit's ODE: guidance points away from the source prompt.
+  case sourceAsNegative = "source-as-negative"
+  /// DiffEdit's ODE: blend one level too noisy, as a public pipeline does.
+  case referenceBlend = "reference-blend"
   case radius
   case stepSize = "step-size"
   case copyScale = "copy-scale"
@@ -155,6 +159,16 @@ struct SettingsReader {
       throw wrong(setting, value, W.allCases.map(\.rawValue).joined(separator: " or "))
     }
     place = word
+  }
+
+  /// Refuses settings of the caller's that the method has, but for which the rest of the request leaves no use.
+  ///
+  /// - Parameter reason: "with …" or "without …".
+  /// - Throws: `RequestError.settingIdle`.
+  func refuse(_ idle: Setting..., of method: String, _ reason: String) throws {
+    for setting in idle where caller[setting] != nil {
+      throw RequestError.settingIdle(setting: setting.rawValue, method: method, reason: reason)
+    }
   }
 
   private func wrong(_ setting: Setting, _ value: SettingValue, _ allowed: String) -> RequestError {

@@ -126,7 +126,7 @@ public enum InversionFile {
     into inversion: inout Inversion
   ) throws {
     let (height, width) = (origin.height / 8, origin.width / 8)
-    let parts = tensor.name.split(separator: ".")
+    let parts = tensor.name.split(separator: ".", omittingEmptySubsequences: false)
     guard let kind = Kind(rawValue: String(parts[0])), parts.count == (kind == .mask ? 1 : 2),
       let level = kind == .mask ? 0 : Int(parts[1]), level >= 0
     else { throw Unsound.unknown(tensor.name) }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import WeightStorage
 
 /// What a model says about the settings it works best with: `pentimento.json` beside its parts.

@@ -7,14 +7,11 @@ import Tensors
 /// The model's autoencoder. Each direction takes its memory for the length of one call and throws
 /// `ModelError.notFinite` where damaged weights leave no picture or latent.
 package struct PictureCodec: LatentCodec {
-  let model: Model
-  let threads: Int
-  let budget: Int?
+  let stages: Stages
   let pool: ThreadPool
 
   package func encode(_ signal: HostTensor) async throws -> (mean: Latent, logVariance: Latent) {
-    let stage = try Stages(model: model, threads: threads, budget: budget)
-      .encoder(width: signal.shape[1], height: signal.shape[0])
+    let stage = try stages.encoder(width: signal.shape[1], height: signal.shape[0])
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     let moments = try executor.run([["image": signal]])[0]["moments"]!
     guard moments.isFinite else { throw ModelError.notFinite(part: stage.weights.label) }
@@ -32,8 +29,7 @@ package struct PictureCodec: LatentCodec {
   }
 
   package func decode(_ latent: Latent) async throws -> HostTensor {
-    let stage = try Stages(model: model, threads: threads, budget: budget)
-      .decoder(width: latent.width * 8, height: latent.height * 8)
+    let stage = try stages.decoder(width: latent.width * 8, height: latent.height * 8)
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     let unscaled = (1 / Double(scale)) * latent
     let signal = try executor.run([["latent": unscaled.tensor]])[0]["image"]!
@@ -41,5 +37,5 @@ package struct PictureCodec: LatentCodec {
     return signal
   }
 
-  private var scale: Float { model.autoencoder.configuration.scalingFactor }
+  private var scale: Float { stages.model.autoencoder.configuration.scalingFactor }
 }

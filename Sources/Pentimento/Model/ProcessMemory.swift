@@ -8,28 +8,35 @@ public enum ProcessMemory {
   public static var peak: Int { figure("VmHWM:", in: "/proc/self/status") ?? 0 }
 
   /// What this process can hold before something has to give: its share now and nine tenths of what is free, or the
-  /// limit of its control group if that is less. Nil if the kernel does not say.
+  /// limit of its control groups if that is less. Nil if the kernel does not say.
   public static var reachable: Int? {
     let free = figure("MemAvailable:", in: "/proc/meminfo").map { resident + $0 / 10 * 9 }
-    return [free, controlGroupLimit].compactMap { $0 }.min()
+    let group = contents("/proc/self/cgroup").flatMap { controlGroupLimit($0, contents: contents) }
+    return [free, group].compactMap { $0 }.min()
   }
 
-  /// The hard limit of the memory control group, version 1 or 2.
-  private static var controlGroupLimit: Int? {
-    guard let groups = contents("/proc/self/cgroup") else { return nil }
-    // Lines are "hierarchy:controllers:path"; version 2 has one, with number 0 and no controllers.
-    let limits = groups.split(separator: "\n").compactMap { line -> Int? in
+  /// The least of the hard limits of a process's memory control groups, version 1 or 2, and of those around them.
+  ///
+  /// - Parameters:
+  ///   - groups: `/proc/self/cgroup`: lines "hierarchy:controllers:path"; that of version 2 has no controllers.
+  ///   - contents: of a file, nil where there is none.
+  package static func controlGroupLimit(_ groups: String, contents: (String) -> String?) -> Int? {
+    groups.split(separator: "\n").flatMap { line -> [Int] in
       let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard fields.count == 3 else { return nil }
-      let file: String
+      guard fields.count == 3 else { return [] }
+      let (mount, file): (String, String)
       switch fields[1] {
-      case "": file = "/sys/fs/cgroup\(fields[2])/memory.max"
-      case "memory": file = "/sys/fs/cgroup/memory\(fields[2])/memory.limit_in_bytes"
-      default: return nil
+      case "": (mount, file) = ("/sys/fs/cgroup", "memory.max")
+      case "memory": (mount, file) = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+      default: return []
       }
-      return contents(file).flatMap { Int($0.prefix { $0.isNumber }) }
-    }
-    return limits.min()
+      // A container may see its own group as the root, whatever the path says, so the root is asked as well.
+      let names = fields[2].split(separator: "/")
+      return (0...names.count).compactMap { depth in
+        let folder = ([mount] + names.prefix(depth).map(String.init)).joined(separator: "/")
+        return contents("\(folder)/\(file)").flatMap { Int($0.prefix { $0.isNumber }) }  // or the word "max"
+      }
+    }.min()
   }
 
   private static func figure(_ key: String, in file: String) -> Int? {

@@ -34,7 +34,8 @@ struct Stages {
 
   /// Noise network for a working size in pixels.
   func noise(width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false) throws -> Stage {
-    try stage("denoise", model.unetWeights, taps: taps) { g in
+    // Guidance asks for two predictions at once; more lanes would lie idle in most passes.
+    try stage("denoise", model.unetWeights, taps: taps, lanes: 2) { g in
       let values = try model.unet.define(
         height: height / 8, width: width / 8, tokens: model.tokens, attentionMaps: attentionMaps, g)
       var keep: [String: Value] = ["out": values.out]
@@ -57,15 +58,17 @@ struct Stages {
     }
   }
 
+  /// - Parameter lanes: queries that may share a pass over streamed weights.
   private func stage(
-    _ name: String, _ weights: Checkpoint, taps: Bool = false, _ define: (Scope) throws -> [String: Value]
+    _ name: String, _ weights: Checkpoint, taps: Bool = false, lanes: Int = 1,
+    _ define: (Scope) throws -> [String: Value]
   ) throws -> Stage {
     // A tensor that is missing is reported with its name when the model is opened.
     let builder = GraphBuilder { (try? weights.element(of: $0)) ?? .f32 }
     var keep = try define(builder.root)
     if taps { keep.merge(builder.graph.taps.map { ("block.\($0)", $1) }) { a, _ in a } }
     do {
-      let plan = try Planner(threads: threads, budget: budget).plan(builder.graph, keep: keep)
+      let plan = try Planner(threads: threads, budget: budget, lanes: lanes).plan(builder.graph, keep: keep)
       return Stage(name: name, graph: builder.graph, plan: plan, weights: weights)
     } catch PlanError.overBudget(let needed, let budget) {
       throw RequestError.overBudget(stage: name, needed: needed, budget: budget)

@@ -46,27 +46,45 @@ public struct TraceCase: Sendable {
   func tape() throws -> RecordedTape {
     try RecordedTape(
       draws.enumerated().map { index, type in
-        let tensor = try inputs.hostTensor("tape.\(Self.threeDigits(index))")
-        return type == "integer" ? .integer(Int(tensor.values[0])) : .normal(tensor)
+        let name = "tape.\(Self.threeDigits(index))"
+        let tensor = try inputs.hostTensor(name)
+        guard type == "integer" else { return .normal(tensor) }
+        guard tensor.count == 1, let draw = Int(exactly: tensor.values[0]) else {
+          throw TraceError.input(name, found: tensor.shape, expected: "one whole number")
+        }
+        return .integer(draw)
       })
   }
 
-  /// A latent `[1, 4, h, w]` of the inputs.
+  /// A latent `[1, C, h, w]` of the inputs.
   func latent(_ name: String) throws -> Latent {
-    Latent(HostTensor(fromNCHW: try inputs.hostTensor(name)))
+    let tensor = try inputs.hostTensor(name)
+    guard tensor.shape.count == 4, tensor.shape[0] == 1 else {
+      throw TraceError.input(name, found: tensor.shape, expected: "[1, C, h, w]")
+    }
+    return Latent(HostTensor(fromNCHW: tensor))
   }
 
   /// A mask `[1, 1, h, w]` of the inputs.
   func mask(_ name: String) throws -> Mask {
     let tensor = try inputs.hostTensor(name)
+    guard tensor.shape.count == 4, tensor.shape[..<2] == [1, 1] else {
+      throw TraceError.input(name, found: tensor.shape, expected: "[1, 1, h, w]")
+    }
     return Mask(height: tensor.shape[2], width: tensor.shape[3], values: tensor.values)
   }
 
   /// Runs the case on a model.
-  /// - Throws: `TraceError.unknownKind` for a kind that is not implemented, and whatever the run throws.
+  /// - Throws: `TraceError.unknownKind` for a kind that is not implemented, `RequestError.pictureSize`, and whatever
+  ///   the run throws.
   public func run(_ model: Model, threads: Int) async throws -> TraceResults {
     guard let run = Self.kinds[kind] else {
       throw TraceError.unknownKind(kind, known: Self.kinds.keys.sorted())
+    }
+    let multiple = model.sizeMultiple
+    guard [imageSize.height, imageSize.width].allSatisfy({ $0 > 0 && $0 <= 8192 && $0 % multiple == 0 })
+    else {
+      throw RequestError.pictureSize(width: imageSize.width, height: imageSize.height, multiple: multiple)
     }
     let results = TraceResults()
     try await run(self, model, threads, results)
@@ -83,6 +101,8 @@ public struct TraceCase: Sendable {
 public enum TraceError: Error, Equatable, CustomStringConvertible {
   case unknownKind(String, known: [String])
   case notYet(kind: String, what: String)
+  case missingPrompt(String)
+  case input(String, found: [Int], expected: String)
   case unusedDraws([Int])
 
   public var description: String {
@@ -91,6 +111,10 @@ public enum TraceError: Error, Equatable, CustomStringConvertible {
       "cases of kind \"\(kind)\" cannot be traced; known are \(known.joined(separator: ", "))"
     case .notYet(let kind, let what):
       "a case of kind \"\(kind)\" with \(what) cannot be traced"
+    case .missingPrompt(let key):
+      "the case has no prompt \"\(key)\", which its kind needs: write the case again"
+    case .input(let name, let found, let expected):
+      "the case's input \(name) has the shape \(found), not that of \(expected): write the case again"
     case .unusedDraws(let draws):
       "the run left draws \(draws) of the tape unused: the case was recorded with other parameters"
     }

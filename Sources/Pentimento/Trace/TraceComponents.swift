@@ -1,5 +1,4 @@
 import Editing
-import FoundationEssentials
 import StableDiffusion
 import Tensors
 import WeightStorage
@@ -57,6 +56,9 @@ extension TraceCase {
       let codec = Editor(model: model, threads: threads).codec
       let pixels = try trace.inputs.bytes("image_u8")
       let (height, width) = trace.imageSize
+      guard pixels.count == 3 * height * width else {
+        throw TraceError.input("image_u8", found: [pixels.count], expected: "[1, 3, \(height), \(width)]")
+      }
       let planar = HostTensor(shape: [1, 3, height, width], values: pixels.map(Float.init))
       let picture = Picture(
         width: width, height: height, pixels: HostTensor(fromNCHW: planar).values.map { UInt8($0) })

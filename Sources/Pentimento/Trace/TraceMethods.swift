@@ -1,5 +1,4 @@
 import Editing
-import Synchronization
 import Tensors
 import WeightStorage
 
@@ -50,7 +49,12 @@ extension TraceCase {
     }
 
     /// The condition of a prompt of the case, by its key (`source`, `target`).
-    func prompt(_ key: String) -> Condition { prompts[key]! }
+    ///
+    /// - Throws: `TraceError.missingPrompt`.
+    func prompt(_ key: String) throws -> Condition {
+      guard let condition = prompts[key] else { throw TraceError.missingPrompt(key) }
+      return condition
+    }
 
     /// Opens the noise network.
     func model(attentionMaps: Bool = false) throws -> Diffusion<NoiseNetwork> {

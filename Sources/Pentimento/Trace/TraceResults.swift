@@ -1,5 +1,4 @@
 import Editing
-import FoundationEssentials
 import Synchronization
 import Tensors
 import WeightStorage
