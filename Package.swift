@@ -17,7 +17,7 @@ func tests(of name: String, _ uses: [Target.Dependency] = []) -> Target {
 
 /// Rooms in which decisions were made explain them in a README of their own.
 func readme(_ name: String) -> [String] {
-  ["NeuralGraph", "Runtime", "Kernels"].contains(name) ? ["README.md"] : []
+  ["NeuralGraph", "Runtime", "Kernels", "Packing"].contains(name) ? ["README.md"] : []
 }
 
 let package = Package(
@@ -38,12 +38,13 @@ let package = Package(
     room("WeightStorage", ["Tensors"]),
     room("Runtime", ["NeuralGraph", "WeightStorage", "Kernels"]),
     room("StableDiffusion", ["NeuralGraph"]),
+    room("Packing", ["WeightStorage"]),
     room("Editing", ["Tensors"]),
     .systemLibrary(
       name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c, linkerSettings: [.linkedLibrary("png")]),
     room("ImageFiles", ["Tensors", "CPNG"]),
-    room("Pentimento", ["Runtime", "StableDiffusion", "Editing", "WeightStorage"]),
+    room("Pentimento", ["Runtime", "StableDiffusion", "Editing", "Packing", "WeightStorage"]),
     room("Evaluation", ["Pentimento", "ImageFiles"]),
     .executableTarget(
       name: "PentimentoCLI",
@@ -60,7 +61,8 @@ let package = Package(
     tests(of: "NeuralGraph", ["Runtime"]),
     tests(of: "WeightStorage"),
     tests(of: "Runtime"),
-    tests(of: "StableDiffusion", ["Pentimento"]),
+    tests(of: "StableDiffusion", ["Pentimento", "Packing"]),
+    tests(of: "Packing", ["Pentimento", "StableDiffusion", "WeightStorage"]),
     tests(of: "Editing"),
     tests(of: "ImageFiles"),
     tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),

@@ -65,7 +65,7 @@ struct EditsMode {
       for setting in settings { try contestant.set(setting) }
       return contestant
     }
-    let editor = Editor(model: try Model(folder: ModelLocation.find(model)), threads: threads)
+    let editor = Editor(model: try Model(at: ModelLocation.find(model)), threads: threads)
     let chosen = try EditPair.read(folder: pairs).filter { names.isEmpty || names.contains($0.name) }
     var evaluation = EditEvaluation(editor: editor, pairs: chosen, output: output)
     evaluation.kinds = kinds

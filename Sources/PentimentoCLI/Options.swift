@@ -1,4 +1,5 @@
 import ArgumentParser
+import Editing
 import FoundationEssentials
 import ImageFiles
 import Pentimento
@@ -7,8 +8,12 @@ import Tensors
 struct ModelOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
-    help: "Folder of the model (default: $PENTIMENTO_MODEL, then the model that comes with the program).")
+    help: ArgumentHelp(
+      "The model: a diffusers folder, or a single .safetensors file of Stable Diffusion 1, 2 or XL (default: "
+        + "$PENTIMENTO_MODEL, then the model that comes with the program).", valueName: "folder|file"))
   var model: String?
+
+  @OptionGroup var reading: ModelReadingOptions
 
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
@@ -30,8 +35,34 @@ struct RuntimeOptions: ParsableArguments {
 
   func editor() throws -> Editor {
     Editor(
-      model: try Model(folder: ModelLocation.find(model.model)), threads: model.threads,
+      model: try model.reading.open(ModelLocation.find(model.model)), threads: model.threads,
       maximumMemory: maxRam?.bytes ?? ProcessMemory.reachable)
+  }
+}
+
+/// What a model does not say of itself.
+struct ModelReadingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "For a single file of unusual shapes: a folder of diffusers configuration files, and tokenizers if it has some.",
+      valueName: "folder"))
+  var config: String?
+
+  @Option(help: "What the network predicts, epsilon or v, whatever the model says.")
+  var predictionType: Prediction?
+
+  enum Prediction: String, ExpressibleByArgument, CaseIterable { case epsilon, v }
+
+  func open(_ url: URL) throws -> Model {
+    var isFolder = false
+    if config != nil, FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder {
+      throw ValidationError("--config is for a model in a single file; a folder has its own configuration")
+    }
+    let prediction = predictionType.map { $0 == .v ? PredictionType.velocity : .epsilon }
+    let model = try Model(
+      at: url, configuration: config.map { URL(fileURLWithPath: $0) }, prediction: prediction)
+    for text in model.notes { note(text) }
+    return model
   }
 }
 

@@ -22,8 +22,8 @@ struct TraceCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))
-      let folder = model.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
-      let results = try await parity.run(Model(folder: folder), threads: model.threads)
+      let url = model.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
+      let results = try await parity.run(model.reading.open(url), threads: model.threads)
       try results.write(to: output)
       print(output)
     }

@@ -12,8 +12,7 @@ extension Checkpoint {
   /// - Throws: `truncated`, `readFailed`.
   package func identify(to hash: inout SHA256) throws(WeightFileError) {
     for name in names {
-      let file = try file(of: name)
-      let tensor = try file.tensor(name)
+      let (file, tensor) = try place(of: name)
       hash.update("\(name) \(tensor.element.rawValue) \(tensor.shape)")
       let length = min(tensor.range.count, Self.sample)
       let start = tensor.range.lowerBound + (tensor.range.count - length) / 2

@@ -12,6 +12,8 @@ package final class Checkpoint: Sendable {
   package let names: [String]
   package let files: [SafetensorsFile]
   private let fileOfName: [String: Int]
+  /// Tensors that are called otherwise in their file, or are only a part of what it has.
+  private let views: [String: TensorEntry]
 
   /// One file.
   package init(file path: String, label: String? = nil) throws(WeightFileError) {
@@ -20,6 +22,18 @@ package final class Checkpoint: Sendable {
     files = [file]
     names = file.tensors.map(\.name).sorted()
     fileOfName = Dictionary(uniqueKeysWithValues: names.map { ($0, 0) })
+    views = [:]
+  }
+
+  /// Tensors of one file under names of their own.
+  ///
+  /// - Parameter tensors: made from the file's own entries; no two of one name.
+  package init(_ file: SafetensorsFile, tensors: [TensorEntry], label: String) {
+    self.label = label
+    files = [file]
+    views = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+    names = views.keys.sorted()
+    fileOfName = views.mapValues { _ in 0 }
   }
 
   /// Shards, found through their index. Every shard has to exist and to hold what the index says.
@@ -38,6 +52,7 @@ package final class Checkpoint: Sendable {
     for (name, file) in fileOfName { _ = try files[file].tensor(name) }
     self.files = files
     names = fileOfName.keys.sorted()
+    views = [:]
   }
 
   /// The weights in a component's folder. Full precision is preferred where a folder holds both.
@@ -71,33 +86,43 @@ package final class Checkpoint: Sendable {
 
   package func contains(_ name: String) -> Bool { fileOfName[name] != nil }
 
+  /// All tensors, sorted by name.
+  package var tensors: [TensorEntry] { names.compactMap { try? tensor($0) } }
+
   /// - Parameter shape: what the caller expects; nil accepts any.
   /// - Throws: `missingTensor`, `shapeMismatch`.
   package func tensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> TensorEntry {
-    try file(of: name).tensor(name, shape: shape)
+    let (file, tensor) = try place(of: name)
+    if let shape, shape != tensor.shape {
+      throw .shapeMismatch(file: file.reader.label, tensor: name, expected: shape, found: tensor.shape)
+    }
+    return tensor
   }
 
   package func shape(of name: String) throws(WeightFileError) -> [Int] { try tensor(name).shape }
 
-  /// What the weight is stored as: f32, f16 or bf16.
+  /// What the weight is read as: f32, f16 or bf16.
   ///
   /// - Throws: `missingTensor`, or `unsupportedElement` for anything a network cannot read.
   package func element(of name: String) throws(WeightFileError) -> ElementType {
-    let file = try file(of: name)
-    let tensor = try file.tensor(name)
+    let (file, tensor) = try place(of: name)
     guard let element = tensor.element.weight else {
-      throw file.wrongElement(tensor, wanted: "F32, F16 or BF16")
+      throw file.wrongElement(tensor, wanted: SafetensorsFile.weights)
     }
     return element
   }
 
   package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
-    try file(of: name).floats(name, shape: shape)
+    let element = try element(of: name)
+    let (file, _) = try place(of: name)
+    return try file.read(tensor(name, shape: shape)).floats(element)
   }
 
-  func file(of name: String) throws(WeightFileError) -> SafetensorsFile {
-    guard let file = fileOfName[name] else { throw .missingTensor(file: label, tensor: name) }
-    return files[file]
+  /// The file that holds a tensor, and where.
+  func place(of name: String) throws(WeightFileError) -> (file: SafetensorsFile, tensor: TensorEntry) {
+    guard let index = fileOfName[name] else { throw .missingTensor(file: label, tensor: name) }
+    if let view = views[name] { return (files[index], view) }
+    return (files[index], try files[index].tensor(name))
   }
 }
 

@@ -9,7 +9,7 @@ import FoundationEssentials
 ///     scheduler/         scheduler_config.json
 ///
 /// Errors name files by their place in the folder (`unet/config.json`).
-package struct DiffusersFolder: Sendable {
+package struct DiffusersFolder: ModelFiles {
   package let path: String
   /// `model_index.json`.
   package let index: ConfigValue
@@ -27,7 +27,9 @@ package struct DiffusersFolder: Sendable {
     guard FileManager.default.fileExists(atPath: "\(path)/model_index.json") else {
       throw .notAModelFolder(folder: path, reason: "it has no model_index.json")
     }
-    let index = try Self.json("model_index.json", in: path)
+    let label = "model_index.json"
+    let bytes = try FileReader.contents(of: "\(path)/\(label)", label: label)
+    let index = ConfigValue(file: label, value: try JSONValue(parsing: bytes, file: label))
     self.index = index
     components = index.keys.filter { key in
       (try? index[key].strings())?.count == 2
@@ -45,16 +47,6 @@ package struct DiffusersFolder: Sendable {
     return pair[1]
   }
 
-  /// A component's configuration: `config.json`, for the scheduler `scheduler_config.json`.
-  package func config(of component: String) throws(WeightFileError) -> ConfigValue {
-    try json("\(component)/\(component == "scheduler" ? "scheduler_config" : "config").json")
-  }
-
-  /// Any JSON file of the folder, `tokenizer/tokenizer_config.json`.
-  package func json(_ name: String) throws(WeightFileError) -> ConfigValue {
-    try Self.json(name, in: path)
-  }
-
   /// Any small file of the folder as it is, `tokenizer/merges.txt`.
   package func data(_ name: String) throws(WeightFileError) -> Data {
     Data(try FileReader.contents(of: "\(path)/\(name)", label: name))
@@ -65,10 +57,5 @@ package struct DiffusersFolder: Sendable {
   /// The weights of a component, validated.
   package func weights(of component: String) throws(WeightFileError) -> Checkpoint {
     try Checkpoint(folder: "\(path)/\(component)", label: component)
-  }
-
-  private static func json(_ name: String, in folder: String) throws(WeightFileError) -> ConfigValue {
-    let bytes = try FileReader.contents(of: "\(folder)/\(name)", label: name)
-    return ConfigValue(file: name, value: try JSONValue(parsing: bytes, file: name))
   }
 }

@@ -33,17 +33,15 @@ package final class SafetensorsFile: Sendable {
 
   // MARK: Whole tensors
 
-  /// Values of an F32, F16 or BF16 tensor, exactly.
+  /// Values of a floating-point tensor of 8, 16 or 32 bits, exactly.
   package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
     let tensor = try tensor(name, shape: shape)
-    let bytes = try reader.bytes(tensor.range)
-    return switch tensor.element {
-    case .f32: bytes.elements(UInt32.self) { Float(bitPattern: $0) }
-    case .f16: bytes.elements(UInt16.self) { Float(Float16(bitPattern: $0)) }
-    case .bf16: bytes.elements(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
-    default: throw wrongElement(tensor, wanted: "F32, F16 or BF16")
-    }
+    guard let element = tensor.element.weight else { throw wrongElement(tensor, wanted: Self.weights) }
+    return try read(tensor).floats(element)
   }
+
+  /// What the elements of weights are called in errors.
+  static let weights = "F32, F16, BF16, F8_E4M3 or F8_E5M2"
 
   package func hostTensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> HostTensor {
     HostTensor(shape: try tensor(name).shape, values: try floats(name, shape: shape))
@@ -74,6 +72,16 @@ package final class SafetensorsFile: Sendable {
 }
 
 extension [UInt8] {
+  /// Values of a whole tensor.
+  func floats(_ element: ElementType) -> [Float] {
+    switch element {
+    case .f32: elements(UInt32.self) { Float(bitPattern: $0) }
+    case .f16: elements(UInt16.self) { Float(Float16(bitPattern: $0)) }
+    case .bf16: elements(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
+    case .s8, .i32: preconditionFailure("\(element) is no element of weights")
+    }
+  }
+
   /// Little-endian words, each turned into a value. Any alignment.
   fileprivate func elements<Word: FixedWidthInteger, Value>(_: Word.Type, _ value: (Word) -> Value) -> [Value]
   {

@@ -57,9 +57,9 @@ struct SafetensorsHeader {
 
   /// Files that are often found under a weight file's name.
   private static func otherKind(_ start: [UInt8], _ file: String) -> WeightFileError? {
-    if start.starts(with: [0x50, 0x4B, 3, 4]) || start.starts(with: [0x80, 2]) {
-      return .pickle(file: file)
-    }
+    // A safetensors table of just this length may begin like a pickle, but only it has the brace.
+    let isPickle = start.starts(with: [0x50, 0x4B, 3, 4]) || start.starts(with: [0x80, 2])
+    if isPickle, start.count <= 8 || start[8] != UInt8(ascii: "{") { return .pickle(file: file) }
     if start.starts(with: "GGUF".utf8) {
       return .notAWeightFile(file: file, reason: "it is GGUF; use the model's .safetensors files")
     }

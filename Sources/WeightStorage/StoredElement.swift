@@ -28,28 +28,14 @@ package enum StoredElement: String, Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// What a network reads it as; nil for elements that are no weights here.
+  /// What a network reads it as; nil for elements that are no weights here. Eight bits become sixteen, exactly
+  /// (`Float8`).
   package var weight: ElementType? {
     switch self {
     case .f32: .f32
-    case .f16: .f16
+    case .f16, .f8e4m3, .f8e5m2: .f16
     case .bf16: .bf16
     default: nil
     }
   }
-}
-
-/// Where a tensor lies in its file. Made by validation, so every range is inside the file and fits the shape.
-package struct TensorEntry: Sendable, Equatable {
-  package let name: String
-  package let element: StoredElement
-  package let shape: [Int]
-  /// Bytes from the start of the file.
-  package let range: Range<Int>
-
-  /// Elements; a tensor without dimensions has one.
-  package var count: Int { range.count / element.byteCount }
-  /// The first dimension; a tensor without dimensions is one row.
-  package var rows: Int { shape.first ?? 1 }
-  package var rowBytes: Int { rows == 0 ? 0 : range.count / rows }
 }

@@ -41,6 +41,11 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case badJSON(file: String, reason: String)
   case missingKey(file: String, key: String)
   case wrongValue(file: String, key: String, expected: String, found: String)
+
+  // A whole model in one file.
+  case notAWholeModel(file: String, reason: String)
+  case unknownTensor(file: String, tensor: String)
+  case unusualShapes(file: String, reason: String)
 }
 
 extension WeightFileError: CustomStringConvertible {
@@ -107,6 +112,13 @@ extension WeightFileError: CustomStringConvertible {
       "\(file): \(key): is missing; use the configuration that was published with the weights"
     case .wrongValue(let file, let key, let expected, let found):
       "\(file): \(key): expected \(expected), found \(found); use the configuration published with the weights"
+    case .notAWholeModel(let file, let reason):
+      "\(file): is not a whole Stable Diffusion 1, 2 or XL model: \(reason)"
+    case .unknownTensor(let file, let tensor):
+      "\(file): tensor \(tensor) belongs to no part of Stable Diffusion 1, 2 or XL; use the plain text-to-image model"
+    case .unusualShapes(let file, let reason):
+      "\(file): \(reason), so its configuration cannot be told from its shapes; "
+        + "name a folder of diffusers configuration files with --config"
     }
   }
 }

@@ -128,7 +128,9 @@ import WeightStorage
 
   @Test(
     "is refused where there is none",
-    arguments: [("none", "no such file"), ("photo.png", "single file"), ("empty", "model_index.json")])
+    arguments: [
+      ("none", "no such file"), ("photo.png", "not a safetensors file"), ("empty", "model_index.json"),
+    ])
   func noModel(path: String, says: String) async throws {
     let place = try Workplace.furnished()
     try FileManager.default.createDirectory(at: place.url("empty"), withIntermediateDirectories: false)

@@ -9,10 +9,11 @@ private let rooms: [String: Set<String>] = [
   "WeightStorage": ["Tensors"],
   "Runtime": ["NeuralGraph", "WeightStorage", "Kernels", "Tensors"],
   "StableDiffusion": ["NeuralGraph", "Tensors"],
+  "Packing": ["WeightStorage", "Tensors"],
   "Editing": ["Tensors"],
   "ImageFiles": ["Tensors", "CPNG"],
   "Pentimento": [
-    "Runtime", "StableDiffusion", "Editing", "WeightStorage", "NeuralGraph", "Kernels", "Tensors",
+    "Runtime", "StableDiffusion", "Editing", "Packing", "WeightStorage", "NeuralGraph", "Kernels", "Tensors",
   ],
   "Evaluation": ["Pentimento", "ImageFiles", "Editing", "Tensors"],
   "PentimentoBench": ["Evaluation", "Pentimento", "Kernels", "CKernels", "Tensors"],

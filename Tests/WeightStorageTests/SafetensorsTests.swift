@@ -19,6 +19,15 @@ import WeightStorage
     "naïve \"名\"\n\\": StoredTensor([1] as [UInt8], shape: [1]),
   ]
 
+  /// 640 = 0x0280, which is how a pickle begins.
+  @Test("is no pickle for the length of its table")
+  func pickleLength() throws {
+    let row = #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#
+    let header = row + String(repeating: " ", count: 640 - row.utf8.count)
+    let path = try folder.add("f", safetensors(header: header, dataBytes: 1))
+    #expect(try SafetensorsFile(path: path).tensors.map(\.name) == ["a"])
+  }
+
   @Test("gives back what was written, bit for bit")
   func roundTrip() throws {
     let path = folder.path + "/a.safetensors"
@@ -101,7 +110,7 @@ import WeightStorage
     ) { try file.floats("half", shape: [1, 3]) }
     #expect(
       throws: WeightFileError.unsupportedElement(
-        file: name, tensor: "ids", dtype: "I64", wanted: "F32, F16 or BF16")
+        file: name, tensor: "ids", dtype: "I64", wanted: "F32, F16, BF16, F8_E4M3 or F8_E5M2")
     ) { try file.floats("ids") }
     #expect(
       throws: WeightFileError.unsupportedElement(

@@ -76,7 +76,8 @@ extension Editor {
 extension Model {
   /// Models with two encoders say whether a missing negative prompt is encoded or stands for zeros.
   var zeroesMissingNegative: Bool {
-    textEncoders.count == 2 && (try? folder.index["force_zeros_for_empty_prompt"].bool()) == true
+    textEncoders.count == 2
+      && (try? files.json("model_index.json")["force_zeros_for_empty_prompt"].bool()) == true
   }
 }
 

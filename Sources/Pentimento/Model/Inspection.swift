@@ -1,15 +1,25 @@
 import FoundationEssentials
+import Packing
 import StableDiffusion
 import Tensors
 import WeightStorage
 
 /// Descriptions of models and weight files for people.
 public enum Inspection {
-  /// What is in a model folder and how much of it.
-  public static func describe(model folder: URL, tensors: Bool) throws -> String {
-    let model = try Model(folder: folder)
+  /// What is at a path: a model, or a weight file that is none.
+  public static func describe(_ url: URL, _ open: (URL) throws -> Model, tensors: Bool) throws -> String {
+    var isFolder = true
+    _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
+    if !isFolder, try !SingleFileModel.isModel(SafetensorsFile(path: url.path)) {
+      return try describe(weightFile: url.path, tensors: tensors)
+    }
+    return describe(try open(url), tensors: tensors)
+  }
+
+  /// What is in a model and how much of it.
+  public static func describe(_ model: Model, tensors: Bool) -> String {
     let unet = model.unet.configuration
-    var lines = ["model        \(folder.path)"]
+    var lines = ["model        \(model.files.path)"]
     for part in model.textEncoders {
       let c = part.encoder.configuration
       lines.append(
@@ -26,7 +36,7 @@ public enum Inspection {
     let parts = model.textEncoders.map(\.weights) + [model.unetWeights, model.autoencoderWeights]
     for weights in parts {
       lines.append("")
-      lines.append(describe(weights.files.flatMap(\.tensors), label: weights.label, tensors: tensors))
+      lines.append(describe(weights.tensors, label: weights.label, tensors: tensors))
     }
     return lines.joined(separator: "\n")
   }

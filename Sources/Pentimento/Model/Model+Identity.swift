@@ -2,7 +2,7 @@ import WeightStorage
 
 extension Model {
   /// A hash that is the same for the same model, wherever it lies and however its weights are spread over files:
-  /// of the configurations, the tokenizers, and a sample of every tensor (`Checkpoint.identify`).
+  /// of the configurations, the tokenizers, the prediction type, and a sample of every tensor (`Checkpoint.identify`).
   ///
   /// - Throws: `WeightFileError` if a file cannot be read any more.
   func identity() throws -> String {
@@ -13,10 +13,11 @@ extension Model {
       names.append("text_encoder\(suffix)/config.json")
       names += tokenizerFiles.map { "tokenizer\(suffix)/\($0)" }
     }
-    for name in names where folder.contains(name) {
+    for name in names where files.contains(name) {
       hash.update(name)
-      hash.update(SHA256.hex(of: try folder.data(name)))
+      hash.update(SHA256.hex(of: try files.data(name)))
     }
+    hash.update("predicts \(schedule.prediction.rawValue)")  // the user may know better than the files
     for weights in textEncoders.map(\.weights) + [unetWeights, autoencoderWeights] {
       try weights.identify(to: &hash)
     }

@@ -1,17 +1,20 @@
 import Editing
 import FoundationEssentials
 import NeuralGraph
+import Packing
 import StableDiffusion
 import WeightStorage
 
-/// An opened Stable Diffusion model in diffusers layout: configurations, tokenizer, schedule and the weight
-/// files of its networks, all validated. Weights are read when a stage runs.
+/// An opened Stable Diffusion model: configurations, tokenizer, schedule and the weights of its networks, all
+/// validated. Weights are read when a stage runs.
 public final class Model: Sendable {
   public let name: String
   public let schedule: NoiseSchedule
   /// Settings that this model works best with.
   public let defaults: ModelDefaults
-  let folder: DiffusersFolder
+  /// What the user should know about how the model was read.
+  public let notes: [String]
+  let files: any ModelFiles
   let unet: UNet
   let autoencoder: Autoencoder
   let textEncoders: [TextEncoderPart]
@@ -25,20 +28,51 @@ public final class Model: Sendable {
     let weights: Checkpoint
   }
 
+  /// A folder in diffusers layout.
+  ///
   /// - Throws: `WeightFileError`, `ModelError`, `TokenizerError` or `EditError`, each naming file and cause.
-  public init(folder url: URL) throws {
-    folder = try DiffusersFolder(path: url.path)
-    name = url.lastPathComponent
-    defaults = try ModelDefaults(folder)
+  public convenience init(folder url: URL) throws {
+    try self.init(DiffusersFolder(path: url.path), name: url.lastPathComponent)
+  }
 
-    let unetConfiguration = try UNetConfiguration(json: folder.data("unet/config.json"))
-    let autoencoderConfiguration = try AutoencoderConfiguration(json: folder.data("vae/config.json"))
-    textEncoders = try Self.openTextEncoders(folder)
+  /// A folder in diffusers layout, or a single safetensors file in the layout of the first publication.
+  ///
+  /// - Parameters:
+  ///   - configuration: a folder whose configurations and tokenizers hold for a single file of unusual shapes.
+  ///   - prediction: what the network predicts; nil for what the model says.
+  /// - Throws: `WeightFileError`, `ModelError`, `TokenizerError` or `EditError`, each naming file and cause.
+  public convenience init(
+    at url: URL, configuration: URL? = nil, prediction: PredictionType? = nil
+  ) throws {
+    var isFolder = true
+    _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
+    let files: any ModelFiles =
+      if isFolder {
+        try DiffusersFolder(path: url.path)
+      } else {
+        try SingleFileModel(
+          path: url.path, configuration: configuration.map { try DiffusersFolder(path: $0.path) },
+          prediction: prediction?.rawValue)
+      }
+    try self.init(files, name: url.lastPathComponent, prediction: prediction)
+  }
+
+  private init(_ files: any ModelFiles, name: String, prediction: PredictionType? = nil) throws {
+    self.files = files
+    self.name = name
+    notes = files.notes
+    defaults = try ModelDefaults(files)
+
+    let (unetFile, autoencoderFile) = ("unet/config.json", "vae/config.json")
+    let unetConfiguration = try UNetConfiguration(json: files.data(unetFile), file: files.label(unetFile))
+    let autoencoderConfiguration = try AutoencoderConfiguration(
+      json: files.data(autoencoderFile), file: files.label(autoencoderFile))
+    textEncoders = try Self.openTextEncoders(files)
     try unetConfiguration.check(encoders: textEncoders.map(\.encoder.configuration))
-    schedule = try Self.schedule(folder, "scheduler/scheduler_config.json")
+    schedule = try Self.schedule(files, "scheduler/scheduler_config.json", prediction)
 
-    unetWeights = try folder.weights(of: "unet")
-    autoencoderWeights = try folder.weights(of: "vae")
+    unetWeights = try files.weights(of: "unet")
+    autoencoderWeights = try files.weights(of: "vae")
     unet = UNet(unetConfiguration)
     let stored = autoencoderWeights
     autoencoder = Autoencoder(
@@ -46,47 +80,70 @@ public final class Model: Sendable {
     try checkWeights()
   }
 
-  private static func schedule(_ folder: DiffusersFolder, _ name: String) throws -> NoiseSchedule {
+  private static func schedule(
+    _ files: any ModelFiles, _ name: String, _ prediction: PredictionType?
+  ) throws -> NoiseSchedule {
     do {
-      return try NoiseSchedule(JSONDecoder().decode(SchedulerConfiguration.self, from: folder.data(name)))
+      var configuration = try JSONDecoder().decode(SchedulerConfiguration.self, from: files.data(name))
+      configuration.predictionType = prediction?.rawValue ?? configuration.predictionType
+      return try NoiseSchedule(configuration)
     } catch let error as DecodingError {
-      throw ModelError(error, file: name)
+      throw ModelError(error, file: files.label(name))
     }
   }
 
-  private static func openTextEncoders(_ folder: DiffusersFolder) throws -> [TextEncoderPart] {
-    let suffixes = folder.has("text_encoder_2") ? ["", "_2"] : [""]
+  private static func openTextEncoders(_ files: any ModelFiles) throws -> [TextEncoderPart] {
+    let suffixes = files.has("text_encoder_2") ? ["", "_2"] : [""]
     return try suffixes.map { suffix in
-      let (tokenizer, encoder) = ("tokenizer\(suffix)", "text_encoder\(suffix)")
-      func optional(_ name: String) throws -> Data? {
-        folder.contains(name) ? try folder.data(name) : nil
-      }
-      let weights = try folder.weights(of: encoder)
+      let encoder = "text_encoder\(suffix)"
+      let weights = try files.weights(of: encoder)
       return TextEncoderPart(
         encoder: TextEncoder(
           try TextEncoderConfiguration(
-            json: folder.data("\(encoder)/config.json"), file: "\(encoder)/config.json"),
+            json: files.data("\(encoder)/config.json"), file: files.label("\(encoder)/config.json")),
           prefix: TextEncoder.prefix(ofNames: weights.names)),
-        tokenizer: try Tokenizer(
-          vocabulary: folder.data("\(tokenizer)/vocab.json"), merges: folder.data("\(tokenizer)/merges.txt"),
-          specialTokensMap: optional("\(tokenizer)/special_tokens_map.json"),
-          configuration: optional("\(tokenizer)/tokenizer_config.json")),
-        weights: weights)
+        tokenizer: try tokenizer(files, "tokenizer\(suffix)"), weights: weights)
     }
   }
 
+  private static func tokenizer(_ files: any ModelFiles, _ folder: String) throws -> Tokenizer {
+    func optional(_ name: String) throws -> Data? {
+      files.contains("\(folder)/\(name)") ? try files.data("\(folder)/\(name)") : nil
+    }
+    if files.usesPublishedVocabulary {
+      let marks = try files.json("\(folder)/special_tokens_map.json")
+      return try Tokenizer(merges: ModelLocation.publishedMerges(), padToken: marks["pad_token"].string())
+    }
+    return try Tokenizer(
+      vocabulary: files.data("\(folder)/vocab.json"), merges: files.data("\(folder)/merges.txt"),
+      specialTokensMap: optional("special_tokens_map.json"),
+      configuration: optional("tokenizer_config.json"))
+  }
+
   /// Every tensor that a network reads has to be there in its shape and in a floating-point format.
+  ///
+  /// In a single file, which holds nothing but the model, every tensor of a network has to be read.
   private func checkWeights() throws {
     let stages = Stages(model: self, threads: 1, budget: nil)
     let side = sizeMultiple
-    let networks = try [
-      stages.noise(width: side, height: side), stages.encoder(width: side, height: side),
-      stages.decoder(width: side, height: side),
+    var parts = try textEncoders.indices.map { i in
+      (i == 0 ? "text_encoder" : "text_encoder_2", textEncoders[i].weights, [try stages.textEncoder(i)])
+    }
+    parts.append(("unet", unetWeights, [try stages.noise(width: side, height: side)]))
+    let coders = try [
+      stages.encoder(width: side, height: side), stages.decoder(width: side, height: side),
     ]
-    for stage in try textEncoders.indices.map(stages.textEncoder) + networks {
-      for weight in stage.graph.weights {
-        _ = try stage.weights.tensor(weight.name, shape: weight.shape)
-        _ = try stage.weights.element(of: weight.name)
+    parts.append(("vae", autoencoderWeights, coders))
+    for (component, weights, stages) in parts {
+      let read = stages.flatMap(\.graph.weights)
+      for weight in read {
+        _ = try weights.tensor(weight.name, shape: weight.shape)
+        _ = try weights.element(of: weight.name)
+      }
+      guard files is SingleFileModel else { continue }
+      if let unread = Set(weights.names).subtracting(read.map(\.name)).min() {
+        throw WeightFileError.unknownTensor(
+          file: files.path, tensor: files.ownName(of: unread, in: component))
       }
     }
   }

@@ -13,9 +13,9 @@ public struct ModelDefaults: Sendable, Equatable {
   public init() {}
 
   /// - Throws: `WeightFileError` naming the key that is unknown or of the wrong kind.
-  package init(_ folder: DiffusersFolder) throws {
-    guard folder.contains("pentimento.json") else { return }
-    let json = try folder.json("pentimento.json")
+  package init(_ files: any ModelFiles) throws {
+    guard files.contains("pentimento.json") else { return }
+    let json = try files.json("pentimento.json")
     for key in json.keys where !["defaults", "methods"].contains(key) {
       throw json[key].wrong("\"defaults\" or \"methods\"")
     }

@@ -1,0 +1,52 @@
+/// Where a tensor lies in its file. Made by validation, so every range is inside the file and fits the shape.
+package struct TensorEntry: Sendable, Equatable {
+  package let name: String
+  package let element: StoredElement
+  package let shape: [Int]
+  /// Bytes from the start of the file.
+  package let range: Range<Int>
+  /// The file has the matrix with rows and columns exchanged; `shape` is what a reader sees.
+  package let isTransposed: Bool
+
+  init(
+    name: String, element: StoredElement, shape: [Int], range: Range<Int>, isTransposed: Bool = false
+  ) {
+    (self.name, self.element, self.shape, self.range) = (name, element, shape, range)
+    self.isTransposed = isTransposed
+  }
+
+  /// Elements; a tensor without dimensions has one.
+  package var count: Int { range.count / element.byteCount }
+  /// The first dimension; a tensor without dimensions is one row.
+  package var rows: Int { shape.first ?? 1 }
+  package var rowBytes: Int { rows == 0 ? 0 : range.count / rows }
+}
+
+/// The same bytes seen as another tensor. Nothing is copied.
+extension TensorEntry {
+  package func renamed(_ name: String) -> TensorEntry {
+    TensorEntry(name: name, element: element, shape: shape, range: range, isTransposed: isTransposed)
+  }
+
+  /// Part `index` of `count` equal parts of the rows; nil if they cannot be divided so.
+  package func part(_ index: Int, of count: Int) -> TensorEntry? {
+    guard !shape.isEmpty, !isTransposed, rows % count == 0 else { return nil }
+    let bytes = range.count / count
+    let start = range.lowerBound + index * bytes
+    return TensorEntry(
+      name: name, element: element, shape: [rows / count] + shape.dropFirst(), range: start..<start + bytes)
+  }
+
+  /// A matrix with rows and columns exchanged; nil for anything else.
+  package func transposed() -> TensorEntry? {
+    guard shape.count == 2 else { return nil }
+    return TensorEntry(
+      name: name, element: element, shape: shape.reversed(), range: range, isTransposed: !isTransposed)
+  }
+
+  /// The weights of a 1×1 convolution `[N, K, 1, 1]` as those of a linear layer `[N, K]`; others as they are.
+  package func flattened() -> TensorEntry {
+    guard shape.count == 4, shape[2...] == [1, 1] else { return self }
+    return TensorEntry(name: name, element: element, shape: [shape[0], shape[1]], range: range)
+  }
+}

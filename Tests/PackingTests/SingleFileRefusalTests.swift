@@ -1,0 +1,124 @@
+import Foundation
+import Packing
+import Pentimento
+import StableDiffusion
+import TestSupport
+import Testing
+import WeightStorage
+
+@Suite("A single file that cannot be used") struct SingleFileRefusalTests {
+  /// What is done to a file's table, and what the refusal says.
+  struct Damage: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var family = "sd15"
+    var says: String
+    var change: @Sendable (inout [String: [Int]]) -> Void
+
+    init(
+      _ name: String, _ family: String = "sd15", says: String,
+      _ change: @escaping @Sendable (inout [String: [Int]]) -> Void
+    ) {
+      (testDescription, self.family, self.says, self.change) = (name, family, says, change)
+    }
+
+    /// Without every tensor whose name begins so.
+    static func without(_ prefix: String) -> @Sendable (inout [String: [Int]]) -> Void {
+      { shapes in shapes = shapes.filter { !$0.key.hasPrefix(prefix) } }
+    }
+
+    static func moving(_ prefix: String, to other: String) -> @Sendable (inout [String: [Int]]) -> Void {
+      { shapes in
+        for (name, shape) in shapes where name.hasPrefix(prefix) {
+          shapes[name] = nil
+          shapes[other + name.dropFirst(prefix.count)] = shape
+        }
+      }
+    }
+  }
+
+  private static let (unet, text) = ("model.diffusion_model.", "cond_stage_model.transformer.text_model.")
+
+  static let damages: [Damage] = [
+    Damage("with a key that nobody knows", says: "tensor control_model.x belongs to no part") {
+      $0["control_model.x"] = [1]
+    },
+    Damage(
+      "with a key that nobody knows in the UNet", says: "tensor \(unet)input_blocks.1.0.extra.weight belongs"
+    ) {
+      $0["\(unet)input_blocks.1.0.extra.weight"] = [1]
+    },
+    Damage("with a tensor that the UNet does not read", says: "\(unet)input_blocks.1.1.extra.weight belongs")
+    {
+      $0["\(unet)input_blocks.1.1.extra.weight"] = [1]
+    },
+    Damage("with a text layer beyond a gap", says: "\(text)encoder.layers.20.mlp.fc1.weight belongs") {
+      $0["\(text)encoder.layers.20.mlp.fc1.weight"] = [3072, 768]
+    },
+    Damage("without a tensor", says: "has no tensor down_blocks.0.resnets.0.norm1.bias") {
+      $0["\(unet)input_blocks.1.0.in_layers.0.bias"] = nil
+    },
+    Damage("with a tensor of another shape", says: "conv_in.bias has shape [321] where [320]") {
+      $0["\(unet)input_blocks.0.0.bias"] = [321]
+    },
+    Damage("for inpainting", says: "in_channels is 9") {
+      $0["\(unet)input_blocks.0.0.weight"] = [320, 9, 3, 3]
+    },
+    Damage("that is a LoRA", says: "it is a LoRA") {
+      $0 = ["lora_unet_down_blocks_0.lora_down.weight": [4, 320]]
+    },
+    Damage("that is one network of a folder", says: "name the folder that holds model_index.json") {
+      $0 = ["down_blocks.0.resnets.0.conv1.weight": [320, 320, 3, 3]]
+    },
+    Damage("that is something else", says: "no tensor of a noise network") { $0 = ["x": [1]] },
+    Damage("without a text encoder", says: "has no text encoder", Damage.without("cond_stage_model.")),
+    Damage("without an autoencoder", says: "has no autoencoder", Damage.without("first_stage_model.")),
+    Damage(
+      "that is SDXL's refiner", "sdxl", says: "it is the refiner",
+      Damage.moving("conditioner.embedders.1.", to: "conditioner.embedders.0.")),
+    Damage("that is a transformer", says: "Stable Diffusion 3, Flux") { $0["\(unet)joint_blocks.0.x"] = [1] },
+    Damage("with zero terminal noise", "sdxl", says: "rescale_betas_zero_snr") { $0["ztsnr"] = [] },
+    Damage("with one weight under two names", says: "are the same weight") {
+      $0["cond_stage_model.transformer.final_layer_norm.weight"] = [768]
+    },
+    Damage("with a fused weight that is none", "sd21", says: "which is no 3 weights in one") {
+      $0["cond_stage_model.model.transformer.resblocks.3.attn.in_proj_bias"] = [3071]
+    },
+    Damage("with a projection that is no matrix", "sdxl", says: "which is no matrix") {
+      $0["conditioner.embedders.1.model.text_projection"] = [1280]
+    },
+    Damage("with heads that are not 64 wide", "sd21", says: "300 channels cannot be heads of 64") {
+      $0["\(unet)input_blocks.1.0.in_layers.2.weight"] = [300, 320, 3, 3]
+    },
+    Damage("with transformers of several depths on a level", "sdxl", says: "transformers of several depths") {
+      shapes in
+      let block = "\(unet)input_blocks.4.1.transformer_blocks"
+      for (name, shape) in shapes where name.hasPrefix("\(block).1.") {
+        shapes[name.replacingOccurrences(of: "\(block).1.", with: "\(block).2.")] = shape
+      }
+    },
+  ]
+
+  @Test("is refused with the file and the cause", arguments: damages)
+  func refuses(damage: Damage) throws {
+    var shapes = Dictionary(
+      uniqueKeysWithValues: try SingleFile.published(damage.family).map { ($0.name, $0.shape) })
+    damage.change(&shapes)
+    let file = try SingleFile(sparse: shapes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+    do {
+      _ = try Model(at: URL(fileURLWithPath: file.path))
+      Issue.record("was opened")
+    } catch {
+      #expect("\(error)".contains(damage.says), "\(error)")
+      #expect("\(error)".contains(file.path) || "\(error)".contains("rescale"), "\(error)")
+      #expect(Model.isModelError(error))
+    }
+  }
+
+  @Test("is a pickle", arguments: [[0x50, 0x4B, 3, 4], [0x80, 2, 0x8A, 10]] as [[UInt8]])
+  func pickle(start: [UInt8]) throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).ckpt").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Data(start + [UInt8](repeating: 0, count: 100)).write(to: URL(fileURLWithPath: path))
+    #expect(throws: WeightFileError.pickle(file: path)) { try Model(at: URL(fileURLWithPath: path)) }
+  }
+}

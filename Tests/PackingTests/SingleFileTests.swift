@@ -1,0 +1,137 @@
+import Editing
+import Foundation
+import Packing
+import Pentimento
+import Tensors
+import TestSupport
+import Testing
+import WeightStorage
+
+/// Small random models as diffusers folders and as single files.
+@Suite("Single file") struct SingleFileTests {
+  private static let families = ["sd15", "sd21", "sdxl"]
+
+  @Test("has the tensors of the diffusers folder, name by name and bit by bit", arguments: families)
+  func tensors(family: String) throws {
+    let folder = try SingleFile.folder(family)
+    let file = try SingleFile(SingleFile.tensors(family))
+    let model = try SingleFileModel(path: file.path, configuration: folder)
+    for component in ["unet", "vae", "text_encoder", "text_encoder_2"] where folder.has(component) {
+      #expect(model.has(component))
+      let (ours, theirs) = try (model.weights(of: component), folder.weights(of: component))
+      #expect(ours.names == theirs.names)
+      for name in theirs.names {
+        #expect(try ours.shape(of: name) == theirs.shape(of: name), "\(name)")
+        #expect(try ours.floats(name) == theirs.floats(name), "\(name)")
+      }
+    }
+    #expect(model.has("text_encoder_2") == folder.has("text_encoder_2"))
+  }
+
+  @Test("gives the same picture as the diffusers folder", arguments: families)
+  func picture(family: String) async throws {
+    let folder = URL(fileURLWithPath: try SingleFile.folder(family).path)
+    let file = try SingleFile(SingleFile.tensors(family))
+    let ours = try Model(at: URL(fileURLWithPath: file.path), configuration: folder)
+    #expect(ours.notes.isEmpty)
+    #expect(try await edit(ours) == edit(Model(at: folder)))
+  }
+
+  @Test(
+    "gives the same picture in 8 and 16 bits as with the same values in 32",
+    arguments: [StoredElement.f16, .bf16, .f8e4m3, .f8e5m2])
+  func precisions(element: StoredElement) async throws {
+    var (narrow, wide) = try (SingleFile.tensors("sdxl"), SingleFile.tensors("sdxl"))
+    for (name, tensor) in wide where tensor.shape.count > 0 {
+      (narrow[name], wide[name]) = rounded(tensor, to: element)
+    }
+    let folder = URL(fileURLWithPath: try SingleFile.folder("sdxl").path)
+    let files = try (SingleFile(narrow), SingleFile(wide))
+    let a = try await edit(Model(at: URL(fileURLWithPath: files.0.path), configuration: folder))
+    let b = try await edit(Model(at: URL(fileURLWithPath: files.1.path), configuration: folder))
+    #expect(a == b)
+  }
+
+  @Test("of full size opens with nothing but its names and shapes", arguments: families)
+  func published(family: String) throws {
+    let file = try SingleFile(sparse: SingleFile.published(family))
+    let model = try Model(at: URL(fileURLWithPath: file.path))
+    #expect(model.nativeSize == ["sd15": 512, "sd21": 768, "sdxl": 1024][family])
+    #expect(model.sizeMultiple == (family == "sdxl" ? 32 : 64))
+    #expect(model.schedule.prediction == (family == "sd21" ? .velocity : .epsilon))
+    #expect(model.notes.count == (family == "sd21" ? 1 : 0))
+  }
+
+  @Test(
+    "predicts what the user, a mark or the metadata says",
+    arguments: [
+      ("sd21", PredictionType.epsilon, "", PredictionType.epsilon, 512),
+      ("sd21", .velocity, "epsilon", .velocity, 768), ("sd21", nil, "epsilon", .epsilon, 512),
+      ("sd21", nil, "v", .velocity, 768), ("sdxl", .velocity, "", .velocity, 1024),
+      ("sd15", nil, "v", .velocity, 512),
+    ] as [(String, PredictionType?, String, PredictionType, Int)])
+  func prediction(
+    family: String, user: PredictionType?, metadata: String, expected: PredictionType, side: Int
+  )
+    throws
+  {
+    let file = try SingleFile(
+      sparse: SingleFile.published(family), metadata: ["modelspec.prediction_type": metadata])
+    let model = try Model(at: URL(fileURLWithPath: file.path), prediction: user)
+    #expect(model.schedule.prediction == expected)
+    #expect(model.nativeSize == side)
+    #expect(model.notes.isEmpty)
+  }
+
+  @Test("with the mark of a velocity model predicts velocity")
+  func mark() throws {
+    let file = try SingleFile(sparse: SingleFile.published("sdxl") + [("v_pred", [])])
+    #expect(try Model(at: URL(fileURLWithPath: file.path)).schedule.prediction == .velocity)
+  }
+
+  // MARK: Steps
+
+  /// The picture of a three-step edit of noise.
+  private func edit(_ model: Model) async throws -> [UInt8] {
+    var request = EditRequest(method: "ddpm-inversion", width: 64, height: 64)
+    let noise = SeededTape(seed: 5).normal(0, count: 1, height: 64, width: 64, channels: 3)[0]
+    request.picture = Picture(signal: noise.tensor)
+    (request.sourcePrompt, request.prompt) = ("a red ball", "a green ball")
+    request.settings[.steps] = .number(3)
+    return try await Editor(model: model, threads: 2).run(request).picture.pixels
+  }
+
+  /// A tensor rounded to another element, in that and in 32 bits.
+  private func rounded(_ tensor: StoredTensor, to element: StoredElement) -> (StoredTensor, StoredTensor) {
+    let values = stride(from: 0, to: tensor.bytes.count, by: 4).map { i in
+      Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(tensor.bytes[i + $1]) << UInt32(8 * $1) })
+    }
+    // Cutting bits off rounds towards zero, and every format's code is then known without a table.
+    let halves = values.map { Float16($0).bitPattern }
+    let codes: [UInt16] =
+      switch element {
+      case .f16: halves
+      case .bf16: values.map { UInt16($0.bitPattern >> 16) }
+      case .f8e5m2: halves.map { $0 >> 8 }
+      default:
+        values.map { value in  // the exponent's bias of 7 is Float16's 15 after a division by 2^8
+          let half = Float16(value / 256)
+          return (half.sign == .minus ? 0x80 : 0) | (half.magnitude.bitPattern >> 7)
+        }
+      }
+    let kept: [Float] = codes.map { code in
+      switch element {
+      case .f16: Float(Float16(bitPattern: code))
+      case .bf16: Float(bitPattern: UInt32(code) << 16)
+      case .f8e5m2: Float(Float16(bitPattern: code << 8))
+      default: Float(Float16(bitPattern: (code & 0x80) << 8 | (code & 0x7F) << 7)) * 256
+      }
+    }
+    let bytes =
+      element.byteCount == 1 ? codes.map { UInt8($0) } : codes.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+    return (
+      StoredTensor(element: element, shape: tensor.shape, bytes: bytes),
+      StoredTensor(kept, shape: tensor.shape)
+    )
+  }
+}
