@@ -19,6 +19,10 @@ public enum Layout: Hashable, Sendable {
   /// A weight matrix for the GEMM kernels: `[ceil(N/16)]` panels of `[K]` groups of `[16 columns]`.
   /// Columns past N are zero. N is the first dimension of the shape, K the product of the others,
   /// in the order (ky, kx, channel) for a convolution.
+  ///
+  /// Of s8: `[ceil(N/16)]` panels of a convolution's taps (a linear layer has one), a tap being 16 column
+  /// sums of 32 bits and then `[ceil(C/4)]` groups of `[16 columns][4 consecutive channels]`; channels
+  /// past C are zero. `CKernels` says what the sums are for.
   case panels
 }
 
@@ -42,7 +46,11 @@ public struct TensorType: Hashable, Sendable {
   public var byteCount: Int {
     switch layout {
     case .plain: count * element.byteCount
-    case .panels: (shape[0] + 15) / 16 * 16 * shape.dropFirst().reduce(1, *) * element.byteCount
+    case .panels:
+      (shape[0] + 15) / 16 * 16
+        * (element == .s8
+          ? shape.dropFirst().dropLast().reduce(1, *) * ((shape.last! + 3) / 4 * 4 + 4)
+          : shape.dropFirst().reduce(1, *) * element.byteCount)
     }
   }
 }
