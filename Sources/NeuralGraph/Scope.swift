@@ -5,11 +5,11 @@ package final class GraphBuilder {
   package fileprivate(set) var graph = Graph()
   private var block = 0
   private var weights: [String: Value] = [:]
-  private let elementOf: (String) -> ElementType
+  fileprivate let formatOf: (String) -> WeightFormat
 
-  /// - Parameter elementOf: the element type in which the checkpoint stores a tensor.
-  package init(elementOf: @escaping (String) -> ElementType = { _ in .f32 }) {
-    self.elementOf = elementOf
+  /// - Parameter formatOf: how the checkpoint stores a tensor.
+  package init(formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }) {
+    self.formatOf = formatOf
   }
 
   /// The root of the checkpoint's name tree.
@@ -29,7 +29,7 @@ package final class GraphBuilder {
       precondition(graph.weight(known) == weight, "\(weight.name) is used in two ways")
       return known
     }
-    let value = define(weight.type(storedAs: elementOf(weight.name)), .weight(weight))
+    let value = define(weight.type(storedAs: formatOf(weight.name).element), .weight(weight))
     weights[weight.name] = value
     return value
   }

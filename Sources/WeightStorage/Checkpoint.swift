@@ -112,6 +112,13 @@ package final class Checkpoint: Sendable {
     return element
   }
 
+  /// How the weight is stored for a network.
+  ///
+  /// - Throws: `missingTensor`, `unsupportedElement`.
+  package func format(of name: String) throws(WeightFileError) -> WeightFormat {
+    WeightFormat(try element(of: name))
+  }
+
   package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
     let element = try element(of: name)
     let (file, _) = try place(of: name)

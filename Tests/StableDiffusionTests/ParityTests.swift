@@ -11,7 +11,7 @@ private struct Running {
   let executor: Executor
 
   init(_ checkpoint: Checkpoint, taps: Bool = false, _ define: (Scope) throws -> [String: Value]) throws {
-    let builder = GraphBuilder { (try? checkpoint.element(of: $0)) ?? .f32 }
+    let builder = GraphBuilder { (try? checkpoint.format(of: $0)) ?? WeightFormat(.f32) }
     let outputs = try define(builder.root)
     let keep = taps ? outputs.merging(builder.graph.taps) { output, _ in output } : outputs
     let plan = try Planner(threads: 2).plan(builder.graph, keep: keep)

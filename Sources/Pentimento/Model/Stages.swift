@@ -1,6 +1,7 @@
 import NeuralGraph
 import Runtime
 import StableDiffusion
+import Tensors
 import WeightStorage
 
 /// One network at one size, planned.
@@ -64,7 +65,7 @@ struct Stages {
     _ define: (Scope) throws -> [String: Value]
   ) throws -> Stage {
     // A tensor that is missing is reported with its name when the model is opened.
-    let builder = GraphBuilder { (try? weights.element(of: $0)) ?? .f32 }
+    let builder = GraphBuilder { (try? weights.format(of: $0)) ?? WeightFormat(.f32) }
     var keep = try define(builder.root)
     if taps { keep.merge(builder.graph.taps.map { ("block.\($0)", $1) }) { a, _ in a } }
     do {
