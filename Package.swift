@@ -38,7 +38,7 @@ let package = Package(
     room("WeightStorage", ["Tensors"]),
     room("Runtime", ["NeuralGraph", "WeightStorage", "Kernels"]),
     room("StableDiffusion", ["NeuralGraph"]),
-    room("Packing", ["WeightStorage"]),
+    room("Packing", ["NeuralGraph", "Kernels", "WeightStorage"]),
     room("Editing", ["Tensors"]),
     .systemLibrary(
       name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),

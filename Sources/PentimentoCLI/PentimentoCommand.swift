@@ -12,6 +12,6 @@ import ArgumentParser
     version: "0.1.0",
     subcommands: [
       EditCommand.self, GenerateCommand.self, PlanCommand.self, MethodsCommand.self, InspectCommand.self,
-      TraceCommand.self,
+      QuantizeCommand.self, TraceCommand.self,
     ])
 }

@@ -17,6 +17,8 @@ package final class Executor {
   private let resident: MemoryRegion
   private let window: MemoryRegion
   private let inputs: [String: Value]
+  /// Weights that are used where their file is mapped.
+  private let mapped: [String: UnsafeMutableRawPointer]
 
   /// Loads the weights that stay resident.
   /// - Throws: `WeightFileError` where the checkpoint cannot be read.
@@ -35,11 +37,20 @@ package final class Executor {
     }
     self.inputs = inputs
 
+    var mapped: [String: UnsafeMutableRawPointer] = [:]
     let staging = MemoryRegion(byteCount: plan.stagingBytes)
     for weight in graph.weights {
-      guard let offset = plan.residentOffset[weight.name] else { continue }
+      let offset = plan.residentOffset[weight.name]
+      guard offset != nil || plan.windowOffset[weight.name] != nil else { continue }
+      if let address = try checkpoint.address(of: weight.name) {
+        mapped[weight.name] = address
+        if offset != nil { try checkpoint.prefetch(weight.name) }
+        continue
+      }
+      guard let offset else { continue }
       try loader.load(weight, into: resident.address + offset, staging: staging, pool: pool)
     }
+    self.mapped = mapped
   }
 
   /// Computes the plan's outputs for every set of inputs. A result does not depend on what else is in the list.
@@ -72,10 +83,16 @@ package final class Executor {
 
   private func walk(lanes: Int, only nodes: Set<Int>?) throws {
     let staging = MemoryRegion(byteCount: plan.windowBytes == 0 ? 0 : plan.stagingBytes)
+    var released: [String] = []
     for step in plan.steps {
       try Task.checkCancellation()
       switch step {
       case .fetch(let weight):
+        guard mapped[weight.name] == nil else {
+          try loader.checkpoint.prefetch(weight.name)
+          released.append(weight.name)
+          continue
+        }
         let place = window.address + plan.windowOffset[weight.name]!
         try loader.load(weight, into: place, staging: staging, pool: pool)
       case .run(let index):
@@ -89,15 +106,19 @@ package final class Executor {
               scratch: scratch.address, pool: pool))
         }
       case .drop:
-        break
+        for name in released { try loader.checkpoint.release(name) }
+        released = []
       }
     }
+    try loader.checkpoint.checkMapping()
   }
 
   private func reference(_ value: Value, _ lane: Int) -> TensorRef {
     let address: UnsafeMutableRawPointer
     if let weight = graph.weight(value) {
-      if let offset = plan.residentOffset[weight.name] {
+      if let place = mapped[weight.name] {
+        address = place
+      } else if let offset = plan.residentOffset[weight.name] {
         address = resident.address + offset
       } else {
         address = window.address + plan.windowOffset[weight.name]!

@@ -7,7 +7,7 @@ import Tensors
 /// lifetime, largest first into the lowest gap that fits. Weights stay resident from the front of the network
 /// on, as far as the budget allows; the rest is streamed through a window. (A network is walked in cycles, so a
 /// pinned prefix is the best policy and least-recently-used the worst.)
-package struct Planner: Sendable {
+package struct Planner {
   package var threads: Int
   /// Bytes that the executor may allocate; nil for no limit.
   package var budget: Int?
@@ -15,11 +15,17 @@ package struct Planner: Sendable {
   /// share one pass over the weights. Resident weights need one lane only: a second one would cost an arena and
   /// save nothing.
   package var lanes = 1
+  /// Whether a weight is used where its file is mapped. Its pages count like a copy of it, but nothing has to pass
+  /// through staging.
+  package var isMapped: (String) -> Bool
 
-  package init(threads: Int, budget: Int? = nil, lanes: Int = 1) {
+  package init(
+    threads: Int, budget: Int? = nil, lanes: Int = 1, isMapped: @escaping (String) -> Bool = { _ in false }
+  ) {
     self.threads = threads
     self.budget = budget
     self.lanes = lanes
+    self.isMapped = isMapped
   }
 
   /// - Parameter keep: the values that the caller will read after a run.
@@ -30,8 +36,8 @@ package struct Planner: Sendable {
     placeValues(of: graph, order, keep: Set(keep.values), in: &plan)
     plan.scratchBytes = order.map { graph.scratchBytes(ofNode: $0, threads: threads) }.max() ?? 0
     plan.stagingBytes =
-      order.flatMap(graph.weights(ofNode:)).map { WeightLoader.stagingBytes($0.weight, bytes: $0.bytes) }
-      .max() ?? 0
+      order.flatMap(graph.weights(ofNode:)).filter { !isMapped($0.weight.name) }
+      .map { WeightLoader.stagingBytes($0.weight, bytes: $0.bytes) }.max() ?? 0
     try placeWeights(of: graph, order, in: &plan)
     return plan
   }

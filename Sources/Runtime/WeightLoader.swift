@@ -3,7 +3,8 @@ import NeuralGraph
 import Tensors
 import WeightStorage
 
-/// Brings tensors of a checkpoint into the layout of the kernels.
+/// Brings tensors of a checkpoint into the layout of the kernels. (Those of a container are there already: the
+/// executor uses them where their file is mapped.)
 ///
 /// Rows come through a staging buffer in blocks of a few megabytes, and their pages are dropped from the page
 /// cache behind them, so that loading costs no second copy of the model.

@@ -25,25 +25,8 @@ package struct Tokenizer: Sendable {
     package var removed: String?
   }
 
-  /// A tokenizer folder's files. The two about marks may be missing: then CLIP's own are used.
-  package init(
-    vocabulary: Data, merges: Data, specialTokensMap: Data? = nil, configuration: Data? = nil
-  ) throws(TokenizerError) {
-    try self.init(
-      ids: TokenizerVocabulary.ids(parsing: vocabulary),
-      merges: TokenizerVocabulary.merges(parsing: merges),
-      marks: TokenizerMarks(specialTokensMap: specialTokensMap, configuration: configuration))
-  }
-
-  /// CLIP's merges alone, for checkpoints that bring no tokenizer.
-  ///
-  /// - Parameter padToken: "<|endoftext|>" for SD 1.x, "!" for SD 2.x.
-  package init(merges: Data, padToken: String = "<|endoftext|>") throws(TokenizerError) {
-    var marks = TokenizerMarks()
-    marks.pad.content = padToken
-    let merges = try TokenizerVocabulary.merges(parsing: merges)
-    let ids = TokenizerVocabulary.ids(from: merges, begin: marks.begin.content, end: marks.end.content)
-    try self.init(ids: ids, merges: merges, marks: marks)
+  package init(_ files: TokenizerFiles) throws(TokenizerError) {
+    try self.init(ids: files.ids, merges: files.merges, marks: files.marks)
   }
 
   private init(

@@ -59,6 +59,24 @@ struct TokenizerMarks: Equatable {
   }
 }
 
+/// As `special_tokens_map.json`.
+extension TokenizerMarks: Encodable {
+  private enum CodingKeys: String, CodingKey {
+    case begin = "bos_token"
+    case end = "eos_token"
+    case unknown = "unk_token"
+    case pad = "pad_token"
+  }
+}
+
+extension TokenizerMarks.Token: Encodable {
+  func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(content, forKey: .content)
+    try fields.encode(isNormalized, forKey: .normalized)
+  }
+}
+
 extension TokenizerMarks.Token: Decodable {
   private enum CodingKeys: CodingKey { case content, normalized }
 

@@ -41,3 +41,26 @@ extension Checkpoint {
     file.reader.dropCache(tensor.bytes(of: rows))
   }
 }
+
+/// Weights of a container, which are used where the file is mapped.
+extension Checkpoint {
+  /// Where a weight lies in the layout of the kernels; nil if it has to be read and packed. Valid as long as the
+  /// checkpoint.
+  package func address(of name: String) throws(WeightFileError) -> UnsafeMutableRawPointer? {
+    let (file, tensor) = try place(of: name)
+    return file.mapping?.address(tensor.range.lowerBound)
+  }
+
+  /// Gives back the pages of a mapped weight that is not needed for a while.
+  package func release(_ name: String) throws(WeightFileError) {
+    let (file, tensor) = try place(of: name)
+    file.mapping?.release(tensor.range)
+    file.reader.dropCache(tensor.range)
+  }
+
+  /// - Throws: `truncated` if mapped weights have been cut off since the file was opened; what was computed with
+  ///   them is void.
+  package func checkMapping() throws(WeightFileError) {
+    for file in files { try file.mapping?.check() }
+  }
+}

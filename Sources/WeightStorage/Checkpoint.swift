@@ -106,7 +106,7 @@ package final class Checkpoint: Sendable {
   /// - Throws: `missingTensor`, or `unsupportedElement` for anything a network cannot read.
   package func element(of name: String) throws(WeightFileError) -> ElementType {
     let (file, tensor) = try place(of: name)
-    guard let element = tensor.element.weight else {
+    guard let element = tensor.element.weight, element != .s8 || tensor.layout == .panels else {
       throw file.wrongElement(tensor, wanted: SafetensorsFile.weights)
     }
     return element
@@ -116,7 +116,7 @@ package final class Checkpoint: Sendable {
   ///
   /// - Throws: `missingTensor`, `unsupportedElement`.
   package func format(of name: String) throws(WeightFileError) -> WeightFormat {
-    WeightFormat(try element(of: name))
+    WeightFormat(try element(of: name), rotation: try place(of: name).tensor.rotation)
   }
 
   package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {

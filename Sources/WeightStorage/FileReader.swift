@@ -3,9 +3,8 @@ import Glibc
 
 /// An open file that is read at any position and is closed at deinit.
 ///
-/// Weights are never mapped: a mapped file that shrinks (a download that restarts, a card that is pulled out) ends
-/// the process with SIGBUS, while `pread` returns fewer bytes and becomes an error. It also puts bytes where the
-/// plan counts them, into a window of its own. Under a memory limit the page cache counts too, so it holds what was
+/// Weights that have to be packed for the kernels come through `pread`, into a window that the plan counts; those of
+/// a container, which are packed already, are mapped (`FileMapping`). Under a memory limit the page cache counts too, so it holds what was
 /// asked for and nothing more: the system's own read-ahead, up to 8 MB on some cards, is off; `prefetch` names what
 /// is needed next, and `dropCache` gives back what is done. Reads of a megabyte or more keep a card busy.
 package final class FileReader: Sendable {
@@ -39,6 +38,14 @@ package final class FileReader: Sendable {
   }
 
   deinit { close(descriptor) }
+
+  func withDescriptor<R>(_ body: (Int32) -> R) -> R { body(descriptor) }
+
+  /// Bytes of the file now.
+  var currentCount: Int {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+  }
 
   /// Fills `buffer` with the bytes from `offset` on.
   ///

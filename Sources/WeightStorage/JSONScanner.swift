@@ -154,6 +154,20 @@ struct JSONScanner {
     return .real(real)
   }
 
+  /// An array of whole numbers that are not negative.
+  mutating func sizes() throws(JSONError) -> [Int] {
+    var sizes: [Int] = []
+    var first = true
+    try open("[")
+    while try nextElement(&first) {
+      guard case .integer(let size) = try number(), size >= 0 else {
+        throw failure("a size that is no whole number")
+      }
+      sizes.append(size)
+    }
+    return sizes
+  }
+
   @discardableResult private mutating func skip(_ character: Unicode.Scalar) -> Bool {
     guard offset < bytes.count, bytes[offset] == UInt8(ascii: character) else { return false }
     offset += 1

@@ -6,6 +6,8 @@ package protocol ModelFiles: Sendable {
   var path: String { get }
   /// The tokenizers are CLIP's published one, and the model brings no vocabulary of its own.
   var usesPublishedVocabulary: Bool { get }
+  /// A tokenizer without `vocab.json` has the vocabulary that follows from its merges.
+  var mayOmitVocabulary: Bool { get }
   /// What the user should know about how the model was read.
   var notes: [String] { get }
 
@@ -25,6 +27,7 @@ package protocol ModelFiles: Sendable {
 
 extension ModelFiles {
   package var usesPublishedVocabulary: Bool { false }
+  package var mayOmitVocabulary: Bool { false }
   package var notes: [String] { [] }
   package func label(_ name: String) -> String { name }
   package func ownName(of tensor: String, in component: String) -> String { tensor }

@@ -10,6 +10,8 @@ package final class SafetensorsFile: Sendable {
   /// In the order of the data.
   package let tensors: [TensorEntry]
   private let positions: [String: Int]
+  /// The file in memory, if it is a container: its weights are used where they lie.
+  let mapping: FileMapping?
 
   package init(path: String, label: String? = nil) throws(WeightFileError) {
     reader = try FileReader(path: path, label: label)
@@ -17,6 +19,7 @@ package final class SafetensorsFile: Sendable {
     metadata = header.metadata
     tensors = header.tensors
     positions = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
+    mapping = metadata[ContainerFile.formatKey] == nil ? nil : try FileMapping(reader)
   }
 
   package subscript(name: String) -> TensorEntry? { positions[name].map { tensors[$0] } }

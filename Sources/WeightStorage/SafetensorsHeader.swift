@@ -97,27 +97,14 @@ struct SafetensorsHeader {
     while let key = try scanner.nextKey(&keys) {
       switch key {
       case "dtype": row.dtype = try scanner.string()
-      case "shape": row.shape = try scanSizes(&scanner)
-      case "data_offsets": row.offsets = try scanSizes(&scanner)
+      case "shape": row.shape = try scanner.sizes()
+      case "data_offsets": row.offsets = try scanner.sizes()
       default: throw scanner.failure("tensor \(name) has an unknown property \"\(key)\"")
       }
     }
     guard keys.count == 3 else { throw scanner.failure("tensor \(name) lacks dtype, shape or data_offsets") }
     guard row.offsets.count == 2 else { throw scanner.failure("tensor \(name) has not two data_offsets") }
     return row
-  }
-
-  private static func scanSizes(_ scanner: inout JSONScanner) throws(JSONError) -> [Int] {
-    var sizes: [Int] = []
-    var first = true
-    try scanner.open("[")
-    while try scanner.nextElement(&first) {
-      guard case .integer(let size) = try scanner.number(), size >= 0 else {
-        throw scanner.failure("a size that is no whole number")
-      }
-      sizes.append(size)
-    }
-    return sizes
   }
 
   /// A row whose type is known and whose bytes fit its shape; not yet compared with the file's size.

@@ -1,6 +1,3 @@
-import FoundationEssentials
-import Glibc
-
 /// A tensor to be written: its bytes are little endian, in row-major order of `shape`.
 package struct StoredTensor: Sendable, Equatable {
   package var element: StoredElement
@@ -32,13 +29,8 @@ package struct StoredTensor: Sendable, Equatable {
   }
 }
 
-private func littleEndian<Word: FixedWidthInteger>(_ words: [Word]) -> [UInt8] {
+func littleEndian<Word: FixedWidthInteger>(_ words: [Word]) -> [UInt8] {
   words.map(\.littleEndian).withUnsafeBytes { Array($0) }
-}
-
-/// The system's call, which `SafetensorsWriter.write` hides inside that type.
-private func writeSome(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
-  write(descriptor, bytes.baseAddress, bytes.count)
 }
 
 /// Writes safetensors files: wide elements first, then by name, so that equal tensors make equal files and every
@@ -53,77 +45,24 @@ package enum SafetensorsWriter {
       (b.value.element.byteCount, a.key) < (a.value.element.byteCount, b.key)
     }
     let header = header(order.map { ($0.key, $0.value) }, metadata)
-    let partial = "\(path).\(getpid())-\(UInt32.random(in: 0...UInt32.max)).partial"
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw failure(path) }
-    do throws(WeightFileError) {
-      defer { close(descriptor) }
-      try append(header, to: descriptor, path)
-      for (_, tensor) in order { try append(tensor.bytes, to: descriptor, path) }
-      guard fsync(descriptor) == 0 else { throw failure(path) }
-    } catch {
-      unlink(partial)
-      throw error
+    let file = try PartialFile(path: path)
+    try file.write(header, at: 0)
+    var offset = header.count
+    for (_, tensor) in order {
+      try file.write(tensor.bytes, at: offset)
+      offset += tensor.bytes.count
     }
-    guard rename(partial, path) == 0 else {
-      let error = failure(path)
-      unlink(partial)
-      throw error
-    }
-    syncFolder(of: path)
+    try file.commit()
   }
 
   /// Length and JSON text, padded with spaces so that the data starts at a multiple of 8.
   private static func header(_ tensors: [(String, StoredTensor)], _ metadata: [String: String]) -> [UInt8] {
-    var members: [String] = []
-    if !metadata.isEmpty {
-      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
-      members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
-    }
+    var text = SafetensorsTable(metadata)
     var offset = 0
     for (name, tensor) in tensors {
-      precondition(name != "__metadata__", "a tensor cannot be called __metadata__")
-      let end = offset + tensor.bytes.count
-      let shape = tensor.shape.map(String.init).joined(separator: ",")
-      members.append(
-        "\(quoted(name)):{\"dtype\":\"\(tensor.element.rawValue)\",\"shape\":[\(shape)],"
-          + "\"data_offsets\":[\(offset),\(end)]}")
-      offset = end
+      text.add(name, tensor.element, tensor.shape, offset..<offset + tensor.bytes.count)
+      offset += tensor.bytes.count
     }
-    var text = Array("{\(members.joined(separator: ","))}".utf8)
-    while text.count % 8 != 0 { text.append(0x20) }
-    return littleEndian([UInt64(text.count)]) + text
-  }
-
-  private static func quoted(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": out += "\\\(scalar)"
-      case "\0"..<" ": out += "\\u00\(scalar.value < 16 ? "0" : "")\(String(scalar.value, radix: 16))"
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out + "\""
-  }
-
-  private static func append(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(WeightFileError) {
-    var done = 0
-    while done < bytes.count {
-      let n = bytes.withUnsafeBytes { writeSome(descriptor, UnsafeRawBufferPointer(rebasing: $0[done...])) }
-      if n > 0 { done += n } else if errno != EINTR { throw failure(path) }
-    }
-  }
-
-  /// Makes the new name last through a power cut too. The file itself is safe already, so failing is no error.
-  private static func syncFolder(of path: String) {
-    let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-    guard folder >= 0 else { return }
-    fsync(folder)
-    close(folder)
-  }
-
-  private static func failure(_ path: String) -> WeightFileError {
-    .writeFailed(file: path, reason: String(cString: strerror(errno)))
+    return text.header(alignedTo: 8)
   }
 }

@@ -18,6 +18,18 @@ package enum StoredElement: String, Sendable, Hashable, CaseIterable {
   case u8 = "U8"
   case bool = "BOOL"
 
+  /// How a weight of this type is stored.
+  package init(_ element: ElementType) {
+    self =
+      switch element {
+      case .f32: .f32
+      case .f16: .f16
+      case .bf16: .bf16
+      case .s8: .i8
+      case .i32: .i32
+      }
+  }
+
   /// Bytes of one element.
   package var byteCount: Int {
     switch self {
@@ -29,12 +41,13 @@ package enum StoredElement: String, Sendable, Hashable, CaseIterable {
   }
 
   /// What a network reads it as; nil for elements that are no weights here. Eight bits become sixteen, exactly
-  /// (`Float8`).
+  /// (`Float8`). Whole numbers of 8 bits are weights in the panels of a container only.
   package var weight: ElementType? {
     switch self {
     case .f32: .f32
     case .f16, .f8e4m3, .f8e5m2: .f16
     case .bf16: .bf16
+    case .i8: .s8
     default: nil
     }
   }

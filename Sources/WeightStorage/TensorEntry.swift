@@ -1,3 +1,5 @@
+import Tensors
+
 /// Where a tensor lies in its file. Made by validation, so every range is inside the file and fits the shape.
 package struct TensorEntry: Sendable, Equatable {
   package let name: String
@@ -7,16 +9,21 @@ package struct TensorEntry: Sendable, Equatable {
   package let range: Range<Int>
   /// The file has the matrix with rows and columns exchanged; `shape` is what a reader sees.
   package let isTransposed: Bool
+  /// `.panels` where the file has the weight as the kernels read it (`Layout`); `shape` is that of the checkpoint.
+  package let layout: Layout
+  /// Groups of input channels that were rotated (`WeightFormat`).
+  package let rotation: Int?
 
   init(
-    name: String, element: StoredElement, shape: [Int], range: Range<Int>, isTransposed: Bool = false
+    name: String, element: StoredElement, shape: [Int], range: Range<Int>, isTransposed: Bool = false,
+    layout: Layout = .plain, rotation: Int? = nil
   ) {
     (self.name, self.element, self.shape, self.range) = (name, element, shape, range)
-    self.isTransposed = isTransposed
+    (self.isTransposed, self.layout, self.rotation) = (isTransposed, layout, rotation)
   }
 
-  /// Elements; a tensor without dimensions has one.
-  package var count: Int { range.count / element.byteCount }
+  /// Elements, padding of panels not counted; a tensor without dimensions has one.
+  package var count: Int { shape.reduce(1, *) }
   /// The first dimension; a tensor without dimensions is one row.
   package var rows: Int { shape.first ?? 1 }
   package var rowBytes: Int { rows == 0 ? 0 : range.count / rows }
@@ -25,7 +32,15 @@ package struct TensorEntry: Sendable, Equatable {
 /// The same bytes seen as another tensor. Nothing is copied.
 extension TensorEntry {
   package func renamed(_ name: String) -> TensorEntry {
-    TensorEntry(name: name, element: element, shape: shape, range: range, isTransposed: isTransposed)
+    TensorEntry(
+      name: name, element: element, shape: shape, range: range, isTransposed: isTransposed, layout: layout,
+      rotation: rotation)
+  }
+
+  /// Bytes that are the panels of a weight of this shape.
+  func packed(_ shape: [Int], rotation: Int?) -> TensorEntry {
+    TensorEntry(
+      name: name, element: element, shape: shape, range: range, layout: .panels, rotation: rotation)
   }
 
   /// Part `index` of `count` equal parts of the rows; nil if they cannot be divided so.

@@ -46,6 +46,12 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case notAWholeModel(file: String, reason: String)
   case unknownTensor(file: String, tensor: String)
   case unusualShapes(file: String, reason: String)
+
+  // A container.
+  case alreadyPacked(file: String)
+  case containerVersion(file: String, found: String, supported: String)
+  case badContainer(file: String, reason: String)
+  case badScale(file: String, tensor: String, value: String)
 }
 
 extension WeightFileError: CustomStringConvertible {
@@ -119,6 +125,15 @@ extension WeightFileError: CustomStringConvertible {
     case .unusualShapes(let file, let reason):
       "\(file): \(reason), so its configuration cannot be told from its shapes; "
         + "name a folder of diffusers configuration files with --config"
+    case .alreadyPacked(let file):
+      "\(file): is quantized already; name the model that it was made from"
+    case .containerVersion(let file, let found, let supported):
+      "\(file): is a container of version \(found), and this program reads version \(supported); "
+        + "quantize the model again with this program, or use the program that wrote it"
+    case .badContainer(let file, let reason):
+      "\(file): \(reason); the file is damaged, download or quantize it again"
+    case .badScale(let file, let tensor, let value):
+      "\(file): tensor \(tensor) holds the scale \(value); the file is damaged, download or quantize it again"
     }
   }
 }

@@ -9,7 +9,7 @@ private let rooms: [String: Set<String>] = [
   "WeightStorage": ["Tensors"],
   "Runtime": ["NeuralGraph", "WeightStorage", "Kernels", "Tensors"],
   "StableDiffusion": ["NeuralGraph", "Tensors"],
-  "Packing": ["WeightStorage", "Tensors"],
+  "Packing": ["NeuralGraph", "Kernels", "WeightStorage", "Tensors"],
   "Editing": ["Tensors"],
   "ImageFiles": ["Tensors", "CPNG"],
   "Pentimento": [
@@ -17,7 +17,7 @@ private let rooms: [String: Set<String>] = [
   ],
   "Evaluation": ["Pentimento", "ImageFiles", "Editing", "Tensors"],
   "PentimentoBench": ["Evaluation", "Pentimento", "Kernels", "CKernels", "Tensors"],
-  "PentimentoCLI": ["Pentimento", "ImageFiles", "Editing", "Tensors", "ArgumentParser"],
+  "PentimentoCLI": ["Pentimento", "ImageFiles", "Packing", "Editing", "Tensors", "ArgumentParser"],
 ]
 
 @Suite("Rooms") struct RoomsTests {

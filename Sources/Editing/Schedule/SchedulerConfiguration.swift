@@ -1,6 +1,6 @@
 /// A checkpoint's `scheduler_config.json`, as far as it matters here. Absent keys take the values of
 /// Stable Diffusion.
-public struct SchedulerConfiguration: Sendable, Equatable, Decodable {
+public struct SchedulerConfiguration: Sendable, Equatable, Codable {
   public var betaSchedule: String?
   public var betaStart: Double?
   public var betaEnd: Double?
@@ -28,6 +28,19 @@ public struct SchedulerConfiguration: Sendable, Equatable, Decodable {
   }
 
   public init() {}
+
+  /// The same with every value that matters written down, so that two files that mean one schedule are equal.
+  package var complete: SchedulerConfiguration {
+    var all = SchedulerConfiguration()
+    all.betaSchedule = betaSchedule ?? "scaled_linear"
+    all.betaStart = betaStart ?? 0.00085
+    all.betaEnd = betaEnd ?? 0.012
+    all.trainingSteps = trainingSteps ?? NoiseSchedule.trainingSteps
+    all.predictionType = predictionType ?? PredictionType.epsilon.rawValue
+    all.setsAlphaToOne = setsAlphaToOne ?? false
+    all.stepsOffset = stepsOffset ?? 1
+    return all
+  }
 }
 
 extension NoiseSchedule {
@@ -46,9 +59,9 @@ extension NoiseSchedule {
     if let offset = c.stepsOffset, !(0...1).contains(offset) {
       throw .unsupportedScheduler(option: "steps_offset", value: "\(offset)")
     }
+    let all = c.complete
     try self.init(
-      kind: c.betaSchedule ?? "scaled_linear", betaStart: c.betaStart ?? 0.00085, betaEnd: c.betaEnd ?? 0.012,
-      prediction: c.predictionType ?? "epsilon", setsAlphaToOne: c.setsAlphaToOne ?? false,
-      stepsOffset: c.stepsOffset ?? 1)
+      kind: all.betaSchedule!, betaStart: all.betaStart!, betaEnd: all.betaEnd!, prediction: all.predictionType!,
+      setsAlphaToOne: all.setsAlphaToOne!, stepsOffset: all.stepsOffset!)
   }
 }

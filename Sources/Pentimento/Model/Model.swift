@@ -10,6 +10,7 @@ import WeightStorage
 public final class Model: Sendable {
   public let name: String
   public let schedule: NoiseSchedule
+  let schedulerConfiguration: SchedulerConfiguration
   /// Settings that this model works best with.
   public let defaults: ModelDefaults
   /// What the user should know about how the model was read.
@@ -49,12 +50,20 @@ public final class Model: Sendable {
     let files: any ModelFiles =
       if isFolder {
         try DiffusersFolder(path: url.path)
+      } else if let container = try Self.container(at: url.path) {
+        container
       } else {
         try SingleFileModel(
           path: url.path, configuration: configuration.map { try DiffusersFolder(path: $0.path) },
           prediction: prediction?.rawValue)
       }
     try self.init(files, name: url.lastPathComponent, prediction: prediction)
+  }
+
+  /// The container at a path; nil if the file is none.
+  private static func container(at path: String) throws -> ContainerModel? {
+    let file = try SafetensorsFile(path: path)
+    return ContainerFile.isContainer(file) ? try ContainerModel(file) : nil
   }
 
   private init(_ files: any ModelFiles, name: String, prediction: PredictionType? = nil) throws {
@@ -69,7 +78,9 @@ public final class Model: Sendable {
       json: files.data(autoencoderFile), file: files.label(autoencoderFile))
     textEncoders = try Self.openTextEncoders(files)
     try unetConfiguration.check(encoders: textEncoders.map(\.encoder.configuration))
-    schedule = try Self.schedule(files, "scheduler/scheduler_config.json", prediction)
+    schedulerConfiguration = try Self.schedulerConfiguration(
+      files, "scheduler/scheduler_config.json", prediction)
+    schedule = try NoiseSchedule(schedulerConfiguration)
 
     unetWeights = try files.weights(of: "unet")
     autoencoderWeights = try files.weights(of: "vae")
@@ -80,13 +91,13 @@ public final class Model: Sendable {
     try checkWeights()
   }
 
-  private static func schedule(
+  private static func schedulerConfiguration(
     _ files: any ModelFiles, _ name: String, _ prediction: PredictionType?
-  ) throws -> NoiseSchedule {
+  ) throws -> SchedulerConfiguration {
     do {
       var configuration = try JSONDecoder().decode(SchedulerConfiguration.self, from: files.data(name))
       configuration.predictionType = prediction?.rawValue ?? configuration.predictionType
-      return try NoiseSchedule(configuration)
+      return configuration
     } catch let error as DecodingError {
       throw ModelError(error, file: files.label(name))
     }
@@ -102,21 +113,21 @@ public final class Model: Sendable {
           try TextEncoderConfiguration(
             json: files.data("\(encoder)/config.json"), file: files.label("\(encoder)/config.json")),
           prefix: TextEncoder.prefix(ofNames: weights.names)),
-        tokenizer: try tokenizer(files, "tokenizer\(suffix)"), weights: weights)
+        tokenizer: try Tokenizer(tokenizerFiles(files, "tokenizer\(suffix)")), weights: weights)
     }
   }
 
-  private static func tokenizer(_ files: any ModelFiles, _ folder: String) throws -> Tokenizer {
+  static func tokenizerFiles(_ files: any ModelFiles, _ folder: String) throws -> TokenizerFiles {
     func optional(_ name: String) throws -> Data? {
       files.contains("\(folder)/\(name)") ? try files.data("\(folder)/\(name)") : nil
     }
     if files.usesPublishedVocabulary {
       let marks = try files.json("\(folder)/special_tokens_map.json")
-      return try Tokenizer(merges: ModelLocation.publishedMerges(), padToken: marks["pad_token"].string())
+      return try TokenizerFiles(merges: ModelLocation.publishedMerges(), padToken: marks["pad_token"].string())
     }
-    return try Tokenizer(
-      vocabulary: files.data("\(folder)/vocab.json"), merges: files.data("\(folder)/merges.txt"),
-      specialTokensMap: optional("special_tokens_map.json"),
+    return try TokenizerFiles(
+      vocabulary: files.mayOmitVocabulary ? optional("vocab.json") : files.data("\(folder)/vocab.json"),
+      merges: files.data("\(folder)/merges.txt"), specialTokensMap: optional("special_tokens_map.json"),
       configuration: optional("tokenizer_config.json"))
   }
 

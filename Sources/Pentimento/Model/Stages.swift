@@ -69,7 +69,10 @@ struct Stages {
     var keep = try define(builder.root)
     if taps { keep.merge(builder.graph.taps.map { ("block.\($0)", $1) }) { a, _ in a } }
     do {
-      let plan = try Planner(threads: threads, budget: budget, lanes: lanes).plan(builder.graph, keep: keep)
+      let planner = Planner(threads: threads, budget: budget, lanes: lanes) {
+        (try? weights.address(of: $0)) != nil
+      }
+      let plan = try planner.plan(builder.graph, keep: keep)
       return Stage(name: name, graph: builder.graph, plan: plan, weights: weights)
     } catch PlanError.overBudget(let needed, let budget) {
       throw RequestError.overBudget(stage: name, needed: needed, budget: budget)

@@ -1,0 +1,31 @@
+import FoundationEssentials
+import WeightStorage
+
+/// A container, opened like the diffusers folder that it was made from.
+package struct ContainerModel: ModelFiles {
+  package let path: String
+  package let container: ContainerFile
+
+  /// - Throws: `WeightFileError`
+  package init(_ file: SafetensorsFile) throws(WeightFileError) {
+    path = file.reader.label
+    container = try ContainerFile(file)
+  }
+
+  package var mayOmitVocabulary: Bool { true }
+
+  package func has(_ component: String) -> Bool {
+    container.file.metadata.keys.contains { $0.hasPrefix("\(component)/") }
+  }
+
+  package func contains(_ name: String) -> Bool { container.file.metadata[name] != nil }
+
+  package func label(_ name: String) -> String { "\(path) (\(name))" }
+
+  package func data(_ name: String) throws(WeightFileError) -> Data {
+    guard let text = container.file.metadata[name] else { throw .missingFile(file: label(name)) }
+    return Data(text.utf8)
+  }
+
+  package func weights(of component: String) -> Checkpoint { container.weights(of: component) }
+}

@@ -1,0 +1,72 @@
+import Kernels
+import NeuralGraph
+import Tensors
+import WeightStorage
+
+/// Writes a model as a container.
+package struct Quantizer {
+  /// A weight as the networks know it, and where it comes from.
+  package struct Item {
+    /// `unet`
+    package var component: String
+    package var weight: Weight
+    /// Its name in the checkpoint.
+    package var source: String
+    package var checkpoint: Checkpoint
+
+    package init(component: String, weight: Weight, source: String, checkpoint: Checkpoint) {
+      (self.component, self.weight, self.source) = (component, weight, source)
+      self.checkpoint = checkpoint
+    }
+
+    var name: String { "\(component).\(weight.name)" }
+  }
+
+  package var precision: WeightPrecision
+  package var scales: ScaleChoice
+
+  package init(precision: WeightPrecision, scales: ScaleChoice) {
+    (self.precision, self.scales) = (precision, scales)
+  }
+
+  /// - Parameters:
+  ///   - items: in the order in which the networks read them.
+  ///   - texts: the small files of the model, by their place in a diffusers folder.
+  ///   - provenance: a JSON object.
+  ///   - onWeight: told how many weights are done.
+  /// - Throws: `WeightFileError`, `CancellationError`; nothing is left at `path` then.
+  package func write(
+    _ items: [Item], texts: [String: String], provenance: () throws -> String, to path: String,
+    _ pool: ThreadPool, onWeight: (Int) -> Void
+  ) throws -> QuantizationReport {
+    let names = items.flatMap { [$0.name, "\($0.name).scale"] }
+    // A text is longer in JSON, at most by a backslash for every byte; a row of the tables has at most 120 bytes.
+    let tables = items.reduce(0) { $0 + 2 * $1.name.utf8.count + 240 }
+    let bytes = texts.reduce(0) { $0 + $1.key.utf8.count + 2 * $1.value.utf8.count + 8 } + tables
+    let writer = try ContainerWriter(path: path, names: names, metadataBytes: bytes)
+    let packer = WeightPacker(writer, scales: scales, pool)
+    var report = QuantizationReport(precision: precision, scales: scales)
+    for (i, item) in items.enumerated() {
+      let element = precision.element(for: item.weight, of: item.component)
+      report.entries.append(
+        try packer.pack(
+          item.weight, as: item.name, element, from: item.source, of: item.checkpoint))
+      onWeight(i + 1)
+    }
+    try packer.writeScales()
+    var metadata = texts
+    let panels = zip(items, report.entries).filter {
+      $0.0.weight.role == .matrix || $0.0.weight.role == .convolution
+    }
+    let shapes = panels.map { "\"\($1.name)\":[\($1.shape.map(String.init).joined(separator: ","))]" }
+    let losses = report.entries.compactMap { entry in entry.signalToNoise.map { "\"\(entry.name)\":\($0)" } }
+    metadata[ContainerFile.Table.shapes.rawValue] = "{\(shapes.joined(separator: ","))}"
+    metadata[ContainerFile.Table.report.rawValue] =
+      "{\"weights\":\"\(precision.rawValue)\",\"scales\":\"\(scales.rawValue)\","
+      + "\"snr\":{\(losses.joined(separator: ","))}}"
+    metadata[ContainerFile.Table.provenance.rawValue] = try provenance()
+    try writer.finish(metadata: metadata)
+    report.bytes = writer.fileByteCount
+    return report
+  }
+}

@@ -1,0 +1,112 @@
+import Editing
+import FoundationEssentials
+import Kernels
+import NeuralGraph
+import Packing
+import StableDiffusion
+import WeightStorage
+
+/// How a model is written as a container.
+public struct QuantizationRequest: Sendable {
+  public var precision: WeightPrecision
+  public var scales: ScaleChoice
+  /// Side of the square pictures that the model was trained on, in pixels; nil for what the model says.
+  public var nativeSize: Int?
+
+  public init(precision: WeightPrecision, scales: ScaleChoice = .largest, nativeSize: Int? = nil) {
+    (self.precision, self.scales, self.nativeSize) = (precision, scales, nativeSize)
+  }
+}
+
+extension Model {
+  /// Writes the model as a container, which the runtime maps and computes from.
+  ///
+  /// Weights are the networks' own lists, in the order in which they are read, so none can be missed or invented;
+  /// configurations are written from what was understood of them, so that a model makes the same container whatever
+  /// layout it came in.
+  ///
+  /// - Parameter onWeight: told how many weights of how many are done.
+  /// - Throws: `WeightFileError`, `CancellationError`; nothing is left at `url` then.
+  public func quantize(
+    to url: URL, _ request: QuantizationRequest, threads: Int, onWeight: (Int, Int) -> Void = { _, _ in }
+  ) throws -> QuantizationReport {
+    guard !(files is ContainerModel) else { throw WeightFileError.alreadyPacked(file: files.path) }
+    let items = try packingList()
+    let quantizer = Quantizer(precision: request.precision, scales: request.scales)
+    return try quantizer.write(
+      items, texts: texts(nativeSize: request.nativeSize), provenance: { "{}" }, to: url.path,
+      ThreadPool(threads: threads)
+    ) { onWeight($0, items.count) }
+  }
+
+  /// Every weight that a network reads, by the names of today's files, with its name in this model's files.
+  private func packingList() throws -> [Quantizer.Item] {
+    var items: [Quantizer.Item] = []
+    func add(_ component: String, _ checkpoint: Checkpoint, own: GraphBuilder, here: GraphBuilder) {
+      for (own, here) in zip(own.graph.weights, here.graph.weights) {
+        items.append(
+          Quantizer.Item(component: component, weight: own, source: here.name, checkpoint: checkpoint))
+      }
+    }
+    func builders(_ define: (Scope, _ isOwn: Bool) throws -> Void) rethrows -> (GraphBuilder, GraphBuilder) {
+      let (own, here) = (GraphBuilder(), GraphBuilder())
+      try define(own.root, true)
+      try define(here.root, false)
+      return (own, here)
+    }
+    for (i, part) in textEncoders.enumerated() {
+      let (own, here) = try builders { g, isOwn in
+        var encoder = part.encoder
+        if isOwn { encoder = TextEncoder(encoder.configuration) }
+        _ = try encoder.define(g)
+      }
+      add(i == 0 ? "text_encoder" : "text_encoder_2", part.weights, own: own, here: here)
+    }
+    let side = sizeMultiple / AutoencoderConfiguration.pixelsPerLatent
+    let (own, here) = try builders { g, _ in
+      _ = try unet.define(height: side, width: side, tokens: tokens, attentionMaps: false, g)
+    }
+    add("unet", unetWeights, own: own, here: here)
+    for direction in [0, 1] {
+      let (own, here) = try builders { g, isOwn in
+        let coder = isOwn ? Autoencoder(autoencoder.configuration) : autoencoder
+        _ =
+          direction == 0
+          ? try coder.defineEncoder(height: sizeMultiple, width: sizeMultiple, g).moments
+          : try coder.defineDecoder(height: side, width: side, g).image
+      }
+      add("vae", autoencoderWeights, own: own, here: here)
+    }
+    return items
+  }
+
+  /// The small files of the model's folder, from what was understood of them.
+  private func texts(nativeSize: Int?) throws -> [String: String] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    func json(_ value: some Encodable) throws -> String {
+      String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+    var (network, coder) = (unet.configuration, autoencoder.configuration)
+    if let nativeSize {
+      network.sampleSize = nativeSize / AutoencoderConfiguration.pixelsPerLatent
+      coder.sampleSize = nativeSize
+    }
+    var texts = [
+      "model_index.json": try json(["force_zeros_for_empty_prompt": zeroesMissingNegative]),
+      "unet/config.json": try json(network), "vae/config.json": try json(coder),
+      "scheduler/scheduler_config.json": try json(schedulerConfiguration.complete),
+    ]
+    for (i, part) in textEncoders.enumerated() {
+      let suffix = i == 0 ? "" : "_2"
+      texts["text_encoder\(suffix)/config.json"] = try json(part.encoder.configuration)
+      for (name, text) in try Self.tokenizerFiles(files, "tokenizer\(suffix)").texts {
+        texts["tokenizer\(suffix)/\(name)"] = text
+      }
+    }
+    if files.contains("pentimento.json") {
+      texts["pentimento.json"] = String(decoding: try files.data("pentimento.json"), as: UTF8.self)
+    }
+    return texts
+  }
+}
