@@ -53,6 +53,11 @@ package final class Executor {
     self.mapped = mapped
   }
 
+  deinit {
+    // A weight that cannot be found any more has no pages to give back.
+    for name in mapped.keys { try? loader.checkpoint.release(name) }
+  }
+
   /// Computes the plan's outputs for every set of inputs. A result does not depend on what else is in the list.
   ///
   /// - Parameters:

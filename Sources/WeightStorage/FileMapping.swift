@@ -40,11 +40,12 @@ package final class FileMapping: Sendable {
     UnsafeMutableRawPointer(bitPattern: start + UInt(offset))!
   }
 
-  /// Takes the whole pages of a range out of the process; they are read again when they are touched.
+  /// Takes the pages of a range out of the process, those that it shares with a neighbour too, since neither would
+  /// ever give them back otherwise; they come back when they are touched.
   func release(_ range: Range<Int>) {
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let first = (range.lowerBound + page - 1) / page * page
-    let end = range.upperBound / page * page
+    let first = range.lowerBound / page * page
+    let end = min((range.upperBound + page - 1) / page * page, count)
     if first < end { madvise(address(first), end - first, MADV_DONTNEED) }
   }
 
