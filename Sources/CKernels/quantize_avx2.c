@@ -34,4 +34,23 @@ TARGET float quantize_row_avx2(size_t n, const float *x, uint8_t zero, uint8_t *
   return scale;
 }
 
+/* The 16 channels of one column of a block. */
+INLINE __m128i block_row(size_t groups, const int8_t *b) {
+  int32_t four[4] = {0};
+  for (size_t g = 0; g < groups; g++) memcpy(four + g, b + 64 * g, 4);
+  return _mm_loadu_si128((const __m128i *)four);
+}
+
+TARGET void dequantize_block_avx2(size_t rows, size_t groups, const int8_t *b, const float *scale,
+                                  float *y) {
+  for (size_t r = 0; r < rows; r++) {
+    __m128i sixteen = block_row(groups, b + 4 * r);
+    __m256 by = _mm256_set1_ps(scale[r]);
+    __m256 low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(sixteen));
+    __m256 high = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(sixteen, sixteen)));
+    _mm256_storeu_ps(y + 16 * r, _mm256_mul_ps(low, by));
+    _mm256_storeu_ps(y + 16 * r + 8, _mm256_mul_ps(high, by));
+  }
+}
+
 #endif

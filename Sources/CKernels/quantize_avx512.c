@@ -25,4 +25,19 @@ TARGET float quantize_row_avx512(size_t n, const float *x, uint8_t zero, uint8_t
   return scale;
 }
 
+/* The 16 channels of one column of a block. */
+INLINE __m128i block_row(size_t groups, const int8_t *b) {
+  int32_t four[4] = {0};
+  for (size_t g = 0; g < groups; g++) memcpy(four + g, b + 64 * g, 4);
+  return _mm_loadu_si128((const __m128i *)four);
+}
+
+TARGET void dequantize_block_avx512(size_t rows, size_t groups, const int8_t *b, const float *scale,
+                                    float *y) {
+  for (size_t r = 0; r < rows; r++) {
+    __m512i sixteen = _mm512_cvtepi8_epi32(block_row(groups, b + 4 * r));
+    _mm512_storeu_ps(y + 16 * r, _mm512_mul_ps(_mm512_cvtepi32_ps(sixteen), _mm512_set1_ps(scale[r])));
+  }
+}
+
 #endif

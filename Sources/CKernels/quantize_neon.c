@@ -31,4 +31,15 @@ float quantize_row_neon(size_t n, const float *x, uint8_t zero, uint8_t *q) {
   return scale;
 }
 
+void dequantize_block_neon(size_t rows, size_t groups, const int8_t *b, const float *scale, float *y) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t g = 0; g < 4; g++) {
+      int32_t four = 0;
+      if (g < groups) memcpy(&four, b + 64 * g + 4 * r, 4);
+      int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+      float32x4_t values = vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+      vst1q_f32(y + 16 * r + 4 * g, vmulq_n_f32(values, scale[r]));
+    }
+}
+
 #endif

@@ -29,6 +29,12 @@ float quantize_row_scalar(size_t n, const float *x, uint8_t zero, uint8_t *q) {
   return scale;
 }
 
+void dequantize_block_scalar(size_t rows, size_t groups, const int8_t *b, const float *scale, float *y) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t c = 0; c < 16; c++)
+      y[16 * r + c] = c < 4 * groups ? scale[r] * (float)b[c / 4 * 64 + 4 * r + c % 4] : 0;
+}
+
 void pack_panel_s8(size_t rows, size_t channels, size_t taps, const float *x, const float *scale,
                    int8_t *y) {
   const size_t bytes = 64 + whole_groups(channels) * 16;

@@ -106,6 +106,22 @@ package func convolutionDX(
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   let w = PanelWeight(weight, pool.kernels)
+  convolutionDX(dy, w, weight.type, geometry, into: dx, scratch: scratch, pool)
+}
+
+/// The same with W = scale·q, on floats throughout; the bits of the same weight in panels of floats.
+package func convolutionDX(
+  _ dy: TensorRef, weight: Int8Weight, _ geometry: ConvolutionGeometry, into dx: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
+  let w = PanelWeight(weight, pool.kernels)
+  convolutionDX(dy, w, weight.panels.type, geometry, into: dx, scratch: scratch, pool)
+}
+
+private func convolutionDX(
+  _ dy: TensorRef, _ w: PanelWeight, _ weight: TensorType, _ geometry: ConvolutionGeometry,
+  into dx: TensorRef, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
   let (height, width, channels) = (dx.shape[0], dx.shape[1], dx.shape[2])
   let (kh, kw) = (weight.shape[1], weight.shape[2])
   let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
@@ -139,6 +155,7 @@ package func convolutionDX(
     })
 }
 
+/// Of either `convolutionDX`.
 package func convolutionDXScratchBytes(dy: TensorType, weight: TensorType, dx: TensorType, threads: Int)
   -> Int
 {

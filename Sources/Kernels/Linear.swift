@@ -39,12 +39,26 @@ package func linearDX(
   _ dy: TensorRef, weight: TensorRef, into dx: TensorRef, scratch: UnsafeMutableRawPointer,
   _ pool: ThreadPool
 ) {
-  let w = PanelWeight(weight, pool.kernels)
+  linearDX(dy, PanelWeight(weight, pool.kernels), weight.type, into: dx, scratch: scratch, pool)
+}
+
+/// dx = dy·W with W = scale·q, on floats throughout; the bits of the same weight in panels of floats.
+package func linearDX(
+  _ dy: TensorRef, weight: Int8Weight, into dx: TensorRef, scratch: UnsafeMutableRawPointer,
+  _ pool: ThreadPool
+) {
+  linearDX(dy, PanelWeight(weight, pool.kernels), weight.panels.type, into: dx, scratch: scratch, pool)
+}
+
+private func linearDX(
+  _ dy: TensorRef, _ w: PanelWeight, _ weight: TensorType, into dx: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
   let (rows, n) = dy.rowsAndColumns
   precondition(
     n == w.n && dx.rowsAndColumns == (rows, w.k), "linearDX: \(dy.shape) × \(weight.shape) into \(dx.shape)")
   let input = UnsafePointer(dy.floats)
-  linearDXProduct(dy.type, weight.type).run(
+  linearDXProduct(dy.type, weight).run(
     into: dx.floats, bias: nil, scratch: scratch, pool,
     rowPointers: { _, range, table in
       for (i, row) in range.enumerated() { table[i] = input + row * n }
@@ -54,6 +68,7 @@ package func linearDX(
     })
 }
 
+/// Of either `linearDX`.
 package func linearDXScratchBytes(dy: TensorType, weight: TensorType, threads: Int) -> Int {
   linearDXProduct(dy, weight).scratchBytes(threads: threads)
 }

@@ -1,22 +1,36 @@
 import CKernels
 import Tensors
 
-/// The weight of a product: panels `[ceil(N/16)][K][16 columns]` of f32, f16 or bf16.
+/// The weight of a product of floats: panels `[ceil(N/16)][K][16 columns]` of f32, f16 or bf16, or an int8
+/// weight on its way back, which exists transposed only.
 struct PanelWeight {
   let element: ElementType
   let address: UnsafeMutableRawPointer
   /// Columns (outputs), rows per panel (inputs).
   let n: Int, k: Int
+  /// Of an int8 weight, and how many of the K inputs a tap has.
+  private let scales: UnsafePointer<Float>?
+  private let channels: Int
   private let kernels: UnsafePointer<kernel_set>
 
   init(_ weight: TensorRef, _ kernels: KernelSet) {
     precondition(weight.type.layout == .panels, "a weight in panels wanted, got \(weight.type)")
     precondition(
       [.f32, .f16, .bf16].contains(weight.type.element), "a weight of floats wanted, got \(weight.type)")
+    self.init(weight, scales: nil, kernels)
+  }
+
+  init(_ weight: Int8Weight, _ kernels: KernelSet) {
+    self.init(weight.panels, scales: UnsafePointer(weight.scales.floats), kernels)
+  }
+
+  private init(_ weight: TensorRef, scales: UnsafePointer<Float>?, _ kernels: KernelSet) {
     element = weight.type.element
     address = weight.address
     n = weight.shape[0]
     k = weight.shape.dropFirst().reduce(1, *)
+    channels = weight.shape.last!
+    self.scales = scales
     self.kernels = kernels.table
   }
 
@@ -39,6 +53,7 @@ struct PanelWeight {
   func block(
     rows: Range<Int>, panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
   ) -> (address: UnsafePointer<Float>, stride: Int) {
+    precondition(scales == nil, "int8 weights multiply quantized rows")
     if element == .f32 {
       return (floats((panels.lowerBound * k + rows.lowerBound) * 16, 0, scratch), k * 16)
     }
@@ -51,7 +66,8 @@ struct PanelWeight {
   /// The transposed weight for dx = dy·W: columns are the inputs `first + 16·panels`, below `end`; rows
   /// are the outputs `outputs`, which start at a multiple of 16.
   ///
-  /// A 16 × 16 block of a panel is contiguous, so it is widened to a corner of scratch and turned.
+  /// A 16 × 16 block of a panel is contiguous, so it is widened to a corner of scratch and turned. Of an int8
+  /// weight, every output's channels already lie together, four by four.
   func transposedBlock(
     outputs: Range<Int>, panels: Range<Int>, first: Int, end: Int, _ scratch: UnsafeMutablePointer<Float>
   ) -> (address: UnsafePointer<Float>, stride: Int) {
@@ -61,13 +77,22 @@ struct PanelWeight {
       let input = first + panel * 16
       let valid = min(16, end - input)
       for (j, output) in stride(from: outputs.lowerBound, to: outputs.upperBound, by: 16).enumerated() {
+        let turned = scratch + (i * rows + j * 16) * 16
+        if let scales {
+          let tap = output / 16 * (k / channels) + first / channels
+          let bytes = address + tap * int8TapBytes(channels: channels) + 64 + panel * 256
+          kernels.pointee.dequantize_block(
+            min(16, outputs.upperBound - output), (valid + 3) / 4, bytes.assumingMemoryBound(to: Int8.self),
+            scales + output, turned)
+          continue
+        }
         var block = floats((output / 16 * k + input) * 16, valid * 16, corner)
         if valid < 16 {
           if block != UnsafePointer(corner) { corner.update(from: block, count: valid * 16) }
           (corner + valid * 16).update(repeating: 0, count: (16 - valid) * 16)
           block = UnsafePointer(corner)
         }
-        kernels.pointee.transpose_16x16(block, 16, scratch + (i * rows + j * 16) * 16, 16)
+        kernels.pointee.transpose_16x16(block, 16, turned, 16)
       }
     }
     return (UnsafePointer(scratch), rows * 16)

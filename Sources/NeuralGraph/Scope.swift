@@ -62,6 +62,9 @@ package struct Scope {
     builder.weight(Weight(name: self[name].path, shape: shape, role: role))
   }
 
+  /// How the checkpoint stores the tensor `path.name`.
+  func format(_ name: String) -> WeightFormat { builder.formatOf(self[name].path) }
+
   package func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
     try builder.emit(op, inputs)
   }

@@ -45,6 +45,11 @@ typedef void gemm_s8_fn(size_t m, size_t n, size_t k, const uint8_t *_Nonnull co
  * zeros, scale 0; one with an infinity or NaN has zeros and a scale of NaN, so that it is not lost.  */
 typedef float quantize_row_fn(size_t n, const float *x, uint8_t zero, uint8_t *q);
 
+/* y[r][4·g + p] = scale[r]·b[g][r][p]: a block of an int8 panel (16 columns r, groups g of 4 channels) as
+ * rows of 16 floats, each rounded once.
+ *   rows, groups  1…16 rows are written; of the 4 groups those from `groups` on count as zeros       */
+typedef void dequantize_block_fn(size_t rows, size_t groups, const int8_t *b, const float *scale, float *y);
+
 /* y[n] = x[n], exact; x holds half or bfloat16 bit patterns */
 typedef void widen_fn(size_t n, const uint16_t *x, float *y);
 
@@ -118,6 +123,7 @@ uint32_t cpu_features(void);
   K(widen_fn, widen_f16)                                                            \
   K(widen_fn, widen_bf16)                                                           \
   K(quantize_row_fn, quantize_row)                                                  \
+  K(dequantize_block_fn, dequantize_block)                                          \
   K(transpose_fn, transpose_16x16)                                                  \
   K(softmax_row_fn, softmax_row)                                                    \
   K(probability_row_fn, probability_row)                                            \

@@ -85,6 +85,7 @@ extension Scope {
     _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry
   ) throws(GraphError) -> Value {
     let shape = [outputs, channels(x), kernel, kernel]
+    if format("weight").element == .s8 { return try int8Convolution(x, weight: shape, geometry) }
     return try emit(
       Convolution(geometry: geometry),
       [x, weight("weight", shape, .convolution), weight("bias", [outputs], .vector)])[0]

@@ -1,0 +1,91 @@
+import Kernels
+import Tensors
+
+/// Linear layer on bytes: rows of x are quantized as they come, the weight once and for all.
+///
+///     y[n] = b[n] + scale[n]·s·Σ_k q[k]·W[n, k],  x ≈ s·q,  s = max|x|/127 over one row
+///
+/// inputs   x `[…, K]`, weight s8 panels `[N, K]`, scales `[N]`, bias `[N]` (may be left out)
+/// outputs  y `[…, N]`
+struct Int8Linear: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let (x, weight) = (inputs[0], inputs[1])
+    guard isInt8Weight(weight, scales: inputs[2], dimensions: 2), x.shape.last == weight.shape[1],
+      inputs.count == 3 || inputs[3].shape == [weight.shape[0]]
+    else { throw misfit(inputs) }
+    return [TensorType(x.shape.dropLast() + [weight.shape[0]])]
+  }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    Int8Rows.byteCount(inputs[0])
+      + int8LinearScratchBytes(x: inputs[0], weight: inputs[1], threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    let x = io.quantizedRows()
+    linear(
+      x.rows, weight: io.int8Weight, bias: io[optional: 3], into: io[out: 0], scratch: x.scratch, io.pool)
+  }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    guard !wanted.dropFirst().contains(true) else {
+      throw .notDifferentiable(op: "Int8Linear", input: "weight, scales or bias")
+    }
+    let dx = try g.emit(Int8LinearDX(), [dOut[0]!, node.inputs[1], node.inputs[2]])[0]
+    return [dx] + node.inputs.dropFirst().map { _ in nil }
+  }
+}
+
+/// dx = dy·W with the weight that the forward pass multiplied by, W = scale·q. dy stays in floats and the
+/// rounding of x counts as none (methods.md, gradients).
+///
+/// inputs   dy `[…, N]`, weight s8 panels `[N, K]`, scales `[N]`
+/// outputs  dx `[…, K]`
+struct Int8LinearDX: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let (dy, weight) = (inputs[0], inputs[1])
+    guard isInt8Weight(weight, scales: inputs[2], dimensions: 2), dy.shape.last == weight.shape[0] else {
+      throw misfit(inputs)
+    }
+    return [TensorType(dy.shape.dropLast() + [weight.shape[1]])]
+  }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    linearDXScratchBytes(dy: inputs[0], weight: inputs[1], threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    linearDX(io[in: 0], weight: io.int8Weight, into: io[out: 0], scratch: io.scratch, io.pool)
+  }
+}
+
+extension OpIO {
+  /// Inputs 1 and 2 of the int8 operators.
+  var int8Weight: Int8Weight { Int8Weight(panels: self[in: 1], scales: self[in: 2]) }
+
+  /// Input 0 as bytes at the front of scratch, and the scratch behind them.
+  func quantizedRows() -> (rows: Int8Rows, scratch: UnsafeMutableRawPointer) {
+    let rows = Int8Rows(self[in: 0].type, at: scratch)
+    Kernels.quantizeRows(self[in: 0], into: rows, pool)
+    return (rows, scratch + Int8Rows.byteCount(self[in: 0].type))
+  }
+}
+
+/// Whether a value and its scales are what the int8 operators multiply by.
+func isInt8Weight(_ weight: TensorType, scales: TensorType, dimensions: Int) -> Bool {
+  weight.element == .s8 && weight.layout == .panels && weight.shape.count == dimensions
+    && scales == TensorType([weight.shape[0]])
+}
+
+extension Scope {
+  /// The inputs after x: `name`, its scales, which the checkpoint has under `name.scale`, and the bias.
+  func int8Weight(_ name: String, _ shape: [Int], _ role: WeightRole, bias: Bool = true) -> [Value] {
+    let weight = [weight(name, shape, role), weight("\(name).scale", [shape[0]], .vector)]
+    return bias ? weight + [self.weight("bias", [shape[0]], .vector)] : weight
+  }
+
+  func int8Linear(_ x: Value, to outputs: Int, bias: Bool) throws(GraphError) -> Value {
+    let inputs = [x] + int8Weight("weight", [outputs, channels(x)], .matrix, bias: bias)
+    return try emit(Int8Linear(), inputs)[0]
+  }
+}

@@ -1,0 +1,85 @@
+import Kernels
+import Tensors
+import Testing
+
+/// The way back through an int8 weight is the way back through panels of floats that hold scale·q, to the bit.
+@Suite("int8 gradients") struct Int8GradientTests {
+  @Test("dx of a linear layer has the bits of the dequantized weight", arguments: KernelSet.runnable)
+  func linear(set: KernelSet) {
+    let pool = ThreadPool(threads: 2, kernels: set)
+    let sizes = [(1, 1, 1), (3, 5, 7), (7, 16, 16), (5, 17, 33), (9, 64, 300), (20, 31, 530)]
+    for (rows, k, n) in sizes {
+      let (w, dy) = (QuantizedWeight(random: [n, k], seed: 2), Buffer(random: [rows, n], seed: 3))
+      let (got, wanted, floats) = (Buffer([rows, k]), Buffer([rows, k]), w.dequantized)
+      withScratch(linearDXScratchBytes(dy: dy.type, weight: w.panels.type, threads: 2)) {
+        linearDX(dy.ref, weight: w.weight, into: got.ref, scratch: $0, pool)
+        linearDX(dy.ref, weight: floats.ref, into: wanted.ref, scratch: $0, pool)
+      }
+      withExtendedLifetime((w, floats)) {}
+      #expect(got.values == wanted.values, "\(rows)×\(k)×\(n)")
+      #expect(got.values.contains { $0 != 0 })
+    }
+  }
+
+  @Test(
+    "dx of a convolution has the bits of the dequantized weight", arguments: KernelSet.runnable,
+    ConvolutionTests.cases)
+  func convolution(set: KernelSet, c: ConvolutionTests.Case) {
+    let pool = ThreadPool(threads: 2, kernels: set)
+    let size = c.geometry.outputSize(height: c.height, width: c.width, kernel: (c.kernel, c.kernel))
+    let w = QuantizedWeight(random: [c.outputs, c.channels, c.kernel, c.kernel], seed: 2)
+    let dy = Buffer(random: [size.height, size.width, c.outputs], seed: 3)
+    let (got, wanted) = (Buffer([c.height, c.width, c.channels]), Buffer([c.height, c.width, c.channels]))
+    let floats = w.dequantized
+    withScratch(convolutionDXScratchBytes(dy: dy.type, weight: w.panels.type, dx: got.type, threads: 2)) {
+      convolutionDX(dy.ref, weight: w.weight, c.geometry, into: got.ref, scratch: $0, pool)
+      convolutionDX(dy.ref, weight: floats.ref, c.geometry, into: wanted.ref, scratch: $0, pool)
+    }
+    withExtendedLifetime((w, floats)) {}
+    #expect(got.values == wanted.values)
+    #expect(got.values.contains { $0 != 0 })
+  }
+
+  @Test(
+    "a block is dequantized as the scalar twin does, missing groups as zeros", arguments: KernelSet.runnable)
+  func block(set: KernelSet) {
+    let scalar = KernelSet.named("scalar")!.table.pointee
+    let scales = Random(1).floats(16).map(abs)
+    for groups in 1...4 {
+      let b = FencedBytes(groups * 64)
+      for (i, v) in Random(2).floats(groups * 64).enumerated() {
+        b.bytes[i] = UInt8(bitPattern: Int8(v * 127))
+      }
+      let q = UnsafeRawPointer(b.bytes).assumingMemoryBound(to: Int8.self)
+      for rows in 1...16 {
+        let y = [FencedRow(16 * rows, seed: 3), FencedRow(16 * rows, seed: 4)]
+        withExtendedLifetime(b) {
+          scalar.dequantize_block(rows, groups, q, scales, y[0].floats)
+          set.table.pointee.dequantize_block(rows, groups, q, scales, y[1].floats)
+        }
+        #expect(y[0].values == y[1].values)
+        for r in 0..<rows {
+          for c in 0..<16 {
+            let wanted = c < 4 * groups ? scales[r] * Float(q[c / 4 * 64 + 4 * r + c % 4]) : 0
+            #expect(y[0].floats[16 * r + c] == wanted, "row \(r), channel \(c)")
+          }
+        }
+      }
+    }
+  }
+}
+
+extension QuantizedWeight {
+  /// scale·q in panels of floats.
+  var dequantized: Buffer {
+    let k = values.count / checkpointShape[0]
+    let floats = quantized.enumerated().map { Float($1) * scales.floats[$0 / k] }
+    let other = Buffer(panels.type.shape, layout: .panels)
+    floats.withUnsafeBytes {
+      packPanels(
+        $0, element: .f32, checkpointShape: checkpointShape, rows: 0..<checkpointShape[0],
+        into: UnsafeMutableRawBufferPointer(start: other.address, count: other.type.byteCount))
+    }
+    return other
+  }
+}

@@ -1,0 +1,148 @@
+import Kernels
+import NeuralGraph
+import Tensors
+import TestSupport
+
+/// A network of one input `x` whose matrices are stored as bytes, run node by node in memory of its own: every
+/// operator gets exactly the scratch that it asked for, poisoned, and must not write behind it.
+struct ByteNetwork {
+  let graph: Graph
+  let output: Value
+  /// Of the input `dy`, if the output is the gradient of ⟨y, dy⟩ with respect to x.
+  let seedShape: [Int]
+  private let tensors: [String: HostTensor]
+  private let rotation: Int?
+  private let build: @Sendable (Scope, Value) throws -> Value
+  private let isTwin: Bool
+  private let input: [Int], gradient: Bool
+
+  init(
+    _ input: [Int], gradient: Bool = false, rotation: Int? = nil,
+    _ build: @escaping @Sendable (Scope, Value) throws -> Value
+  ) throws {
+    try self.init(input, gradient: gradient, rotation: rotation, tensors: nil, build)
+  }
+
+  /// - Parameter tensors: of a network of floats; nil for bytes of random weights.
+  private init(
+    _ input: [Int], gradient: Bool, rotation: Int?, tensors: [String: HostTensor]?,
+    _ build: @escaping @Sendable (Scope, Value) throws -> Value
+  ) throws {
+    let element: ElementType = tensors == nil ? .s8 : .f32
+    let builder = GraphBuilder {
+      $0.hasSuffix("weight") ? WeightFormat(element, rotation: rotation) : WeightFormat(.f32)
+    }
+    let x = builder.root.input("x", TensorType(input))
+    let y = try build(builder.root, x)
+    seedShape = builder.graph.type(y).shape
+    if gradient {
+      let dy = builder.root.input("dy", TensorType(seedShape))
+      output = try builder.root.gradient(of: y, seed: dy, wrt: [x], recompute: false)[0]!
+    } else {
+      output = y
+    }
+    (graph, self.input, self.gradient) = (builder.graph, input, gradient)
+    (self.rotation, self.build, isTwin) = (rotation, build, tensors != nil)
+    self.tensors = tensors ?? randomWeights(of: builder.graph).filter { !$0.key.hasSuffix("scale") }
+  }
+
+  /// The same network with scale·q in panels of floats.
+  var twin: ByteNetwork {
+    var floats = tensors
+    for weight in graph.weights where weight.role == .matrix || weight.role == .convolution {
+      floats[weight.name] = dequantized(rotated(tensors[weight.name]!))
+    }
+    return try! ByteNetwork(input, gradient: gradient, rotation: nil, tensors: floats, build)
+  }
+
+  func run(_ inputs: [String: HostTensor], _ pool: ThreadPool) -> HostTensor {
+    var memory: [Value: Memory] = [:]
+    for value in values {
+      memory[value] = Memory(graph.type(value).byteCount)
+      switch graph.origin(value) {
+      case .input(let name): memory[value]!.write(inputs[name]!.values)
+      case .weight(let weight): load(weight, graph.type(value), into: memory[value]!)
+      case .node: break
+      }
+    }
+    for node in graph.nodes {
+      let types = node.inputs.map(graph.type)
+      let scratch = Memory(node.op.scratchBytes(types, threads: pool.threads))
+      node.op.run(
+        OpIO(
+          inputs: node.inputs.map { TensorRef(graph.type($0), at: memory[$0]!.address) },
+          outputs: node.outputs.map { TensorRef(graph.type($0), at: memory[$0]!.address) },
+          scratch: scratch.address, pool: pool))
+      withExtendedLifetime(scratch) {}
+    }
+    let type = graph.type(output)
+    let floats = memory[output]!.address.assumingMemoryBound(to: Float.self)
+    return HostTensor(
+      shape: type.shape, values: Array(UnsafeBufferPointer(start: floats, count: type.count)))
+  }
+
+  private var values: Set<Value> {
+    Set(graph.nodes.flatMap { $0.inputs + $0.outputs })
+  }
+
+  private func load(_ weight: Weight, _ type: TensorType, into memory: Memory) {
+    let target = UnsafeMutableRawBufferPointer(start: memory.address, count: type.byteCount)
+    if weight.name.hasSuffix(".scale") {
+      memory.write(scales(rotated(tensors[String(weight.name.dropLast(6))]!)))
+    } else if type.layout == .plain {
+      memory.write(tensors[weight.name]!.values)
+    } else if isTwin {
+      tensors[weight.name]!.values.withUnsafeBytes {
+        packPanels($0, element: .f32, checkpointShape: weight.shape, rows: 0..<weight.shape[0], into: target)
+      }
+    } else {
+      let tensor = rotated(tensors[weight.name]!)
+      tensor.values.withUnsafeBufferPointer { source in
+        scales(tensor).withUnsafeBufferPointer {
+          packInt8Panels(
+            source, scales: $0, checkpointShape: weight.shape, rows: 0..<weight.shape[0], into: target)
+        }
+      }
+    }
+  }
+
+  private func rotated(_ tensor: HostTensor) -> HostTensor { tensor }
+
+  private func scales(_ tensor: HostTensor) -> [Float] {
+    let k = tensor.count / tensor.shape[0]
+    return (0..<tensor.shape[0]).map { tensor.values[$0 * k..<($0 + 1) * k].map(abs).max()! / 127 }
+  }
+
+  private func dequantized(_ tensor: HostTensor) -> HostTensor {
+    let (k, scales) = (tensor.count / tensor.shape[0], scales(tensor))
+    var other = tensor
+    for i in tensor.values.indices {
+      other.values[i] = (tensor.values[i] / scales[i / k]).rounded(.toNearestOrEven) * scales[i / k]
+    }
+    return other
+  }
+}
+
+/// Aligned bytes full of a pattern, 64 of it behind them that must stay.
+private final class Memory {
+  let address: UnsafeMutableRawPointer
+  private let count: Int
+
+  init(_ count: Int) {
+    self.count = count
+    address = .allocate(byteCount: count + 64, alignment: 64)
+    address.initializeMemory(as: UInt8.self, repeating: 0x7f, count: count + 64)
+  }
+
+  deinit {
+    for i in 0..<64 {
+      precondition(address.load(fromByteOffset: count + i, as: UInt8.self) == 0x7f, "written behind \(count)")
+    }
+    address.deallocate()
+  }
+
+  func write(_ values: [Float]) {
+    precondition(values.count * 4 == count)
+    values.withUnsafeBytes { address.copyMemory(from: $0.baseAddress!, byteCount: count) }
+  }
+}
