@@ -6,9 +6,8 @@ extension Checkpoint {
     _ rows: Range<Int>, of name: String, into window: UnsafeMutableRawBufferPointer
   ) throws(WeightFileError) -> UnsafeRawBufferPointer {
     let (file, tensor) = try place(of: name)
-    let element = tensor.element.weight?.byteCount ?? tensor.element.byteCount
-    let bytes = tensor.bytes(of: rows).count / tensor.element.byteCount * element
-    let needed = tensor.isTransposed ? bytes / max(tensor.rows, 1) * rows.count : bytes
+    let needed =
+      tensor.elements(of: rows).count * (tensor.element.weight?.byteCount ?? tensor.element.byteCount)
     precondition(needed <= window.count, "\(needed) bytes of \(name) for a window of \(window.count)")
     let filled = UnsafeMutableRawBufferPointer(rebasing: window[..<needed])
     try file.read(rows, of: tensor, into: filled)

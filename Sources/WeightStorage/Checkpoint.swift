@@ -10,26 +10,35 @@ package final class Checkpoint: Sendable {
   package let label: String
   /// All tensors, sorted.
   package let names: [String]
-  package let files: [SafetensorsFile]
+  package let files: [any TensorFile]
   private let fileOfName: [String: Int]
   /// Tensors that are called otherwise in their file, or are only a part of what it has.
   private let views: [String: TensorEntry]
+  /// What the file calls a tensor, also one that it does not have; nil where names are not translated.
+  private let translation: (@Sendable (String) -> String)?
 
   /// One file.
   package init(file path: String, label: String? = nil) throws(WeightFileError) {
-    let file = try SafetensorsFile(path: path, label: label)
+    let file = try openTensorFile(path: path, label: label)
     self.label = file.reader.label
     files = [file]
     names = file.tensors.map(\.name).sorted()
     fileOfName = Dictionary(uniqueKeysWithValues: names.map { ($0, 0) })
     views = [:]
+    translation = nil
   }
 
   /// Tensors of one file under names of their own.
   ///
-  /// - Parameter tensors: made from the file's own entries; no two of one name.
-  package init(_ file: SafetensorsFile, tensors: [TensorEntry], label: String) {
+  /// - Parameters:
+  ///   - tensors: made from the file's own entries; no two of one name.
+  ///   - translation: what the file calls a tensor, also one that it does not have.
+  package init(
+    _ file: any TensorFile, tensors: [TensorEntry], label: String,
+    translation: @escaping @Sendable (String) -> String = { $0 }
+  ) {
     self.label = label
+    self.translation = translation
     files = [file]
     views = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
     names = views.keys.sorted()
@@ -41,7 +50,7 @@ package final class Checkpoint: Sendable {
     let index = try ShardIndex(path: path, label: label ?? path)
     self.label = index.label
     let shards = Set(index.shardOfName.values).sorted()
-    var files: [SafetensorsFile] = []
+    var files: [any TensorFile] = []
     for shard in shards {
       files.append(
         try SafetensorsFile(
@@ -53,6 +62,7 @@ package final class Checkpoint: Sendable {
     self.files = files
     names = fileOfName.keys.sorted()
     views = [:]
+    translation = nil
   }
 
   /// The weights in a component's folder. Full precision is preferred where a folder holds both.
@@ -84,6 +94,12 @@ package final class Checkpoint: Sendable {
 
   // MARK: Tensors
 
+  /// Names are not those of the file.
+  package var isTranslated: Bool { translation != nil }
+
+  /// What the file calls a tensor, also one that it does not have.
+  package func ownName(of name: String) -> String { translation?(name) ?? name }
+
   package func contains(_ name: String) -> Bool { fileOfName[name] != nil }
 
   /// All tensors, sorted by name.
@@ -94,7 +110,8 @@ package final class Checkpoint: Sendable {
   package func tensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> TensorEntry {
     let (file, tensor) = try place(of: name)
     if let shape, shape != tensor.shape {
-      throw .shapeMismatch(file: file.reader.label, tensor: name, expected: shape, found: tensor.shape)
+      throw .shapeMismatch(
+        file: file.reader.label, tensor: ownName(of: name), expected: shape, found: tensor.shape)
     }
     return tensor
   }
@@ -107,7 +124,7 @@ package final class Checkpoint: Sendable {
   package func element(of name: String) throws(WeightFileError) -> ElementType {
     let (file, tensor) = try place(of: name)
     guard let element = tensor.element.weight, element != .s8 || tensor.layout == .panels else {
-      throw file.wrongElement(tensor, wanted: SafetensorsFile.weights)
+      throw file.wrongElement(tensor, wanted: weightElements)
     }
     return element
   }
@@ -126,8 +143,8 @@ package final class Checkpoint: Sendable {
   }
 
   /// The file that holds a tensor, and where.
-  func place(of name: String) throws(WeightFileError) -> (file: SafetensorsFile, tensor: TensorEntry) {
-    guard let index = fileOfName[name] else { throw .missingTensor(file: label, tensor: name) }
+  func place(of name: String) throws(WeightFileError) -> (file: any TensorFile, tensor: TensorEntry) {
+    guard let index = fileOfName[name] else { throw .missingTensor(file: label, tensor: ownName(of: name)) }
     if let view = views[name] { return (files[index], view) }
     return (files[index], try files[index].tensor(name))
   }

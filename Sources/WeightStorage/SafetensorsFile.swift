@@ -4,14 +4,15 @@ import Tensors
 ///
 /// After that a look-up cannot fail but for a name that is not there, and a read only if the disk fails or the file
 /// shrinks (`truncated`). Opening reads the header and nothing of the data, so it costs the same for every size.
-package final class SafetensorsFile: Sendable {
+package final class SafetensorsFile: TensorFile {
   package let reader: FileReader
   package let metadata: [String: String]
+  package var texts: [String: String] { metadata }
   /// In the order of the data.
   package let tensors: [TensorEntry]
   private let positions: [String: Int]
   /// The file in memory, if it is a container: its weights are used where they lie.
-  let mapping: FileMapping?
+  package let mapping: FileMapping?
 
   package init(path: String, label: String? = nil) throws(WeightFileError) {
     reader = try FileReader(path: path, label: label)
@@ -24,27 +25,7 @@ package final class SafetensorsFile: Sendable {
 
   package subscript(name: String) -> TensorEntry? { positions[name].map { tensors[$0] } }
 
-  /// - Parameter shape: what the caller expects; nil accepts any.
-  /// - Throws: `missingTensor`, `shapeMismatch`.
-  package func tensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> TensorEntry {
-    guard let tensor = self[name] else { throw .missingTensor(file: reader.label, tensor: name) }
-    if let shape, shape != tensor.shape {
-      throw .shapeMismatch(file: reader.label, tensor: name, expected: shape, found: tensor.shape)
-    }
-    return tensor
-  }
-
   // MARK: Whole tensors
-
-  /// Values of a floating-point tensor of 8, 16 or 32 bits, exactly.
-  package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
-    let tensor = try tensor(name, shape: shape)
-    guard let element = tensor.element.weight else { throw wrongElement(tensor, wanted: Self.weights) }
-    return try read(tensor).floats(element)
-  }
-
-  /// What the elements of weights are called in errors.
-  static let weights = "F32, F16, BF16, F8_E4M3 or F8_E5M2"
 
   package func hostTensor(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> HostTensor {
     HostTensor(shape: try tensor(name).shape, values: try floats(name, shape: shape))
@@ -66,11 +47,6 @@ package final class SafetensorsFile: Sendable {
     let tensor = try tensor(name, shape: shape)
     guard tensor.element == .u8 else { throw wrongElement(tensor, wanted: "U8") }
     return try reader.bytes(tensor.range)
-  }
-
-  func wrongElement(_ tensor: TensorEntry, wanted: String) -> WeightFileError {
-    .unsupportedElement(
-      file: reader.label, tensor: tensor.name, dtype: tensor.element.rawValue, wanted: wanted)
   }
 }
 

@@ -61,7 +61,7 @@ struct SafetensorsHeader {
     let isPickle = start.starts(with: [0x50, 0x4B, 3, 4]) || start.starts(with: [0x80, 2])
     if isPickle, start.count <= 8 || start[8] != UInt8(ascii: "{") { return .pickle(file: file) }
     if start.starts(with: "GGUF".utf8) {
-      return .notAWeightFile(file: file, reason: "it is GGUF; use the model's .safetensors files")
+      return .notAWeightFile(file: file, reason: "it is GGUF; name a safetensors file here")
     }
     if start.starts(with: "version https://git-lfs".utf8) {
       return .notAWeightFile(
@@ -110,7 +110,7 @@ struct SafetensorsHeader {
   /// A row whose type is known and whose bytes fit its shape; not yet compared with the file's size.
   private static func entry(_ row: Row, dataStart: Int, _ file: String) throws(WeightFileError) -> TensorEntry
   {
-    guard let element = StoredElement(rawValue: row.dtype) else {
+    guard let element = StoredElement(rawValue: row.dtype), !element.isBlock else {
       throw .unknownElement(file: file, tensor: row.name, dtype: row.dtype)
     }
     var needs = element.byteCount

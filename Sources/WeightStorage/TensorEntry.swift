@@ -26,7 +26,26 @@ package struct TensorEntry: Sendable, Equatable {
   package var count: Int { shape.reduce(1, *) }
   /// The first dimension; a tensor without dimensions is one row.
   package var rows: Int { shape.first ?? 1 }
-  package var rowBytes: Int { rows == 0 ? 0 : range.count / rows }
+  /// Elements of a row.
+  package var rowCount: Int { rows == 0 ? 0 : shape.dropFirst().reduce(1, *) }
+
+  /// Where some elements lie in the file, in its order; blocks that the range only touches belong to it.
+  func bytes(ofElements elements: Range<Int>) -> Range<Int> {
+    let first = elements.lowerBound / element.blockLength
+    let end = (elements.upperBound + element.blockLength - 1) / element.blockLength
+    return range.lowerBound + first * element.blockBytes..<range.lowerBound + end * element.blockBytes
+  }
+
+  /// Elements of some rows, in the file's order.
+  func elements(of rows: Range<Int>) -> Range<Int> {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows \(rows) of \(name) \(shape)")
+    return rows.lowerBound * rowCount..<rows.upperBound * rowCount
+  }
+
+  /// Where some rows lie in the file; all of it where they are not together.
+  func bytes(of rows: Range<Int>) -> Range<Int> {
+    isTransposed ? range : bytes(ofElements: elements(of: rows))
+  }
 }
 
 /// The same bytes seen as another tensor. Nothing is copied.
@@ -43,9 +62,12 @@ extension TensorEntry {
       name: name, element: element, shape: shape, range: range, layout: .panels, rotation: rotation)
   }
 
-  /// Part `index` of `count` equal parts of the rows; nil if they cannot be divided so.
+  /// Part `index` of `count` equal parts of the rows; nil if they cannot be divided so, or would end inside a block.
   package func part(_ index: Int, of count: Int) -> TensorEntry? {
-    guard !shape.isEmpty, !isTransposed, rows % count == 0 else { return nil }
+    guard !shape.isEmpty, !isTransposed, rows % count == 0, self.count / count % element.blockLength == 0
+    else {
+      return nil
+    }
     let bytes = range.count / count
     let start = range.lowerBound + index * bytes
     return TensorEntry(

@@ -24,7 +24,7 @@ package struct WeightSummary: Sendable, Equatable {
   package init(of checkpoint: Checkpoint) {
     label = checkpoint.label
     files = checkpoint.files.map(\.reader.label)
-    metadata = checkpoint.files.reduce(into: [:]) { $0.merge($1.metadata) { first, _ in first } }
+    metadata = checkpoint.files.reduce(into: [:]) { $0.merge($1.texts) { first, _ in first } }
     tensors = checkpoint.files.flatMap(\.tensors)
   }
 

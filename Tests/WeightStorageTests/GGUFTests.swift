@@ -15,7 +15,8 @@ import WeightStorage
     let file = try GGUFFile(path: Self.folder + "/every-type.gguf")
     let expected = try SafetensorsFile(path: Self.folder + "/every-type.safetensors")
     #expect(Set(file.tensors.map(\.name)) == Set(expected.tensors.map(\.name)))
-    #expect(Set(file.tensors.map(\.element)) == Set(GGUFElement.allCases))
+    let floats: Set<StoredElement> = [.f32, .f16, .bf16]
+    #expect(Set(file.tensors.map(\.element)) == Set(StoredElement.allCases.filter(\.isBlock)).union(floats))
     for tensor in file.tensors {
       #expect(try tensor.shape == expected.tensor(tensor.name).shape, "\(tensor.name)")
       let (values, reference) = (try file.floats(tensor.name), try expected.floats(tensor.name))
@@ -29,18 +30,49 @@ import WeightStorage
     #expect(file.metadata["tokens"] == .array(count: 40))
   }
 
-  @Test("gives any part of a tensor, whether blocks end there or not")
-  func parts() throws {
-    let file = try GGUFFile(path: Self.folder + "/every-type.gguf")
-    for name in ["conv.weight", "q5_k.weight", "q4_1.weight", "f16"] {
-      let whole = try file.floats(name)
-      for (start, count) in [
-        (0, 1), (31, 2), (1, whole.count - 2), (whole.count - 1, 1), (7, 0), (0, whole.count),
-      ] {
-        let part = try file.floats(name, elements: start..<min(start + count, whole.count))
-        #expect(part == Array(whole[start..<min(start + count, whole.count)]), "\(name) from \(start)")
+  /// Rows of 36 elements in blocks of 32 begin and end inside blocks.
+  @Test("gives any rows of a tensor, whether blocks end there or not")
+  func rows() throws {
+    let weights = try Checkpoint(file: Self.folder + "/every-type.gguf")
+    for (name, row) in [("conv.weight", 36), ("q5_k.weight", 512), ("q4_1.weight", 96), ("f16", 7)] {
+      let whole = try weights.floats(name)
+      let count = whole.count / row
+      let element = try weights.element(of: name)
+      #expect(element == (name == "f16" ? .f16 : .f32), "blocks are not rounded")
+      for rows in [0..<1, 0..<count, 1..<count, count - 1..<count, 2..<2] {
+        var window = [UInt8](repeating: 0xFF, count: rows.count * row * element.byteCount)
+        try window.withUnsafeMutableBytes { _ = try weights.read(rows, of: name, into: $0) }
+        let part = stride(from: 0, to: window.count, by: element.byteCount).map { i in
+          window.withUnsafeBytes {
+            element == .f16
+              ? Float($0.loadUnaligned(fromByteOffset: i, as: Float16.self))
+              : $0.loadUnaligned(fromByteOffset: i, as: Float.self)
+          }
+        }
+        #expect(part == Array(whole[rows.lowerBound * row..<rows.upperBound * row]), "\(name) \(rows)")
       }
     }
+  }
+
+  @Test("gives parts of a fused tensor, and no part that ends inside a block")
+  func parts() throws {
+    let file = try GGUFFile(path: Self.folder + "/every-type.gguf")
+    let fused = try #require(file["q6_k.weight"])
+    let parts = try (0..<3).map { try #require(fused.part($0, of: 3)).renamed("\($0)") }
+    let weights = Checkpoint(file, tensors: parts, label: "parts")
+    let joined = try ["0", "1", "2"].flatMap { try weights.floats($0) }
+    #expect(try joined == file.floats("q6_k.weight"))
+    #expect(try #require(file["conv.weight"]).part(0, of: 2) == nil, "4 rows of 36 are no blocks of 32")
+  }
+
+  @Test("gives a matrix of blocks turned")
+  func transposed() throws {
+    let file = try GGUFFile(path: Self.folder + "/every-type.gguf")
+    let entry = try #require(file["q8_0.weight"]?.transposed())
+    let weights = Checkpoint(file, tensors: [entry], label: "turned")
+    let (turned, plain) = (try weights.floats("q8_0.weight"), try file.floats("q8_0.weight"))
+    let expected = (0..<plain.count).map { (i: Int) -> Float in plain[i % 3 * 96 + i / 3] }
+    #expect(turned == expected)
   }
 
   @Test("is refused wherever it is cut off")

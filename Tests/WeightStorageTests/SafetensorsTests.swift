@@ -144,7 +144,7 @@ import WeightStorage
     let path = try folder.add("big", header)
     #expect(truncate(path, off_t(header.count + size)) == 0)
     let file = try SafetensorsFile(path: path)
-    #expect(file["a"]?.rowBytes == 1_048_576)
+    #expect(file["a"]?.rowCount == 1_048_576)
     #expect(try file.reader.bytes(file.reader.count - 4..<file.reader.count) == [0, 0, 0, 0])
   }
 }

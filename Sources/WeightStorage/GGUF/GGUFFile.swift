@@ -5,11 +5,11 @@
 ///     padding, then the data, to which offsets are relative; multiples of `general.alignment` (32)
 ///
 /// Format: the ggml project's `docs/gguf.md`.
-package final class GGUFFile: Sendable {
+package final class GGUFFile: TensorFile {
   package let reader: FileReader
   package let metadata: [String: GGUFValue]
   /// In the order of the data.
-  package let tensors: [GGUFTensor]
+  package let tensors: [TensorEntry]
   private let positions: [String: Int]
 
   /// Properties and tensors are a few thousand at most; more is damage.
@@ -45,7 +45,7 @@ package final class GGUFFile: Sendable {
       throw .badHeader(file: reader.label, reason: "its alignment is \(alignment)")
     }
     let dataStart = (cursor.position + alignment - 1) / alignment * alignment
-    var tensors: [GGUFTensor] = []
+    var tensors: [TensorEntry] = []
     for row in rows {
       tensors.append(try row.tensor(dataStart: dataStart, alignment: alignment, metadata, reader))
     }
@@ -63,29 +63,11 @@ package final class GGUFFile: Sendable {
     (self.metadata, self.tensors, self.positions) = (metadata, tensors, positions)
   }
 
-  package subscript(name: String) -> GGUFTensor? { positions[name].map { tensors[$0] } }
+  package subscript(name: String) -> TensorEntry? { positions[name].map { tensors[$0] } }
 
-  /// Elements of a tensor as Float32, row-major; blocks that the range only touches are read whole.
-  ///
-  /// - Throws: `missingTensor`, or what reading throws.
-  package func floats(_ name: String, elements: Range<Int>? = nil) throws(WeightFileError) -> [Float] {
-    guard let tensor = self[name] else { throw .missingTensor(file: reader.label, tensor: name) }
-    let wanted = elements ?? 0..<tensor.count
-    precondition(wanted.lowerBound >= 0 && wanted.upperBound <= tensor.count, "\(wanted) of \(name)")
-    let (length, bytes) = (tensor.element.blockLength, tensor.element.blockBytes)
-    let first = wanted.lowerBound / length
-    let last = (wanted.upperBound + length - 1) / length
-    let start = tensor.range.lowerBound
-    let stored = try reader.bytes(start + first * bytes..<start + last * bytes)
-    let values = [Float](unsafeUninitializedCapacity: (last - first) * length) { out, count in
-      count = (last - first) * length
-      stored.withUnsafeBytes {
-        tensor.element.dequantize($0, into: UnsafeMutableBufferPointer(rebasing: out[..<count]))
-      }
-    }
-    let offset = wanted.lowerBound - first * length
-    return offset == 0 && values.count == wanted.count
-      ? values : Array(values[offset..<offset + wanted.count])
+  /// The properties that are texts.
+  package var texts: [String: String] {
+    metadata.compactMapValues { if case .string(let text) = $0 { text } else { nil } }
   }
 }
 
@@ -108,23 +90,19 @@ private struct Row {
 
   func tensor(
     dataStart: Int, alignment: Int, _ metadata: [String: GGUFValue], _ file: FileReader
-  ) throws(WeightFileError) -> GGUFTensor {
-    guard let element = GGUFElement(rawValue: type) else {
+  ) throws(WeightFileError) -> TensorEntry {
+    guard let element = StoredElement(ggmlType: type) else {
       throw .unknownElement(file: file.label, tensor: name, dtype: "GGUF type \(type)")
     }
-    var count = 1
-    for size in sizes {
-      let (product, overflow) = count.multipliedReportingOverflow(by: Int(clamping: size))
-      guard !overflow, product <= Int.max / 8 else {
-        throw .sizeOverflow(file: file.label, tensor: name, shape: sizes.map { Int(clamping: $0) })
-      }
-      count = product
+    let written = sizes.reversed().map { Int(clamping: $0) }
+    guard let count = elementCount(written) else {
+      throw .sizeOverflow(file: file.label, tensor: name, shape: written)
     }
     let row = Int(clamping: sizes.first ?? 1)
     guard row % element.blockLength == 0 else {
       throw .badHeader(
         file: file.label,
-        reason: "rows of \(row) elements of tensor \(name) are no whole blocks of \(element.name)")
+        reason: "rows of \(row) elements of tensor \(name) are no whole blocks of \(element.rawValue)")
     }
     let bytes = count / element.blockLength * element.blockBytes
     let begin = Int(clamping: offset)
@@ -135,20 +113,32 @@ private struct Row {
     guard range.upperBound <= file.count else {
       throw .truncated(file: file.label, needs: range.upperBound, has: file.count)
     }
-    return GGUFTensor(name: name, element: element, shape: try shape(count, metadata, file), range: range)
+    return TensorEntry(
+      name: name, element: element, shape: try shape(written, count, metadata, file),
+      range: range)
   }
 
   /// Tensors that were flattened to whole blocks have their shape in a property.
   private func shape(
-    _ count: Int, _ metadata: [String: GGUFValue], _ file: FileReader
+    _ written: [Int], _ count: Int, _ metadata: [String: GGUFValue], _ file: FileReader
   ) throws(WeightFileError) -> [Int] {
     let key = "comfy.gguf.orig_shape.\(name)"
-    guard let value = metadata[key] else { return sizes.reversed().map { Int(clamping: $0) } }
-    guard case .integers(let original) = value, original.allSatisfy({ (0...Int(Int32.max)).contains($0) }),
-      original.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue }) == count
+    guard let value = metadata[key] else { return written }
+    guard case .integers(let original) = value, elementCount(original) == count
     else {
       throw .badHeader(file: file.label, reason: "\(key) does not fit the \(count) elements of the tensor")
     }
     return original
   }
+}
+
+/// Elements of a tensor; nil if one of its sizes is not positive, or their bytes could not be counted.
+private func elementCount(_ shape: [Int]) -> Int? {
+  var count = 1
+  for size in shape {
+    let (product, overflow) = count.multipliedReportingOverflow(by: size)
+    guard size > 0, !overflow, product <= Int.max / 8 else { return nil }
+    count = product
+  }
+  return count
 }

@@ -1,12 +1,12 @@
 /// Blocks of quantized weights as Float32, the way ggml's reference functions compute them (`dequantize_row_*`): the
 /// same products and sums in Float32, so results are equal bit for bit.
-extension GGUFElement {
-  /// Elements of whole blocks.
+extension StoredElement {
+  /// Elements of whole blocks of a format that has blocks.
   ///
   /// - Parameters:
   ///   - blocks: `blockBytes` for each block.
   ///   - out: `blockLength` elements for each block, all overwritten.
-  package func dequantize(_ blocks: UnsafeRawBufferPointer, into out: UnsafeMutableBufferPointer<Float>) {
+  func dequantize(_ blocks: UnsafeRawBufferPointer, into out: UnsafeMutableBufferPointer<Float>) {
     let count = blocks.count / blockBytes
     precondition(blocks.count == count * blockBytes && out.count == count * blockLength)
     for i in 0..<count {
@@ -14,13 +14,11 @@ extension GGUFElement {
         bytes: UnsafeRawBufferPointer(rebasing: blocks[i * blockBytes..<(i + 1) * blockBytes]))
       let part = UnsafeMutableBufferPointer(rebasing: out[i * blockLength..<(i + 1) * blockLength])
       switch self {
-      case .f32: part[0] = Float(bitPattern: block.bytes.loadUnaligned(as: UInt32.self).littleEndian)
-      case .f16: part[0] = block.half(0)
-      case .bf16: part[0] = Float(bitPattern: UInt32(block.word(0)) << 16)
       case .q8_0: for j in 0..<32 { part[j] = Float(block.signed(2 + j)) * block.half(0) }
       case .q4_0, .q4_1, .q5_0, .q5_1: block.fill(part, as: self)
       case .q4K, .q5K: block.fillWithMinima(part, hasFifthBits: self == .q5K)
       case .q6K: block.fillSixBits(part)
+      default: preconditionFailure("\(rawValue) is no block")
       }
     }
   }
@@ -38,7 +36,7 @@ private struct Block {
 
   /// 32 elements of 4 or 5 bits: low halves of 16 bytes first, then high halves. Scale; minimum or none (then the
   /// values are centred on zero); 32 fifth bits or none.
-  func fill(_ out: UnsafeMutableBufferPointer<Float>, as element: GGUFElement) {
+  func fill(_ out: UnsafeMutableBufferPointer<Float>, as element: StoredElement) {
     let hasMinimum = element == .q4_1 || element == .q5_1
     let hasFifthBits = element == .q5_0 || element == .q5_1
     let (scale, minimum) = (half(0), hasMinimum ? half(2) : 0)
