@@ -12,10 +12,14 @@ struct InspectCommand: AsyncParsableCommand {
   @Flag(help: "List every tensor.")
   var tensors = false
 
+  @Flag(help: "Compare every tensor of a container with the hash that was taken when it was written.")
+  var verify = false
+
   @OptionGroup var reading: ModelReadingOptions
 
   func run() async throws {
     try await reportingErrors {
+      if verify { return print(try Inspection.verify(ModelLocation.find(path).path)) }
       print(try Inspection.describe(ModelLocation.find(path), reading.open, tensors: tensors))
     }
   }

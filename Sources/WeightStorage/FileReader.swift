@@ -121,3 +121,26 @@ extension FileReader {
     return try file.bytes(0..<file.count)
   }
 }
+
+extension FileReader {
+  /// SHA-256 of the whole file, read in pieces that leave the page cache behind them.
+  ///
+  /// - Throws: `truncated`, `readFailed`, `CancellationError`.
+  package func hash() throws -> String { try hash(0..<count) }
+
+  package func hash(_ range: Range<Int>) throws -> String {
+    let piece = 1 << 20
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 64)
+    defer { buffer.deallocate() }
+    var hash = SHA256()
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
+      try Task.checkCancellation()
+      let part = start..<min(start + piece, range.upperBound)
+      let window = UnsafeMutableRawBufferPointer(rebasing: buffer[..<part.count])
+      try read(into: window, at: part.lowerBound)
+      hash.update(window)
+      dropCache(part)
+    }
+    return hash.finalize()
+  }
+}

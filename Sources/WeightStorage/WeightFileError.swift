@@ -51,6 +51,8 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case alreadyPacked(file: String)
   case containerVersion(file: String, found: String, supported: String)
   case badContainer(file: String, reason: String)
+  case noHashes(file: String)
+  case damagedTensor(file: String, tensor: String)
   case badScale(file: String, tensor: String, value: String)
 }
 
@@ -132,6 +134,10 @@ extension WeightFileError: CustomStringConvertible {
         + "quantize the model again with this program, or use the program that wrote it"
     case .badContainer(let file, let reason):
       "\(file): \(reason); the file is damaged, download or quantize it again"
+    case .noHashes(let file):
+      "\(file): has no hashes to compare with; only containers, which pentimento quantize writes, have them"
+    case .damagedTensor(let file, let tensor):
+      "\(file): tensor \(tensor) has changed since it was written; download or quantize it again"
     case .badScale(let file, let tensor, let value):
       "\(file): tensor \(tensor) holds the scale \(value); the file is damaged, download or quantize it again"
     }

@@ -48,7 +48,7 @@ extension Editor {
     let stage = try stages.textEncoder(index)
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     return try texts.map { text in
-      let encoding = part.tokenizer.encode(text, maxLength: part.encoder.configuration.tokens)
+      let encoding = try part.tokenizer().encode(text, maxLength: part.encoder.configuration.tokens)
       let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
       let out = try executor.run([["ids": ids]])[0]
       guard out.values.allSatisfy(\.isFinite) else { throw ModelError.notFinite(part: part.weights.label) }

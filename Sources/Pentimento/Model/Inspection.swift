@@ -10,16 +10,25 @@ public enum Inspection {
   public static func describe(_ url: URL, _ open: (URL) throws -> Model, tensors: Bool) throws -> String {
     var isFolder = true
     _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    if !isFolder, try !SingleFileModel.isModel(SafetensorsFile(path: url.path)) {
+    if !isFolder, try isWeightFile(url.path) {
       return try describe(weightFile: url.path, tensors: tensors)
     }
     return describe(try open(url), tensors: tensors)
   }
 
+  /// A weight file that is no whole model.
+  private static func isWeightFile(_ path: String) throws -> Bool {
+    let file = try SafetensorsFile(path: path)
+    return !SingleFileModel.isModel(file) && !ContainerFile.isContainer(file)
+  }
+
   /// What is in a model and how much of it.
   public static func describe(_ model: Model, tensors: Bool) -> String {
     let unet = model.unet.configuration
-    var lines = ["model        \(model.files.path)"]
+    var lines = ["model        \(model.files.path)", "family       \(model.family)"]
+    if let container = (model.files as? ContainerModel)?.container {
+      lines += (try? self.lines(container)) ?? []
+    }
     for part in model.textEncoders {
       let c = part.encoder.configuration
       lines.append(
@@ -29,6 +38,10 @@ public enum Inspection {
     lines.append(
       "denoise      channels \(list(unet.down.map(\.channels))), heads \(list(unet.down.map(\.heads))), "
         + "context \(unet.contextWidth), predicts \(model.schedule.prediction.rawValue)")
+    let schedule = model.schedulerConfiguration.complete
+    lines.append(
+      "schedule     \(schedule.betaSchedule!) \(schedule.betaStart!)…\(schedule.betaEnd!), "
+        + "\(schedule.trainingSteps!) steps")
     let vae = model.autoencoder.configuration
     lines.append("autoencoder  channels \(list(vae.channels)), scaling factor \(vae.scalingFactor)")
     lines.append(

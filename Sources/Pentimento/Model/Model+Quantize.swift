@@ -34,9 +34,14 @@ extension Model {
     let items = try packingList()
     let quantizer = Quantizer(precision: request.precision, scales: request.scales)
     return try quantizer.write(
-      items, texts: texts(nativeSize: request.nativeSize), provenance: { "{}" }, to: url.path,
+      items, texts: texts(nativeSize: request.nativeSize), provenance: { try provenance() }, to: url.path,
       ThreadPool(threads: threads)
     ) { onWeight($0, items.count) }
+  }
+
+  /// Where the weights come from and what wrote the container; of the same length for every source.
+  private func provenance() throws -> String {
+    "{\"source_sha256\":\"\(try sourceHash())\",\"tool\":\"pentimento \(programVersion)\"}"
   }
 
   /// Every weight that a network reads, by the names of today's files, with its name in this model's files.

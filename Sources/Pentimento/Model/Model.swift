@@ -25,7 +25,7 @@ public final class Model: Sendable {
   /// One text encoder with what it reads.
   struct TextEncoderPart: Sendable {
     let encoder: TextEncoder
-    let tokenizer: Tokenizer
+    let tokenizer: LazyTokenizer
     let weights: Checkpoint
   }
 
@@ -108,12 +108,15 @@ public final class Model: Sendable {
     return try suffixes.map { suffix in
       let encoder = "text_encoder\(suffix)"
       let weights = try files.weights(of: encoder)
+      let tokenizer = LazyTokenizer { try Tokenizer(tokenizerFiles(files, "tokenizer\(suffix)")) }
+      // A container was written from a sound one.
+      if !(files is ContainerModel) { _ = try tokenizer() }
       return TextEncoderPart(
         encoder: TextEncoder(
           try TextEncoderConfiguration(
             json: files.data("\(encoder)/config.json"), file: files.label("\(encoder)/config.json")),
           prefix: TextEncoder.prefix(ofNames: weights.names)),
-        tokenizer: try Tokenizer(tokenizerFiles(files, "tokenizer\(suffix)")), weights: weights)
+        tokenizer: tokenizer, weights: weights)
     }
   }
 
@@ -156,6 +159,16 @@ public final class Model: Sendable {
         throw WeightFileError.unknownTensor(
           file: files.path, tensor: files.ownName(of: unread, in: component))
       }
+    }
+  }
+
+  /// What people call models of this kind.
+  public var family: String {
+    switch (textEncoders.count, unet.configuration.contextWidth) {
+    case (2, _): "Stable Diffusion XL"
+    case (_, 768): "Stable Diffusion 1"
+    case (_, 1024): "Stable Diffusion 2"
+    default: "Stable Diffusion, of another size"
     }
   }
 

@@ -9,7 +9,8 @@ extension TraceCase {
     "tokenizer": { trace, model, _, results in
       let texts = try trace.params["prompts"].strings()
       for (index, part) in model.textEncoders.enumerated() {
-        let ids = texts.flatMap { part.tokenizer.encode($0, maxLength: model.tokens).ids.map(Int64.init) }
+        let tokenizer = try part.tokenizer()
+        let ids = texts.flatMap { tokenizer.encode($0, maxLength: model.tokens).ids.map(Int64.init) }
         results.add("ids" + suffix(index), ids, shape: [texts.count, model.tokens])
       }
     },

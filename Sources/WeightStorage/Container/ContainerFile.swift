@@ -141,3 +141,21 @@ extension TensorType {
     return TensorType(order, element: element, layout: .panels)
   }
 }
+
+extension ContainerFile {
+  /// Compares every tensor with the hash that was taken when it was written.
+  ///
+  /// - Returns: the number of tensors.
+  /// - Throws: `damagedTensor`, `WeightFileError` if the file cannot be read, `CancellationError`.
+  package func verify() throws -> Int {
+    let hashes = try table(.hashes)
+    let tensors = file.tensors.filter { !$0.name.hasPrefix(Self.paddingPrefix) }
+    for tensor in tensors {
+      let expected = try hashes[tensor.name].string()
+      guard try file.reader.hash(tensor.range) == expected else {
+        throw WeightFileError.damagedTensor(file: file.reader.label, tensor: tensor.name)
+      }
+    }
+    return tensors.count
+  }
+}

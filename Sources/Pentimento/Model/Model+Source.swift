@@ -1,0 +1,21 @@
+import WeightStorage
+
+extension Model {
+  /// The files that the model's weights are read from, each once, sorted.
+  private var weightFiles: [FileReader] {
+    let checkpoints = textEncoders.map(\.weights) + [unetWeights, autoencoderWeights]
+    var files: [String: FileReader] = [:]
+    for file in checkpoints.flatMap(\.files) { files[file.reader.path] = file.reader }
+    return files.values.sorted { $0.path < $1.path }
+  }
+
+  /// SHA-256 of the file that the weights come from, as model sites publish it. Of several files, that of the list of
+  /// their hashes, a line each, in the order of their paths.
+  ///
+  /// - Throws: `WeightFileError`, `CancellationError`.
+  func sourceHash() throws -> String {
+    let hashes = try weightFiles.map { try $0.hash() }
+    guard hashes.count > 1 else { return hashes[0] }
+    return SHA256.hex(of: hashes.map { "\($0)\n" }.joined().utf8)
+  }
+}
