@@ -13,6 +13,6 @@ import Pentimento
     version: programVersion,
     subcommands: [
       EditCommand.self, GenerateCommand.self, PlanCommand.self, MethodsCommand.self, InspectCommand.self,
-      QuantizeCommand.self, TraceCommand.self,
+      QuantizeCommand.self, CompareCommand.self, TraceCommand.self,
     ])
 }

@@ -22,9 +22,7 @@ struct PlanCommand: AsyncParsableCommand {
       if let choice = input.choice { note(choice) }
       let plan = try editor.plan(input.request, pictures: input.memory)
       if report == .json {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+        print(try jsonText(plan))
       } else {
         print(table(plan))
       }

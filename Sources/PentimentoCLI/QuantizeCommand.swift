@@ -53,9 +53,7 @@ struct QuantizeCommand: AsyncParsableCommand {
       let request = QuantizationRequest(precision: weights, scales: scales, nativeSize: nativeSize)
       let result = try model.quantize(to: URL(fileURLWithPath: output), request, threads: threads)
       if report == .json {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(result), as: UTF8.self))
+        print(try jsonText(result))
       } else {
         print(table(result))
       }
@@ -68,11 +66,16 @@ extension ScaleChoice: ExpressibleByArgument {}
 
 /// Totals, and the ten weights that lost most.
 private func table(_ report: QuantizationReport) -> String {
-  var lines = ["weights  numbers      MB"]
-  for (kind, weights, numbers, bytes) in report.totals {
-    lines.append("\(kind) \(weights) \(numbers) \(String(megabytes: bytes))")
+  func row(_ cells: [String]) -> String {
+    cells[0].padding(to: 8) + cells.dropFirst().map { $0.aligned(to: 12) }.joined()
   }
-  lines.append("file \(String(megabytes: report.bytes)) MB")
-  for entry in report.worst(10) { lines.append("\(entry.name) \(entry.to) \(entry.signalToNoise!) dB") }
+  var lines = [row(["stored", "weights", "numbers", "MB"])]
+  for (kind, weights, numbers, bytes) in report.totals {
+    lines.append(row([kind, "\(weights)", "\(numbers)", String(megabytes: bytes)]))
+  }
+  lines.append(row(["file", "", "", String(megabytes: report.bytes)]))
+  let worst = report.worst(10)
+  if !worst.isEmpty { lines += ["", "signal to noise of the weights that lost most, dB"] }
+  for entry in worst { lines.append("\(entry.signalToNoise!)".padding(to: 8) + "\(entry.to)  \(entry.name)") }
   return lines.joined(separator: "\n")
 }

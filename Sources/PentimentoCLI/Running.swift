@@ -39,9 +39,7 @@ func write(_ picture: Picture, _ result: EditResult, _ out: OutputOptions) throw
     picture, to: out.output, metadata: out.noMetadata ? [] : metadata(of: result.report))
   switch out.report {
   case .json:
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(result.report), as: UTF8.self))
+    print(try jsonText(result.report))
   case nil:
     print(out.output)
   }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 
 /// Writes to standard error, where everything goes that is not a result.
@@ -21,4 +22,11 @@ extension String {
 
   /// Bytes as megabytes of 10⁶ bytes, with one decimal.
   init(megabytes bytes: Int) { self.init((Double(bytes) / 1e5).rounded() / 10) }
+}
+
+/// A report as JSON for people and programs.
+func jsonText(_ report: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(report), as: UTF8.self)
 }

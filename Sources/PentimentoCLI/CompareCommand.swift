@@ -1,0 +1,52 @@
+import ArgumentParser
+import FoundationEssentials
+import ImageFiles
+import Pentimento
+
+struct CompareCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare", abstract: "Measure how close a quantized model computes to its original.",
+    discussion: """
+      Signal-to-noise ratios in decibels, of every network on the same inputs, of reconstructions from an inversion \
+      and of edits of a picture. 6 dB are half the error.
+      """)
+
+  @Argument(help: "The quantized model.", completion: .file()) var model: String
+  @Argument(help: "The model that it was made from.", completion: .file()) var reference: String
+
+  @Option(name: [.customShort("i"), .customLong("image")], help: "A picture.", completion: .file())
+  var picture: String
+
+  @Option(name: .long, help: "What the picture shows.") var sourcePrompt: String
+  @Option(name: .shortAndLong, help: "What an edit should make of it.") var prompt: String
+
+  @OptionGroup var size: SizeOptions
+  @OptionGroup var reading: ModelReadingOptions
+
+  @Option(name: .shortAndLong, help: "Threads. The result does not depend on them.")
+  var threads = ProcessInfo.processInfo.activeProcessorCount
+
+  @Option(help: "json: the figures as JSON instead of a table.")
+  var report: ReportFormat?
+
+  func run() async throws {
+    try await reportingErrors {
+      let (model, reference) = try (
+        reading.open(URL(fileURLWithPath: model)), reading.open(URL(fileURLWithPath: reference))
+      )
+      let original = try PictureFile.read(picture)
+      let working = try size.workingSize(of: Extent(original), for: reference)
+      let geometry = Geometry(picture: Extent(original), working: working)
+      let fidelity = try await Fidelity(
+        of: model, against: reference, picture: geometry.workingPicture(original),
+        prompts: (sourcePrompt, prompt), threads: threads, progress: { note("comparing: \($0)") })
+      if report == .json {
+        print(try jsonText(fidelity))
+      } else {
+        for row in fidelity.rows {
+          print(row.part.padding(to: 34) + (row.decibels.map { "\($0) dB" } ?? "equal"))
+        }
+      }
+    }
+  }
+}
