@@ -24,9 +24,11 @@ package struct Quantizer {
 
   package var precision: WeightPrecision
   package var scales: ScaleChoice
+  /// Parts of the names of weights that stay f16 in an int8 container.
+  package var kept: [String]
 
-  package init(precision: WeightPrecision, scales: ScaleChoice) {
-    (self.precision, self.scales) = (precision, scales)
+  package init(precision: WeightPrecision, scales: ScaleChoice, keeping kept: [String] = []) {
+    (self.precision, self.scales, self.kept) = (precision, scales, kept)
   }
 
   /// - Parameters:
@@ -47,7 +49,7 @@ package struct Quantizer {
     let packer = WeightPacker(writer, scales: scales, pool)
     var report = QuantizationReport(precision: precision, scales: scales)
     for (i, item) in items.enumerated() {
-      let element = precision.element(for: item.weight, of: item.component)
+      let element = precision.element(for: item.weight, of: item.component, keeping: kept)
       report.entries.append(
         try packer.pack(
           item.weight, as: item.name, element, from: item.source, of: item.checkpoint))

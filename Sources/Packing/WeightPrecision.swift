@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NeuralGraph
 import Tensors
 
@@ -20,13 +21,16 @@ extension WeightPrecision {
   /// Biases and norms are always f32, embeddings at most f16. In an int8 container the layers of `sensitive` are f16,
   /// since an error there reaches everything behind it and they are small.
   ///
-  /// - Parameter name: the weight's name in its component.
-  func element(for weight: Weight, of component: String) -> ElementType {
+  /// - Parameters:
+  ///   - weight: under its name in the component.
+  ///   - kept: parts of names, component included, of weights that stay f16 too.
+  func element(for weight: Weight, of component: String, keeping kept: [String] = []) -> ElementType {
     switch (weight.role, self) {
     case (.vector, _), (_, .fp32): .f32
     case (.table, _), (_, .fp16): .f16
     case (.matrix, .int8), (.convolution, .int8):
-      Self.isSensitive(weight.name, of: component) ? .f16 : .s8
+      Self.isSensitive(weight.name, of: component)
+        || kept.contains { "\(component).\(weight.name)".contains($0) } ? .f16 : .s8
     }
   }
 

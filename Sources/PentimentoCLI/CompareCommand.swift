@@ -20,6 +20,9 @@ struct CompareCommand: AsyncParsableCommand {
   @Option(name: .long, help: "What the picture shows.") var sourcePrompt: String
   @Option(name: .shortAndLong, help: "What an edit should make of it.") var prompt: String
 
+  @Flag(inversion: .prefixedNo, help: "Compare whole edits too, which takes most of the time.")
+  var edits = true
+
   @OptionGroup var size: SizeOptions
   @OptionGroup var reading: ModelReadingOptions
 
@@ -39,7 +42,7 @@ struct CompareCommand: AsyncParsableCommand {
       let geometry = Geometry(picture: Extent(original), working: working)
       let fidelity = try await Fidelity(
         of: model, against: reference, picture: geometry.workingPicture(original),
-        prompts: (sourcePrompt, prompt), threads: threads, progress: { note("comparing: \($0)") })
+        prompts: (sourcePrompt, prompt), withEdits: edits, threads: threads, progress: { note("comparing: \($0)") })
       if report == .json {
         print(try jsonText(fidelity))
       } else {

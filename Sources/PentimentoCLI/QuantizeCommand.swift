@@ -28,6 +28,11 @@ struct QuantizeCommand: AsyncParsableCommand {
   @Option(help: "Side of the square pictures the model was trained on, in pixels, whatever the model says.")
   var nativeSize: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Part of the names of weights that stay fp16 in an int8 file, as 'unet.mid_block'. Repeatable.", valueName: "name"))
+  var keep: [String] = []
+
   @Option(name: .shortAndLong, help: "Threads. The result does not depend on them.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
 
@@ -50,7 +55,8 @@ struct QuantizeCommand: AsyncParsableCommand {
     try await reportingErrors {
       let model = try reading.open(URL(fileURLWithPath: input))
       for note in model.notes { PentimentoCLI.note(note) }
-      let request = QuantizationRequest(precision: weights, scales: scales, nativeSize: nativeSize)
+      var request = QuantizationRequest(precision: weights, scales: scales)
+      (request.nativeSize, request.kept) = (nativeSize, keep)
       let result = try model.quantize(to: URL(fileURLWithPath: output), request, threads: threads)
       if report == .json {
         print(try jsonText(result))

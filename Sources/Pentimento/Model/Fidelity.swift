@@ -32,7 +32,7 @@ public struct Fidelity: Sendable, Codable {
   /// - Throws: whatever running the models throws; `ModelError` if they do not have the same networks.
   public init(
     of model: Model, against reference: Model, picture: Picture, prompts: (source: String, target: String),
-    threads: Int, progress: (String) -> Void = { _ in }
+    withEdits: Bool = true, threads: Int, progress: (String) -> Void = { _ in }
   ) async throws {
     let (ours, theirs) = (Editor(model: model, threads: threads), Editor(model: reference, threads: threads))
     progress("text")
@@ -65,7 +65,7 @@ public struct Fidelity: Sendable, Codable {
       add("denoise, t = \(timestep)", signalToNoise(outputs[0]["out"]!.values, outputs[1]["out"]!.values))
     }
 
-    for method in Self.edits {
+    for method in withEdits ? Self.edits : [] {
       for (goal, target) in [("reconstruction", prompts.source), ("edit", prompts.target)] {
         progress("\(method), \(goal)")
         var request = EditRequest(method: method, width: picture.width, height: picture.height)

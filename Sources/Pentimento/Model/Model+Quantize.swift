@@ -12,9 +12,11 @@ public struct QuantizationRequest: Sendable {
   public var scales: ScaleChoice
   /// Side of the square pictures that the model was trained on, in pixels; nil for what the model says.
   public var nativeSize: Int?
+  /// Parts of the names of weights that stay fp16 in an int8 container, `unet.mid_block`.
+  public var kept: [String] = []
 
-  public init(precision: WeightPrecision, scales: ScaleChoice = .largest, nativeSize: Int? = nil) {
-    (self.precision, self.scales, self.nativeSize) = (precision, scales, nativeSize)
+  public init(precision: WeightPrecision, scales: ScaleChoice = .leastError) {
+    (self.precision, self.scales) = (precision, scales)
   }
 }
 
@@ -32,7 +34,8 @@ extension Model {
   ) throws -> QuantizationReport {
     guard !(files is ContainerModel) else { throw WeightFileError.alreadyPacked(file: files.path) }
     let items = try packingList()
-    let quantizer = Quantizer(precision: request.precision, scales: request.scales)
+    let quantizer = Quantizer(
+      precision: request.precision, scales: request.scales, keeping: request.kept)
     return try quantizer.write(
       items, texts: texts(nativeSize: request.nativeSize), provenance: { try provenance() }, to: url.path,
       ThreadPool(threads: threads)
