@@ -15,6 +15,8 @@ INLINE uint32_t largest_size(size_t n, const float *x) {
   return (uint32_t)_mm_cvtsi128_si32(m);
 }
 
+TARGET float max_size_avx2(size_t n, const float *x) { return size_of_bits(largest_size(n, x)); }
+
 TARGET float quantize_row_avx2(size_t n, const float *x, uint8_t zero, uint8_t *q) {
   float inverse, scale = row_scale(largest_size(n, x), &inverse);
   const size_t bytes = whole_groups(n);

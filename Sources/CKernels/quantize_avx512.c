@@ -4,13 +4,18 @@
 #include "math_avx512.h"
 #include "quantize.h"
 
-TARGET float quantize_row_avx512(size_t n, const float *x, uint8_t zero, uint8_t *q) {
+INLINE uint32_t largest_size(size_t n, const float *x) {
   const __m512i size = _mm512_set1_epi32(SIZE_BITS);
   __m512i most = _mm512_setzero_si512();
   for (size_t j = 0; j < n; j += 16)
     most = _mm512_max_epu32(most, _mm512_and_si512(size, _mm512_castps_si512(load(lanes(n - j), x + j))));
+  return _mm512_reduce_max_epu32(most);
+}
 
-  float inverse, scale = row_scale(_mm512_reduce_max_epu32(most), &inverse);
+TARGET float max_size_avx512(size_t n, const float *x) { return size_of_bits(largest_size(n, x)); }
+
+TARGET float quantize_row_avx512(size_t n, const float *x, uint8_t zero, uint8_t *q) {
+  float inverse, scale = row_scale(largest_size(n, x), &inverse);
   const size_t bytes = whole_groups(n);
   if (inverse == 0) {
     memset(q, zero, bytes);

@@ -12,12 +12,17 @@ INLINE float32x4_t next(size_t left, const float *x) {
   return vld1q_f32(last);
 }
 
-float quantize_row_neon(size_t n, const float *x, uint8_t zero, uint8_t *q) {
+INLINE uint32_t largest_size(size_t n, const float *x) {
   uint32x4_t most = vdupq_n_u32(0);
   for (size_t j = 0; j < n; j += 4)
     most = vmaxq_u32(most, vandq_u32(vdupq_n_u32(SIZE_BITS), vreinterpretq_u32_f32(next(n - j, x + j))));
+  return vmaxvq_u32(most);
+}
 
-  float inverse, scale = row_scale(vmaxvq_u32(most), &inverse);
+float max_size_neon(size_t n, const float *x) { return size_of_bits(largest_size(n, x)); }
+
+float quantize_row_neon(size_t n, const float *x, uint8_t zero, uint8_t *q) {
+  float inverse, scale = row_scale(largest_size(n, x), &inverse);
   if (inverse == 0) {
     memset(q, zero, whole_groups(n));
     return scale;

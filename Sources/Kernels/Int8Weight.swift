@@ -22,22 +22,6 @@ package struct Int8Weight {
 /// Bytes of one tap of a panel: its column sums and its groups of 4 channels.
 func int8TapBytes(channels: Int) -> Int { 64 + (channels + 3) / 4 * 64 }
 
-/// The scale of every output that uses the whole range: scales[n] = max_k|w[n][k]|/127.
-///
-/// - Parameters:
-///   - source: whole rows of a weight as the checkpoint stores it, `[rows][K]`.
-///   - scales: one for each of them.
-package func maxSizeScales(
-  _ source: UnsafeBufferPointer<Float>, into scales: UnsafeMutableBufferPointer<Float>
-) {
-  precondition(
-    scales.count > 0 && source.count % scales.count == 0, "\(source.count) values in \(scales.count) rows")
-  let k = source.count / scales.count
-  for n in 0..<scales.count {
-    scales[n] = k == 0 ? 0 : max_size(k, source.baseAddress! + n * k) / 127
-  }
-}
-
 /// Quantizes consecutive rows of a weight and packs them into int8 panels with their column sums:
 /// q = round(w/scale), ties to even, at most ±127.
 ///
@@ -62,15 +46,17 @@ package func packInt8Panels(
     "\(source.count) values and \(scales.count) scales for \(rows.count) rows of \(checkpointShape)")
   let panels = (rows.count + 15) / 16
   let panelBytes = taps * int8TapBytes(channels: channels)
+  precondition(taps <= 256, "\(taps) taps in an int8 panel")
   precondition(
     target.count >= panels * panelBytes, "\(target.count) bytes for \(panels) panels of \(panelBytes)")
   guard panels > 0, let from = source.baseAddress, let scale = scales.baseAddress,
     let to = target.baseAddress?.assumingMemoryBound(to: Int8.self)
   else { return }
 
+  let kernel = (pool?.kernels ?? .chosen).table.pointee.pack_panel_s8
   let pack = { (panel: Int, _: Int) in
     let first = panel * 16
-    pack_panel_s8(
+    kernel(
       min(16, rows.count - first), channels, taps, from + first * channels * taps, scale + first,
       to + panel * panelBytes)
   }

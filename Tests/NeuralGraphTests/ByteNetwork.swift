@@ -106,7 +106,20 @@ struct ByteNetwork {
     }
   }
 
-  private func rotated(_ tensor: HostTensor) -> HostTensor { tensor }
+  /// W·H, the input channels of every tap by themselves.
+  private func rotated(_ weight: HostTensor) -> HostTensor {
+    guard let rotation else { return weight }
+    let (channels, taps) = (weight.shape[1], weight.shape.dropFirst(2).reduce(1, *))
+    var other = weight
+    for row in 0..<weight.shape[0] {
+      for tap in 0..<taps {
+        let place = { (c: Int) in (row * channels + c) * taps + tap }
+        let values = walshHadamard((0..<channels).map { weight.values[place($0)] }, width: rotation)
+        for c in 0..<channels { other.values[place(c)] = values[c] }
+      }
+    }
+    return other
+  }
 
   private func scales(_ tensor: HostTensor) -> [Float] {
     let k = tensor.count / tensor.shape[0]
@@ -120,6 +133,18 @@ struct ByteNetwork {
       other.values[i] = (tensor.values[i] / scales[i / k]).rounded(.toNearestOrEven) * scales[i / k]
     }
     return other
+  }
+}
+
+/// H·x/√w for consecutive groups, by the definition of the matrix.
+func walshHadamard(_ x: [Float], width: Int) -> [Float] {
+  x.indices.map { i in
+    let start = i / width * width
+    let sum = (0..<width).reduce(0.0) { sum, j in
+      let value = Double(x[start + j])
+      return (i % width & j).nonzeroBitCount % 2 == 0 ? sum + value : sum - value
+    }
+    return Float(sum / Double(width).squareRoot())
   }
 }
 

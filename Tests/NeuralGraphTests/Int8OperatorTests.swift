@@ -10,6 +10,7 @@ import Testing
   struct Layer: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var input: [Int]
+    var rotation: Int?
     var build: @Sendable (Scope, Value) throws -> Value
   }
 
@@ -27,19 +28,31 @@ import Testing
     Layer(testDescription: "convolution 1×1", input: [4, 4, 9]) { g, x in
       try g["l"].conv(x, to: 16, kernel: 1)
     },
+    Layer(testDescription: "linear, rotated by 64", input: [5, 128], rotation: 64) { g, x in
+      try g["l"].linear(x, to: 19)
+    },
+    Layer(testDescription: "linear, rotated by 256", input: [40, 256], rotation: 256) { g, x in
+      try g["l"].linear(x, to: 7, bias: false)
+    },
+    Layer(testDescription: "convolution, rotated by 64", input: [4, 5, 64], rotation: 64) { g, x in
+      try g["l"].conv(x, to: 18, kernel: 3)
+    },
   ]
 
   @Test(
     "give what the dequantized weight gives for the dequantized rows", arguments: layers, KernelSet.runnable)
   func forward(layer: Layer, set: KernelSet) throws {
     let pool = ThreadPool(threads: 2, kernels: set)
-    let network = try ByteNetwork(layer.input, layer.build)
+    let network = try ByteNetwork(layer.input, rotation: layer.rotation, layer.build)
     let x = HostTensor.random(layer.input, seed: 1)
     let y = network.run(["x": x], pool)
-    let wanted = network.twin.run(["x": dequantizedRows(x)], ThreadPool(threads: 1))
-    // The same real numbers: integers are exact there, and a few products, scales and sums of length ≤ 180 round.
+    let wanted = network.twin.run(["x": dequantizedRows(rotated(x, layer))], ThreadPool(threads: 1))
+    // The same real numbers: integers are exact there; scales, products and the float twin's sums of up to 576
+    // values below 20 times the largest result round. Where rotated values differ by a rounding, one of them
+    // may fall to the next step: 1/127 of a value beside a weight, of 64 to 576 that make up a result.
     let scale = wanted.values.map(abs).max()!
-    #expect(zip(y.values, wanted.values).allSatisfy { abs($0 - $1) <= 200 * halfUlp * 20 * scale })
+    let step: Float = layer.rotation == nil ? 0 : scale / 127
+    #expect(zip(y.values, wanted.values).allSatisfy { abs($0 - $1) <= 600 * halfUlp * 20 * scale + step })
     #expect(scale > 0.1)
     #expect(y == network.run(["x": x], ThreadPool(threads: 1, kernels: .named("scalar")!)))
   }
@@ -47,13 +60,18 @@ import Testing
   @Test("give the gradient of the dequantized weight, to the bit", arguments: layers, KernelSet.runnable)
   func gradient(layer: Layer, set: KernelSet) throws {
     let pool = ThreadPool(threads: 2, kernels: set)
-    let network = try ByteNetwork(layer.input, gradient: true, layer.build)
+    let network = try ByteNetwork(layer.input, gradient: true, rotation: layer.rotation, layer.build)
     let inputs = [
       "x": HostTensor.random(layer.input, seed: 1), "dy": .random(network.seedShape, seed: 2),
     ]
     let dx = network.run(inputs, pool)
     #expect(dx.shape == layer.input && dx.values.contains { $0 != 0 })
-    #expect(dx == network.twin.run(inputs, pool))
+    let wanted = network.twin.run(inputs, pool)
+    guard layer.rotation != nil else { return #expect(dx == wanted) }
+    // Its own inverse: the rotation takes the gradient of H·x back to that of x. Eight stages of sums round.
+    let back = rotated(wanted, layer)
+    let scale = wanted.values.map(abs).max()!
+    #expect(zip(dx.values, back.values).allSatisfy { abs($0 - $1) <= 16 * 16 * halfUlp * scale })
   }
 
   @Test("refuse the gradient of what is quantized, by name")
@@ -64,6 +82,13 @@ import Testing
     let w = builder.root["l"].weight("weight.scale", [3], .vector)
     #expect(throws: GraphError.notDifferentiable(op: "Int8Linear", input: "weight, scales or bias")) {
       _ = try builder.root.gradient(of: y, seed: y, wrt: [w], recompute: false)
+    }
+  }
+
+  @Test("refuse a rotation that the channels do not divide into", arguments: [32, 64, 128, 256])
+  func refusesRotation(width: Int) {
+    #expect(throws: GraphError.self) {
+      _ = try ByteNetwork([3, 96], rotation: width) { try $0.linear($1, to: 4) }
     }
   }
 
@@ -78,6 +103,11 @@ import Testing
       ])
     #expect(weights.map(\.role) == [.convolution, .vector, .vector, .convolution, .vector, .vector])
     #expect(weights[1].shape == [8])
+  }
+
+  private func rotated(_ x: HostTensor, _ layer: Layer) -> HostTensor {
+    guard let width = layer.rotation else { return x }
+    return HostTensor(shape: x.shape, values: walshHadamard(x.values, width: width))
   }
 
   /// s·round(x/s) with s = max|x|/127 over every row.

@@ -40,10 +40,31 @@ typedef void gemm_s8_fn(size_t m, size_t n, size_t k, const uint8_t *_Nonnull co
                         const float *row_scale, const int8_t *b, size_t panel_stride, bool starts,
                         bool ends, const float *scale, const float *bias, float *c, size_t ldc);
 
+/* max|x| over n values, exact; NaN if one is NaN */
+typedef float max_size_fn(size_t n, const float *x);
+
 /* q[j] = round(x[j]·(127/max|x|)) + zero, ties to even; returns the scale max|x|/127.
  * Writes n bytes and then zero up to a multiple of 4. A row whose largest size is under 2^−100 counts as
  * zeros, scale 0; one with an infinity or NaN has zeros and a scale of NaN, so that it is not lost.  */
 typedef float quantize_row_fn(size_t n, const float *x, uint8_t zero, uint8_t *q);
+
+/* Packs `rows` ≤ 16 consecutive rows of a weight [N][channels][taps], taps ≤ 256, into an int8 panel:
+ * for every tap 16 column sums, then ceil(channels/4) groups of [16 columns][4 channels], what is missing
+ * being 0 (see gemm_s8_fn). q = round(x/scale[row]), ties to even, values beyond ±127 become ±127, and a
+ * row of scale 0 becomes zeros.                                                                     */
+typedef void pack_panel_s8_fn(size_t rows, size_t channels, size_t taps, const float *x, const float *scale,
+                              int8_t *y);
+
+/* Σ (t − round(t))² with t = by·x and the whole numbers limited to ±127: what quantizing with the scale
+ * 1/by costs, in steps. Value j goes to the float sum j mod 16, the 16 sums come together in double in
+ * one order, nothing is fused: all sets give the same bits.                                         */
+typedef double quantization_error_fn(size_t n, const float *x, float by);
+
+/* y = H·x/√width for consecutive groups of `width` values, H[i][j] = (−1)^(bits of i & j): orthogonal and
+ * its own inverse. Stages pair neighbours 1, 2, 4, … apart; all sets give the same bits.
+ *   n, width      n a multiple of width, width a power of 4 from 64 on
+ *   y             may be x                                                                          */
+typedef void hadamard_fn(size_t n, size_t width, const float *x, float *y);
 
 /* y[r][4·g + p] = scale[r]·b[g][r][p]: a block of an int8 panel (16 columns r, groups g of 4 channels) as
  * rows of 16 floats, each rounded once.
@@ -122,8 +143,12 @@ uint32_t cpu_features(void);
 #define KERNELS(K)                                                                  \
   K(widen_fn, widen_f16)                                                            \
   K(widen_fn, widen_bf16)                                                           \
+  K(max_size_fn, max_size)                                                          \
   K(quantize_row_fn, quantize_row)                                                  \
   K(dequantize_block_fn, dequantize_block)                                          \
+  K(pack_panel_s8_fn, pack_panel_s8)                                                \
+  K(quantization_error_fn, quantization_error)                                      \
+  K(hadamard_fn, hadamard)                                                          \
   K(transpose_fn, transpose_16x16)                                                  \
   K(softmax_row_fn, softmax_row)                                                    \
   K(probability_row_fn, probability_row)                                            \
@@ -174,12 +199,7 @@ void scale_row(size_t n, const float *x, float by, float *y);
 void pack_panel_16bit(size_t rows, size_t channels, size_t taps, const uint16_t *x, uint16_t *y);
 void pack_panel_32bit(size_t rows, size_t channels, size_t taps, const uint32_t *x, uint32_t *y);
 
-/* The same with round(x/scale[row]) for every tap: 16 column sums, then ceil(channels/4) groups of
- * [16 columns][4 channels], what is missing being 0 (see gemm_s8_fn). Ties go to even, values beyond
- * ±127 become ±127, and a row of scale 0 becomes zeros.                                            */
-void pack_panel_s8(size_t rows, size_t channels, size_t taps, const float *x, const float *scale, int8_t *y);
-
-/* max|x| over n values, exact; NaN if one is NaN */
-float max_size(size_t n, const float *x);
+/* Σ (by·x)² in the lanes and the tree of quantization_error_fn */
+double energy(size_t n, const float *x, float by);
 
 #pragma clang assume_nonnull end

@@ -5,23 +5,27 @@ import Tensors
 ///
 ///     y[i, j, o] = b[o] + scale[o]·Σ_{ky, kx} s[p]·Σ_c q[p, c]·W[o, ky, kx, c],  p = (i·stride + ky − top, …)
 ///
+/// With a rotation, x stands for H·x in every pixel, and the weight was stored as W·H in every tap.
+///
 /// inputs   x `[H, W, C]`, weight s8 panels `[O, kh, kw, C]`, scales `[O]`, bias `[O]`
 /// outputs  y `[H', W', O]`
 struct Int8Convolution: Op {
   var geometry: ConvolutionGeometry
+  /// Width of the groups of channels that are rotated.
+  var rotation: Int?
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    guard isInt8Weight(inputs[1], scales: inputs[2], dimensions: 4) else { throw misfit(inputs) }
+    guard isInt8Weight(inputs[1], scales: inputs[2], dimensions: 4, rotation) else { throw misfit(inputs) }
     return try Convolution(geometry: geometry).outputTypes([inputs[0], inputs[1], inputs[3]])
   }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    Int8Rows.byteCount(inputs[0])
-      + int8ConvolutionScratchBytes(x: inputs[0], weight: inputs[1], geometry, threads: threads)
+    let product = int8ConvolutionScratchBytes(x: inputs[0], weight: inputs[1], geometry, threads: threads)
+    return quantizedRowsBytes(inputs[0], rotation, andThen: product, threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {
-    let x = io.quantizedRows()
+    let x = io.quantizedRows(rotation)
     convolution(
       x.rows, weight: io.int8Weight, bias: io[in: 3], geometry, into: io[out: 0], scratch: x.scratch, io.pool)
   }
@@ -30,13 +34,14 @@ struct Int8Convolution: Op {
     guard !wanted.dropFirst().contains(true) else {
       throw .notDifferentiable(op: "Int8Convolution", input: "weight, scales or bias")
     }
-    let dx = Int8ConvolutionDX(geometry: geometry, inputShape: g.shape(node.inputs[0]))
+    let dx = Int8ConvolutionDX(
+      geometry: geometry, inputShape: g.shape(node.inputs[0]), rotation: rotation)
     return [try g.emit(dx, [dOut[0]!, node.inputs[1], node.inputs[2]])[0], nil, nil, nil]
   }
 }
 
 /// dx[p] = Σ over the taps whose window covers pixel p of dy · W, with the weight that the forward pass
-/// multiplied by, W = scale·q; on floats.
+/// multiplied by, W = scale·q; on floats. A rotation is undone by itself at the end.
 ///
 /// inputs   dy `[H', W', O]`, weight s8 panels `[O, kh, kw, C]`, scales `[O]`
 /// outputs  dx `[H, W, C]`
@@ -44,9 +49,10 @@ struct Int8ConvolutionDX: Op {
   var geometry: ConvolutionGeometry
   /// `[H, W, C]`; the stride may have dropped pixels, so it does not follow from dy.
   var inputShape: [Int]
+  var rotation: Int?
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    guard isInt8Weight(inputs[1], scales: inputs[2], dimensions: 4) else { throw misfit(inputs) }
+    guard isInt8Weight(inputs[1], scales: inputs[2], dimensions: 4, rotation) else { throw misfit(inputs) }
     return try ConvolutionDX(geometry: geometry, inputShape: inputShape).outputTypes([inputs[0], inputs[1]])
   }
 
@@ -58,6 +64,7 @@ struct Int8ConvolutionDX: Op {
   func run(_ io: borrowing OpIO) {
     convolutionDX(
       io[in: 0], weight: io.int8Weight, geometry, into: io[out: 0], scratch: io.scratch, io.pool)
+    if let rotation { rotateRows(io[out: 0], width: rotation, io.pool) }
   }
 }
 
@@ -66,6 +73,6 @@ extension Scope {
     _ x: Value, weight shape: [Int], _ geometry: ConvolutionGeometry
   ) throws(GraphError) -> Value {
     let inputs = [x] + int8Weight("weight", shape, .convolution)
-    return try emit(Int8Convolution(geometry: geometry), inputs)[0]
+    return try emit(Int8Convolution(geometry: geometry, rotation: format("weight").rotation), inputs)[0]
   }
 }

@@ -5,24 +5,29 @@ import Tensors
 ///
 ///     y[n] = b[n] + scale[n]·s·Σ_k q[k]·W[n, k],  x ≈ s·q,  s = max|x|/127 over one row
 ///
+/// With a rotation, x stands for H·x in this formula, and the weight was stored as W·H.
+///
 /// inputs   x `[…, K]`, weight s8 panels `[N, K]`, scales `[N]`, bias `[N]` (may be left out)
 /// outputs  y `[…, N]`
 struct Int8Linear: Op {
+  /// Width of the groups of channels that are rotated.
+  var rotation: Int?
+
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     let (x, weight) = (inputs[0], inputs[1])
-    guard isInt8Weight(weight, scales: inputs[2], dimensions: 2), x.shape.last == weight.shape[1],
+    guard isInt8Weight(weight, scales: inputs[2], dimensions: 2, rotation), x.shape.last == weight.shape[1],
       inputs.count == 3 || inputs[3].shape == [weight.shape[0]]
     else { throw misfit(inputs) }
     return [TensorType(x.shape.dropLast() + [weight.shape[0]])]
   }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    Int8Rows.byteCount(inputs[0])
-      + int8LinearScratchBytes(x: inputs[0], weight: inputs[1], threads: threads)
+    let product = int8LinearScratchBytes(x: inputs[0], weight: inputs[1], threads: threads)
+    return quantizedRowsBytes(inputs[0], rotation, andThen: product, threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {
-    let x = io.quantizedRows()
+    let x = io.quantizedRows(rotation)
     linear(
       x.rows, weight: io.int8Weight, bias: io[optional: 3], into: io[out: 0], scratch: x.scratch, io.pool)
   }
@@ -31,20 +36,23 @@ struct Int8Linear: Op {
     guard !wanted.dropFirst().contains(true) else {
       throw .notDifferentiable(op: "Int8Linear", input: "weight, scales or bias")
     }
-    let dx = try g.emit(Int8LinearDX(), [dOut[0]!, node.inputs[1], node.inputs[2]])[0]
+    let dx = try g.emit(Int8LinearDX(rotation: rotation), [dOut[0]!, node.inputs[1], node.inputs[2]])[0]
     return [dx] + node.inputs.dropFirst().map { _ in nil }
   }
 }
 
 /// dx = dy·W with the weight that the forward pass multiplied by, W = scale·q. dy stays in floats and the
-/// rounding of x counts as none (methods.md, gradients).
+/// rounding of x counts as none. A rotation is undone by itself at the end: dx = H·(dy·(W·H)).
 ///
 /// inputs   dy `[…, N]`, weight s8 panels `[N, K]`, scales `[N]`
 /// outputs  dx `[…, K]`
 struct Int8LinearDX: Op {
+  var rotation: Int?
+
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     let (dy, weight) = (inputs[0], inputs[1])
-    guard isInt8Weight(weight, scales: inputs[2], dimensions: 2), dy.shape.last == weight.shape[0] else {
+    guard isInt8Weight(weight, scales: inputs[2], dimensions: 2, rotation), dy.shape.last == weight.shape[0]
+    else {
       throw misfit(inputs)
     }
     return [TensorType(dy.shape.dropLast() + [weight.shape[1]])]
@@ -56,6 +64,7 @@ struct Int8LinearDX: Op {
 
   func run(_ io: borrowing OpIO) {
     linearDX(io[in: 0], weight: io.int8Weight, into: io[out: 0], scratch: io.scratch, io.pool)
+    if let rotation { rotateRows(io[out: 0], width: rotation, io.pool) }
   }
 }
 
@@ -63,18 +72,29 @@ extension OpIO {
   /// Inputs 1 and 2 of the int8 operators.
   var int8Weight: Int8Weight { Int8Weight(panels: self[in: 1], scales: self[in: 2]) }
 
-  /// Input 0 as bytes at the front of scratch, and the scratch behind them.
-  func quantizedRows() -> (rows: Int8Rows, scratch: UnsafeMutableRawPointer) {
+  /// Input 0, rotated if wanted, as bytes at the front of scratch, and the scratch behind them.
+  func quantizedRows(_ rotation: Int?) -> (rows: Int8Rows, scratch: UnsafeMutableRawPointer) {
     let rows = Int8Rows(self[in: 0].type, at: scratch)
-    Kernels.quantizeRows(self[in: 0], into: rows, pool)
-    return (rows, scratch + Int8Rows.byteCount(self[in: 0].type))
+    let rest = scratch + Int8Rows.byteCount(self[in: 0].type)
+    if let rotation {
+      quantizeRows(self[in: 0], rotatedBy: rotation, into: rows, scratch: rest, pool)
+    } else {
+      quantizeRows(self[in: 0], into: rows, pool)
+    }
+    return (rows, rest)
   }
 }
 
-/// Whether a value and its scales are what the int8 operators multiply by.
-func isInt8Weight(_ weight: TensorType, scales: TensorType, dimensions: Int) -> Bool {
+/// Scratch for `OpIO.quantizedRows` and a product that needs `bytes` after it.
+func quantizedRowsBytes(_ x: TensorType, _ rotation: Int?, andThen bytes: Int, threads: Int) -> Int {
+  Int8Rows.byteCount(x) + max(bytes, rotation == nil ? 0 : rotationScratchBytes(x, threads: threads))
+}
+
+/// Whether a value and its scales are what the int8 operators multiply by, and whether its input can be rotated so.
+func isInt8Weight(_ weight: TensorType, scales: TensorType, dimensions: Int, _ rotation: Int?) -> Bool {
   weight.element == .s8 && weight.layout == .panels && weight.shape.count == dimensions
     && scales == TensorType([weight.shape[0]])
+    && rotation.map { canRotate(channels: weight.shape.last!, width: $0) } != false
 }
 
 extension Scope {
@@ -86,6 +106,6 @@ extension Scope {
 
   func int8Linear(_ x: Value, to outputs: Int, bias: Bool) throws(GraphError) -> Value {
     let inputs = [x] + int8Weight("weight", [outputs, channels(x)], .matrix, bias: bias)
-    return try emit(Int8Linear(), inputs)[0]
+    return try emit(Int8Linear(rotation: format("weight").rotation), inputs)[0]
   }
 }
