@@ -10,7 +10,8 @@ static inline float hadamard_factor(size_t width) {
   return by;
 }
 
-/* The stages h and 2·h in one pass over a group, for a step of so many lanes; the last pass scales. Needs
+/* The stages h and 2·h in one pass over a group, for a step of so many lanes; the last pass scales, or one
+ * of its own where a group is a single block. Needs
  * VECTOR, LOAD(p), STORE(p, v), ADD, SUB and SCALE(v, by).                                            */
 #define HADAMARD_STAGES(LANES)                                              \
   for (size_t h = 16; h < width; h *= 4) {                                  \
@@ -26,4 +27,6 @@ static inline float hadamard_factor(size_t width) {
         STORE(v + j + 2 * h, SCALE(SUB(ab, cd), last));                     \
         STORE(v + j + 3 * h, SCALE(SUB(a_b, c_d), last));                   \
       }                                                                     \
-  }
+  }                                                                         \
+  if (width == 16)                                                          \
+    for (size_t i = 0; i < 16; i += LANES) STORE(v + i, SCALE(LOAD(v + i), by));

@@ -2,9 +2,9 @@ import CKernels
 import Tensors
 
 /// Whether the rows of a weight with so many input channels can be rotated in groups of `width`: a power of
-/// 4 from 64 on that divides them.
+/// 4 from 16 on that divides them.
 package func canRotate(channels: Int, width: Int) -> Bool {
-  width >= 64 && width.nonzeroBitCount == 1 && width.trailingZeroBitCount % 2 == 0 && channels > 0
+  width >= 16 && width.nonzeroBitCount == 1 && width.trailingZeroBitCount % 2 == 0 && channels > 0
     && channels % width == 0
 }
 

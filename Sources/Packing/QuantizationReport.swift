@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// What quantizing did to every weight.
 public struct QuantizationReport: Sendable, Codable, Equatable {
   /// One weight.
@@ -58,18 +52,5 @@ public struct QuantizationReport: Sendable, Codable, Equatable {
         group.reduce(0) { $0 + $1.bytes }
       )
     }.sorted { ($1.bytes, $0.kind) < ($0.bytes, $1.kind) }
-  }
-}
-
-/// Energy of a signal and of what was lost of it.
-struct Loss {
-  var signal = 0.0, noise = 0.0
-
-  static func += (a: inout Loss, b: Loss) { (a.signal, a.noise) = (a.signal + b.signal, a.noise + b.noise) }
-
-  /// In decibels, to a hundredth, so that a report's text does not depend on the order of a sum; nil for none.
-  var decibels: Double? {
-    guard noise > 0, signal > 0 else { return nil }
-    return (1000 * log10(signal / noise)).rounded() / 100
   }
 }

@@ -19,13 +19,15 @@ package struct Quantizer {
       self.checkpoint = checkpoint
     }
 
-    var name: String { "\(component).\(weight.name)" }
+    package var name: String { "\(component).\(weight.name)" }
   }
 
   package var precision: WeightPrecision
   package var scales: ScaleChoice
   /// Parts of the names of weights that stay f16 in an int8 container.
   package var kept: [String]
+  /// Groups of input channels to rotate, by the weight's name in the container; int8 weights only.
+  package var rotations: [String: Int] = [:]
 
   package init(precision: WeightPrecision, scales: ScaleChoice, keeping kept: [String] = []) {
     (self.precision, self.scales, self.kept) = (precision, scales, kept)
@@ -48,11 +50,14 @@ package struct Quantizer {
     let writer = try ContainerWriter(path: path, names: names, metadataBytes: bytes)
     let packer = WeightPacker(writer, scales: scales, pool)
     var report = QuantizationReport(precision: precision, scales: scales)
+    let sensitive = SensitiveLayers(of: items.map(\.name), keeping: kept)
     for (i, item) in items.enumerated() {
-      let element = precision.element(for: item.weight, of: item.component, keeping: kept)
+      let element = precision.element(
+        for: item.weight, isSensitive: sensitive.contains(item.name))
       report.entries.append(
         try packer.pack(
-          item.weight, as: item.name, element, from: item.source, of: item.checkpoint))
+          item.weight, as: item.name, element, rotation: element == .s8 ? rotations[item.name] : nil,
+          from: item.source, of: item.checkpoint))
       onWeight(i + 1)
     }
     try packer.writeScales()
@@ -63,6 +68,10 @@ package struct Quantizer {
     let shapes = panels.map { "\"\($1.name)\":[\($1.shape.map(String.init).joined(separator: ","))]" }
     let losses = report.entries.compactMap { entry in entry.signalToNoise.map { "\"\(entry.name)\":\($0)" } }
     metadata[ContainerFile.Table.shapes.rawValue] = "{\(shapes.joined(separator: ","))}"
+    let turned = report.entries.compactMap { entry in entry.rotation.map { "\"\(entry.name)\":\($0)" } }
+    if !turned.isEmpty {
+      metadata[ContainerFile.Table.rotations.rawValue] = "{\(turned.joined(separator: ","))}"
+    }
     metadata[ContainerFile.Table.report.rawValue] =
       "{\"weights\":\"\(precision.rawValue)\",\"scales\":\"\(scales.rawValue)\","
       + "\"snr\":{\(losses.joined(separator: ","))}}"

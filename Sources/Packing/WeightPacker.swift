@@ -37,23 +37,23 @@ final class WeightPacker {
     let type = weight.type(storedAs: element)
     let start = writer.byteCount
     try writer.begin(name, StoredElement(element), Self.storedShape(type))
-    var loss = Loss()
+    var energies = QuantizationEnergies()
     var scales: [Float] = []
     try forEachBlock(of: weight, source, checkpoint) { rows, floats, bytes in
       switch (weight.role, element) {
       case (.matrix, .s8), (.convolution, .s8):
-        loss += try appendInt8(weight, rows, floats, rotation, &scales)
+        try appendInt8(weight, rows, floats, rotation, &scales, &energies)
       case (.matrix, _), (.convolution, _):
-        loss += try appendPanels(weight, rows, floats, element)
+        try appendPanels(weight, rows, floats, element, &energies)
       case (.vector, _), (.table, _):
-        loss += try append(floats, element)
+        try append(floats, element, &energies)
       }
     }
     writer.endTensor()
     if element == .s8 { self.scales.append(("\(name).scale", scales)) }
     return QuantizationReport.Entry(
       name: name, shape: weight.shape, from: stored.rawValue, to: element.rawValue,
-      bytes: writer.byteCount - start + 4 * scales.count, signalToNoise: loss.decibels, rotation: rotation)
+      bytes: writer.byteCount - start + 4 * scales.count, signalToNoise: energies.rounded, rotation: rotation)
   }
 
   /// Writes the scales of all int8 weights.
@@ -112,10 +112,17 @@ final class WeightPacker {
 
   private func appendInt8(
     _ weight: Weight, _ rows: Range<Int>, _ floats: UnsafeMutableBufferPointer<Float>, _ rotation: Int?,
-    _ scales: inout [Float]
-  ) throws -> Loss {
+    _ scales: inout [Float], _ energies: inout QuantizationEnergies
+  ) throws {
     var blockScales = [Float](repeating: 0, count: rows.count)
-    blockScales.withUnsafeMutableBufferPointer { maxSizeScales(UnsafeBufferPointer(floats), into: $0) }
+    if let rotation { rotateWeight(floats, checkpointShape: weight.shape, width: rotation, pool) }
+    let values = UnsafeBufferPointer(floats)
+    blockScales.withUnsafeMutableBufferPointer {
+      switch scaleChoice {
+      case .largest: maxSizeScales(values, into: $0)
+      case .leastError: leastErrorScales(values, into: $0, pool)
+      }
+    }
     scales += blockScales
     let type = weight.type(storedAs: .s8)
     let bytes = type.byteCount / ((weight.shape[0] + 15) / 16) * ((rows.count + 15) / 16)
@@ -126,18 +133,18 @@ final class WeightPacker {
           pool)
       }
     }
-    return loss(floats, blockScales)
+    blockScales.withUnsafeBufferPointer { energies.add(values, scales: $0, pool) }
   }
 
   private func appendPanels(
-    _ weight: Weight, _ rows: Range<Int>, _ floats: UnsafeMutableBufferPointer<Float>, _ element: ElementType
-  ) throws -> Loss {
+    _ weight: Weight, _ rows: Range<Int>, _ floats: UnsafeMutableBufferPointer<Float>, _ element: ElementType,
+    _ energies: inout QuantizationEnergies
+  ) throws {
     let rowValues = weight.shape.dropFirst().reduce(1, *)
     let bytes = (rows.count + 15) / 16 * 16 * rowValues * element.byteCount
-    var loss = Loss()
     if element == .f16 {
       let halves = floats.map { Float16($0) }
-      loss = self.loss(floats, halves)
+      energies.add(floats, halves)
       try withPanels(bytes) { panels in
         halves.withUnsafeBytes {
           packPanels($0, element: .f16, checkpointShape: weight.shape, rows: rows, into: panels, pool)
@@ -150,21 +157,20 @@ final class WeightPacker {
           into: panels, pool)
       }
     }
-    return loss
   }
 
-  private func append(_ floats: UnsafeMutableBufferPointer<Float>, _ element: ElementType) throws -> Loss {
-    guard element == .f16 else {
-      try writer.append(UnsafeRawBufferPointer(floats))
-      return Loss()
-    }
+  private func append(
+    _ floats: UnsafeMutableBufferPointer<Float>, _ element: ElementType,
+    _ energies: inout QuantizationEnergies
+  ) throws {
+    guard element == .f16 else { return try writer.append(UnsafeRawBufferPointer(floats)) }
     let halves = floats.map { Float16($0) }
     var failure: WeightFileError?
     halves.withUnsafeBytes { bytes in
       do throws(WeightFileError) { try writer.append(bytes) } catch { failure = error }
     }
     if let failure { throw failure }
-    return loss(floats, halves)
+    energies.add(floats, halves)
   }
 
   private func withPanels(_ bytes: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws {
@@ -173,31 +179,20 @@ final class WeightPacker {
     fill(panels)
     try writer.append(UnsafeRawBufferPointer(panels))
   }
+}
 
-  // MARK: Losses
-
-  private func loss(_ floats: UnsafeMutableBufferPointer<Float>, _ halves: [Float16]) -> Loss {
-    var loss = Loss()
+extension QuantizationEnergies {
+  /// Adds values that were rounded to sixteen bits.
+  fileprivate mutating func add(_ floats: UnsafeMutableBufferPointer<Float>, _ halves: [Float16]) {
     for i in floats.indices {
-      let error = floats[i] - Float(halves[i])
-      loss.signal += Double(floats[i] * floats[i])
-      loss.noise += Double(error * error)
+      let lost = floats[i] - Float(halves[i])
+      signal += Double(floats[i] * floats[i])
+      error += Double(lost * lost)
     }
-    return loss
   }
 
-  private func loss(_ floats: UnsafeMutableBufferPointer<Float>, _ scales: [Float]) -> Loss {
-    var loss = Loss()
-    let rowValues = floats.count / max(scales.count, 1)
-    for (row, scale) in scales.enumerated() {
-      for i in row * rowValues..<(row + 1) * rowValues {
-        let value = floats[i]
-        let q = scale == 0 ? 0 : min(max((value / scale).rounded(.toNearestOrEven), -127), 127)
-        let error = value - q * scale
-        loss.signal += Double(value * value)
-        loss.noise += Double(error * error)
-      }
-    }
-    return loss
+  /// In decibels, to a hundredth, as a report shows it; nil where nothing was lost.
+  fileprivate var rounded: Double? {
+    error > 0 && signal > 0 ? (100 * decibels).rounded() / 100 : nil
   }
 }

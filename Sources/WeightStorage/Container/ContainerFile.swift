@@ -115,7 +115,7 @@ package struct ContainerFile: Sendable {
     guard needs == tensor.range.count else {
       throw .sizeMismatch(file: file, tensor: tensor.name, needs: needs, has: tensor.range.count)
     }
-    if let rotation, shape[1] % rotation != 0 || ![64, 256].contains(rotation) {
+    if let rotation, shape[1] % rotation != 0 || ![16, 64, 256].contains(rotation) {
       throw .badContainer(file: file, reason: "\(tensor.name) is rotated in groups of \(rotation)")
     }
     return tensor.packed(shape, rotation: rotation)
