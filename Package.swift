@@ -35,7 +35,7 @@ let package = Package(
     room("Tensors"),
     room("Kernels", ["CKernels", "Tensors"]),
     room("NeuralGraph", ["Kernels", "Tensors"]),
-    room("WeightStorage", ["Tensors"]),
+    room("WeightStorage", ["Tensors", "CKernels"]),
     room("Runtime", ["NeuralGraph", "WeightStorage", "Kernels"]),
     room("StableDiffusion", ["NeuralGraph"]),
     room("Packing", ["NeuralGraph", "Kernels", "WeightStorage"]),

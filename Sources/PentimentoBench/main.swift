@@ -103,6 +103,7 @@ let cases: [(name: String, make: () -> [Benchmark])] = [
   ("attentionGradient 4096 d40", { [attentionBenchmark(4096, 4096, heads: 8, size: 40, gradient: true)] }),
   ("attentionGradient cross 4096×77", { [attentionBenchmark(4096, 77, heads: 8, size: 40, gradient: true)] }),
   ("packPanels", { [packingBenchmark([1280, 1280, 3, 3]), packingBenchmark([2560, 320])] }),
+  ("quantize", quantizerBenchmarks),
   ("memory norm silu geglu add", memoryBenchmarks),
 ]
 

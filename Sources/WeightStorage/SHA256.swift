@@ -1,4 +1,7 @@
-/// The hash of FIPS 180-4, for telling files and models apart. Foundation on Linux has none.
+import CKernels
+
+/// The hash of FIPS 180-4, for telling files and models apart. Foundation on Linux has none. Its blocks are a kernel
+/// like any other: 0.3 GB/s in plain C, 1.8 GB/s where the processor has instructions for it.
 package struct SHA256 {
   /// H, section 5.3.3.
   private var state: [UInt32] = [
@@ -11,14 +14,22 @@ package struct SHA256 {
   package init() {}
 
   package mutating func update(_ bytes: some Collection<UInt8>) {
-    count += UInt64(bytes.count)
-    rest += bytes
-    let whole = rest.count / 64 * 64
-    guard whole > 0 else { return }
-    rest.withUnsafeBufferPointer { buffer in
-      for block in stride(from: 0, to: whole, by: 64) { Self.compress(&state, buffer, block) }
+    if bytes.withContiguousStorageIfAvailable({ update($0) }) == nil {
+      Array(bytes).withUnsafeBufferPointer { update($0) }
     }
-    rest.removeFirst(whole)
+  }
+
+  private mutating func update(_ bytes: UnsafeBufferPointer<UInt8>) {
+    count += UInt64(bytes.count)
+    let missing = rest.isEmpty ? 0 : min(64 - rest.count, bytes.count)
+    rest += bytes.prefix(missing)
+    if rest.count == 64 {
+      rest.withUnsafeBufferPointer { compress($0, blocks: 1) }
+      rest.removeAll(keepingCapacity: true)
+    }
+    let whole = UnsafeBufferPointer(rebasing: bytes[missing...])
+    compress(whole, blocks: whole.count / 64)
+    rest += whole[(whole.count / 64 * 64)...]
   }
 
   /// A text with its length before it, so that two texts are not one.
@@ -44,42 +55,15 @@ package struct SHA256 {
     return hash.finalize()
   }
 
-  /// One block of 64 bytes, section 6.2.2.
-  private static func compress(_ state: inout [UInt32], _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
-      for t in 0..<16 {
-        w[t] = (0..<4).reduce(0) { $0 << 8 | UInt32(bytes[start + 4 * t + $1]) }
-      }
-      for t in 16..<64 {
-        let (a, b) = (w[t - 15], w[t - 2])
-        let s0 = rotate(a, 7) ^ rotate(a, 18) ^ a >> 3
-        let s1 = rotate(b, 17) ^ rotate(b, 19) ^ b >> 10
-        w[t] = w[t - 16] &+ s0 &+ w[t - 7] &+ s1
-      }
-      var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-      var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-      for t in 0..<64 {
-        let s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-        let t1 = h &+ s1 &+ ((e & f) ^ (~e & g)) &+ constants[t] &+ w[t]
-        let s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
-        let t2 = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
-        (h, g, f, e, d, c, b, a) = (g, f, e, d &+ t1, c, b, a, t1 &+ t2)
-      }
-      for (i, word) in [a, b, c, d, e, f, g, h].enumerated() { state[i] &+= word }
-    }
+  private mutating func compress(_ bytes: UnsafeBufferPointer<UInt8>, blocks: Int) {
+    guard blocks > 0, let first = bytes.baseAddress else { return }
+    Self.kernel(blocks, first, &state)
   }
 
-  private static func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
-
-  /// K, section 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
-  private static let constants: [UInt32] = [
-    0x428A_2F98, 0x7137_4491, 0xB5C0_FBCF, 0xE9B5_DBA5, 0x3956_C25B, 0x59F1_11F1, 0x923F_82A4, 0xAB1C_5ED5,
-    0xD807_AA98, 0x1283_5B01, 0x2431_85BE, 0x550C_7DC3, 0x72BE_5D74, 0x80DE_B1FE, 0x9BDC_06A7, 0xC19B_F174,
-    0xE49B_69C1, 0xEFBE_4786, 0x0FC1_9DC6, 0x240C_A1CC, 0x2DE9_2C6F, 0x4A74_84AA, 0x5CB0_A9DC, 0x76F9_88DA,
-    0x983E_5152, 0xA831_C66D, 0xB003_27C8, 0xBF59_7FC7, 0xC6E0_0BF3, 0xD5A7_9147, 0x06CA_6351, 0x1429_2967,
-    0x27B7_0A85, 0x2E1B_2138, 0x4D2C_6DFC, 0x5338_0D13, 0x650A_7354, 0x766A_0ABB, 0x81C2_C92E, 0x9272_2C85,
-    0xA2BF_E8A1, 0xA81A_664B, 0xC24B_8B70, 0xC76C_51A3, 0xD192_E819, 0xD699_0624, 0xF40E_3585, 0x106A_A070,
-    0x19A4_C116, 0x1E37_6C08, 0x2748_774C, 0x34B0_BCB5, 0x391C_0CB3, 0x4ED8_AA4A, 0x5B9C_CA4F, 0x682E_6FF3,
-    0x748F_82EE, 0x78A5_636F, 0x84C8_7814, 0x8CC7_0208, 0x90BE_FFFA, 0xA450_6CEB, 0xBEF9_A3F7, 0xC671_78F2,
-  ]
+  /// The best that this processor runs; a constant of the program, so any thread may read it.
+  private nonisolated(unsafe) static let kernel = {
+    let features = cpu_features()
+    return (0..<sha256_kernel_count()).map { sha256_kernel_at($0).pointee }
+      .last { $0.needs & ~features == 0 }!.blocks
+  }()
 }

@@ -6,7 +6,7 @@ private let rooms: [String: Set<String>] = [
   "Tensors": [],
   "Kernels": ["CKernels", "Tensors"],
   "NeuralGraph": ["Kernels", "Tensors"],
-  "WeightStorage": ["Tensors"],
+  "WeightStorage": ["CKernels", "Tensors"],
   "Runtime": ["NeuralGraph", "WeightStorage", "Kernels", "Tensors"],
   "StableDiffusion": ["NeuralGraph", "Tensors"],
   "Packing": ["NeuralGraph", "Kernels", "WeightStorage", "Tensors"],

@@ -116,7 +116,8 @@ typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /*
 /* -- what exists ------------------------------------------------------------------------------ */
 
 enum {
-  CPU_ANY = 0, CPU_AVX2 = 1, CPU_AVX512 = 2, CPU_NEON = 4, CPU_AVX512VNNI = 8, CPU_NEON_DOTPROD = 16
+  CPU_ANY = 0, CPU_AVX2 = 1, CPU_AVX512 = 2, CPU_NEON = 4, CPU_AVX512VNNI = 8, CPU_NEON_DOTPROD = 16,
+  CPU_SHA = 32   /* instructions for SHA-256, on either architecture */
 };
 
 /* What this CPU and its operating system offer: a union of the bits above. */
@@ -188,6 +189,32 @@ const struct kernel_set *kernel_set_at(size_t index);
   gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8; KERNELS(DECLARE_##isa)
 KERNEL_SETS(DECLARE_SET)
 #undef DECLARE_SET
+
+/* -- SHA-256: its instructions come and go with none of the sets above --------------------------- */
+
+/* state = the compression function of FIPS 180-4 over `blocks` blocks of 64 bytes; 8 words */
+typedef void sha256_blocks_fn(size_t blocks, const uint8_t *x, uint32_t *state);
+
+/* name, needs; the best comes last */
+#if defined(__x86_64__)
+#define SHA256_KERNELS(K) K(sha256_blocks_scalar, CPU_ANY) K(sha256_blocks_shani, CPU_SHA)
+#elif defined(__aarch64__)
+#define SHA256_KERNELS(K) K(sha256_blocks_scalar, CPU_ANY) K(sha256_blocks_neonsha2, CPU_SHA)
+#else
+#define SHA256_KERNELS(K) K(sha256_blocks_scalar, CPU_ANY)
+#endif
+
+struct sha256_kernel {
+  const char *name;
+  uint32_t needs;
+  sha256_blocks_fn *blocks;
+};
+size_t sha256_kernel_count(void);
+const struct sha256_kernel *sha256_kernel_at(size_t index);
+
+#define DECLARE_SHA256(kernel, needs) sha256_blocks_fn kernel;
+SHA256_KERNELS(DECLARE_SHA256)
+#undef DECLARE_SHA256
 
 /* -- plain C, bound by memory, the same for every CPU ------------------------------------------- */
 
