@@ -46,6 +46,10 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case notAWholeModel(file: String, reason: String)
   case unknownTensor(file: String, tensor: String)
   case unusualShapes(file: String, reason: String)
+
+  // A network from a file of its own; `network` is its component's name, which is also the option's.
+  case noSuchNetwork(file: String, network: String)
+  case notOfThisModel(file: String, network: String)
 }
 
 extension WeightFileError: CustomStringConvertible {
@@ -119,6 +123,10 @@ extension WeightFileError: CustomStringConvertible {
     case .unusualShapes(let file, let reason):
       "\(file): \(reason), so its configuration cannot be told from its shapes; "
         + "name a folder of diffusers configuration files with --config"
+    case .noSuchNetwork(let file, let network):
+      "\(file): has no \(network); name a file or folder that has one"
+    case .notOfThisModel(let file, let network):
+      "\(file): cannot be used, the model has no \(network); leave the option out"
     }
   }
 }
