@@ -9,7 +9,8 @@ struct ComposedModel: ModelFiles {
 
   /// - Throws: `noSuchNetwork`, or what is wrong with a file.
   init(
-    _ base: any ModelFiles, _ paths: [String: String], for described: ModelDescription
+    _ base: any ModelFiles, _ paths: [String: String], configuration: DiffusersFolder? = nil,
+    for described: ModelDescription
   ) throws(WeightFileError) {
     self.base = base
     var parts: [String: NetworkFile] = [:]
@@ -17,7 +18,7 @@ struct ComposedModel: ModelFiles {
       guard described.family.components.contains(component) else {
         throw .notOfThisModel(file: path, network: component)
       }
-      parts[component] = try NetworkFile(component, at: path, for: described)
+      parts[component] = try NetworkFile(component, at: path, configuration: configuration, for: described)
     }
     self.parts = parts
   }
@@ -76,5 +77,6 @@ package func openModel(
   }
   let file = try SingleFileModel(
     path: path, configuration: configuration, prediction: prediction, elsewhere: Set(parts.keys))
-  return parts.isEmpty ? file : try ComposedModel(file, parts, for: file.description)
+  guard !parts.isEmpty else { return file }
+  return try ComposedModel(file, parts, configuration: configuration, for: file.description)
 }

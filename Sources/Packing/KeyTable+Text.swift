@@ -15,10 +15,10 @@ extension KeyTable {
       add(component, "\(foreign)text_model.text_projection", .transposed("text_projection.weight"))
     }
     var n = 0
-    while has("\(foreign)text_model.encoder.layers.\(n).self_attn.in_proj") {
-      addFused(
-        component, "\(foreign)text_model.encoder.layers.\(n).self_attn.in_proj.",
-        "text_model.encoder.layers.\(n)")
+    while case let layer = "\(foreign)text_model.encoder.layers.\(n)", has("\(layer).self_attn.in_proj"),
+      !isIgnored(layer)
+    {
+      addFused(component, "\(layer).self_attn.in_proj.", "text_model.encoder.layers.\(n)")
       n += 1
     }
   }

@@ -12,9 +12,13 @@ struct NetworkFile: Sendable {
 
   /// - Parameters:
   ///   - path: a folder of a whole model or of this network, or a file of tensors of either.
+  ///   - given: a folder whose configuration holds where the file brings none.
   ///   - described: the model that the network is for; it says what names and shapes leave open.
   /// - Throws: `noSuchNetwork`, or what is wrong with the file.
-  init(_ component: String, at path: String, for described: ModelDescription) throws(WeightFileError) {
+  init(
+    _ component: String, at path: String, configuration given: DiffusersFolder?,
+    for described: ModelDescription
+  ) throws(WeightFileError) {
     var isFolder = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw .missingFile(file: path)
@@ -34,6 +38,9 @@ struct NetworkFile: Sendable {
     let file = "\(path)/config.json"
     if isFolder, FileManager.default.fileExists(atPath: file) {
       (configuration, configurationLabel) = (Data(try FileReader.contents(of: file)), file)
+    } else if let given, given.contains("\(component)/config.json") {
+      configuration = try given.data("\(component)/config.json")
+      configurationLabel = "\(given.path)/\(component)/config.json"
     } else {
       (configuration, configurationLabel) = (try described.configuration(of: component, weights), path)
     }
