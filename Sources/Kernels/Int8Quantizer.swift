@@ -1,11 +1,11 @@
 import CKernels
 import Tensors
 
-/// How the scale of an output is chosen.
-package enum ScaleChoice: String, Sendable, CaseIterable {
-  /// max|w|/127
+/// How the scale of an int8 weight's output is chosen.
+public enum ScaleChoice: String, Sendable, Codable, CaseIterable {
+  /// max|w|/127: the largest weight uses the whole range.
   case maxAbs = "max-abs"
-  /// The best of five by measured error, see `leastErrorScales`.
+  /// The best of five by measured error: large weights may be cut off where the others gain more by it.
   case search
 }
 

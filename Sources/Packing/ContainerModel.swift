@@ -6,9 +6,13 @@ package struct ContainerModel: ModelFiles {
   package let path: String
   package let container: ContainerFile
 
-  /// - Throws: `WeightFileError`
-  package init(_ file: SafetensorsFile) throws(WeightFileError) {
-    path = file.reader.label
+  /// Nil if the file at `path` is no container.
+  package init?(at path: String) throws(WeightFileError) {
+    guard let file = try openTensorFile(path: path) as? SafetensorsFile, ContainerFile.isContainer(file)
+    else {
+      return nil
+    }
+    self.path = path
     container = try ContainerFile(file)
   }
 

@@ -1,46 +1,29 @@
 import WeightStorage
 
-/// The models that single files hold, told apart by their text encoders.
+/// The kinds of models that are read, told apart by their noise networks.
 enum Family: Sendable {
   case sd1, sd2, sdxl
 
-  /// - Throws: `notAWholeModel`, with what the file seems to be.
-  init(names: Set<String>, file: String) throws(WeightFileError) {
-    func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
-    func refusal(_ reason: String) -> WeightFileError { .notAWholeModel(file: file, reason: reason) }
-
-    guard has("model.diffusion_model.") else {
-      if has("lora_") || names.contains(where: { $0.contains(".lora") || $0.hasSuffix(".alpha") }) {
-        throw refusal("it is a LoRA; name the model that it was made for")
+  /// SDXL's network is told pooled text and sizes; that of SD 2.x has linear projections around its transformers and
+  /// reads 1024 wide text states (one of the two may be hidden: stable-diffusion.cpp writes the projections as
+  /// convolutions).
+  ///
+  /// - Parameter prefix: what the names of the noise network begin with.
+  init(denoiser tensors: some Sequence<TensorEntry>, prefix: String = "") {
+    self = .sd1
+    for tensor in tensors where tensor.name.hasPrefix(prefix) {
+      let name = tensor.name.dropFirst(prefix.count)
+      if name.hasPrefix("label_emb.") || name.hasPrefix("add_embedding.") {
+        self = .sdxl
+        return
       }
-      if has("down_blocks.") || has("text_model.") || has("encoder.") || has("decoder.") {
-        throw refusal("it is one network of a diffusers model; name the folder that holds model_index.json")
-      }
-      throw refusal(
-        "it has no tensor of a noise network (model.diffusion_model.…); check what was downloaded")
-    }
-    if has("model.diffusion_model.joint_blocks.") || has("model.diffusion_model.double_blocks.") {
-      throw refusal(
-        "its noise network is a transformer (Stable Diffusion 3, Flux); use a model of another kind")
-    }
-    if has("conditioner.embedders.0.model.") {
-      throw refusal("it is the refiner of Stable Diffusion XL; use the base model")
-    }
-    if has("conditioner.embedders.1.model."), has("conditioner.embedders.0.transformer.") {
-      self = .sdxl
-    } else if has("cond_stage_model.model.") {
-      self = .sd2
-    } else if has("cond_stage_model.transformer.") {
-      self = .sd1
-    } else {
-      throw refusal("it has no text encoder; use a file that holds the whole model")
-    }
-    guard has("first_stage_model.") else {
-      throw refusal("it has no autoencoder (first_stage_model.…); use a file that holds the whole model")
+      let isLinear = name.hasSuffix(".proj_in.weight") && tensor.shape.count == 2
+      if isLinear || name.hasSuffix(".attn2.to_k.weight") && tensor.shape.last == 1024 { self = .sd2 }
     }
   }
 
   var textEncoders: [String] { self == .sdxl ? ["text_encoder", "text_encoder_2"] : ["text_encoder"] }
+  var components: [String] { ["unet", "vae"] + textEncoders }
 
   /// Multiplied with latents (Rombach et al. 2022; Podell et al. 2024).
   var scalingFactor: Double { self == .sdxl ? 0.13025 : 0.18215 }
@@ -53,18 +36,29 @@ enum Family: Sendable {
     }
   }
 
-  /// The names of the family's tensors.
-  func keyTable(_ names: Set<String>) -> KeyTable {
-    var table = KeyTable(names: names)
-    table.addDenoiser()
-    table.addAutoencoder()
-    switch self {
-    case .sd1: table.addCLIP("text_encoder", "cond_stage_model.transformer")
-    case .sd2: table.addOpenCLIP("text_encoder", "cond_stage_model.model")
-    case .sdxl:
-      table.addCLIP("text_encoder", "conditioner.embedders.0.transformer")
-      table.addOpenCLIP("text_encoder_2", "conditioner.embedders.1.model")
+  /// Whether a text encoder is OpenCLIP's, whatever its names.
+  func isOpenCLIP(_ component: String) -> Bool { self == .sd2 || component == "text_encoder_2" }
+}
+
+/// What files are that hold no model of the three families.
+enum Stranger {
+  /// Why a file is not used, from its names; nil if nothing speaks against it.
+  static func reason(_ names: Set<String>) -> String? {
+    func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
+    if has("lora_") || names.contains(where: { $0.contains(".lora") || $0.hasSuffix(".alpha") }) {
+      return "it is a LoRA; name the model that it was made for"
     }
-    return table
+    let network = has("model.diffusion_model.") ? "model.diffusion_model." : ""
+    if ["joint_blocks.", "double_blocks."].contains(where: { has(network + $0) }) {
+      return "its noise network is a transformer (Stable Diffusion 3, Flux); use a model of another kind"
+    }
+    if has("conditioner.embedders.0.model.") {
+      return "it is the refiner of Stable Diffusion XL; use the base model"
+    }
+    if let key = names.first(where: { $0.contains(".cond_proj.") || $0.hasPrefix("cond_proj.") }) {
+      return "its noise network is told the guidance scale (\(key)), as latent consistency models are; "
+        + "use the model that it was distilled from"
+    }
+    return nil
   }
 }

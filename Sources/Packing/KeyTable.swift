@@ -19,24 +19,49 @@ enum KeyTarget: Equatable {
 struct KeyTable {
   /// Component ("unet") and target of each entry.
   private(set) var entries: [String: (component: String, target: KeyTarget)] = [:]
-  /// The names of the file.
-  let names: Set<String>
+  /// The names of the file, and what they begin with.
+  private let names: NameTree
 
-  init(names: Set<String>) {
-    self.names = names
-    for (key, _) in Self.ignored { entries[key] = ("", .ignored) }
+  let family: Family
+
+  init(names: NameTree, family: Family) {
+    (self.names, self.family) = (names, family)
+    ignore(Self.ignored)
   }
 
-  func has(_ name: String) -> Bool { names.contains(name) }
+  /// Whether the file has a tensor of this name or below it.
+  func has(_ path: String) -> Bool { names.has(path) }
   func isIgnored(_ prefix: String) -> Bool { entries[prefix]?.target == .ignored }
+
+  /// The names of a component that the file has at a place.
+  mutating func add(_ component: String, at place: Place) {
+    ignore(Self.ignored(in: component, family).map { (place.prefix + $0.key, $0.what) })
+    switch (component, place.naming) {
+    case ("unet", .original): addDenoiser(place.prefix)
+    case ("vae", .original): addAutoencoder(place.prefix)
+    case (_, .clip): addCLIP(component, place.prefix)
+    case (_, .openCLIP): addOpenCLIP(component, place.prefix)
+    default:
+      for name in names.leaves where name.hasPrefix(place.prefix) {
+        let first = name.dropFirst(place.prefix.count).prefix { $0 != "." }
+        if !first.isEmpty, !isIgnored(place.prefix + first) {
+          add(component, place.prefix + first, .renamed(String(first)))
+        }
+      }
+    }
+  }
 
   mutating func add(_ component: String, _ foreign: String, _ target: KeyTarget) {
     entries[foreign] = (component, target)
   }
 
-  /// Entries below a place in both name trees.
+  private mutating func ignore(_ keys: [(key: String, what: String)]) {
+    for (key, _) in keys { entries[key] = ("", .ignored) }
+  }
+
+  /// Entries below a place in both name trees, each given with its dot.
   mutating func add(_ component: String, _ foreign: String, _ own: String, _ parts: [(String, String)]) {
-    for (from, to) in parts { add(component, "\(foreign).\(from)", .renamed("\(own).\(to)")) }
+    for (from, to) in parts { add(component, foreign + from, .renamed(own + to)) }
   }
 
   /// The component of a tensor and what it becomes, with full names; nil where no entry applies.
@@ -51,9 +76,32 @@ struct KeyTable {
       prefix = prefix[..<dot]
     }
   }
+
+  /// What the file calls a tensor of a component, or would call it if it had it; nil where no entry applies.
+  func foreignName(of own: String, in component: String) -> String? {
+    var best: (foreign: String, length: Int, isThere: Bool)?
+    for (foreign, entry) in entries where entry.component == component {
+      for name in entry.target.names where own == name || own.hasPrefix(name + ".") {
+        let isThere = has(foreign)
+        let isBetter =
+          best.map { ($0.length, $0.isThere ? 1 : 0) < (name.utf8.count, isThere ? 1 : 0) } ?? true
+        if isBetter { best = (foreign + own.dropFirst(name.count), name.utf8.count, isThere) }
+      }
+    }
+    return best?.foreign
+  }
 }
 
 extension KeyTarget {
+  /// The tensors that it becomes.
+  fileprivate var names: [String] {
+    switch self {
+    case .renamed(let name), .transposed(let name), .linear(let name): [name]
+    case .rows(let names): names
+    case .ignored: []
+    }
+  }
+
   fileprivate func appending(_ rest: Substring) -> KeyTarget {
     switch self {
     case .renamed(let name): .renamed(name + rest)
@@ -63,41 +111,4 @@ extension KeyTarget {
     case .ignored: .ignored
     }
   }
-}
-
-extension KeyTable {
-  /// Keys that real files hold and no network reads, each with what it is. Everything below a key is meant too.
-  static let ignored: [(key: String, what: String)] =
-    [
-      ("model_ema", "a second set of weights, averaged over the training, beside those that are used"),
-      ("first_stage_model.model_ema", "the same of the autoencoder"),
-      ("first_stage_model.loss", "the networks that the autoencoder was trained against"),
-      ("logvar", "a weight of the training's loss"),
-      ("lvlb_weights", "weights of the training's loss"),
-      ("denoiser.sigmas", "the schedule as a table"),
-      ("v_pred", "a mark, read with the configuration"),
-      ("ztsnr", "a mark, read with the configuration"),
-      ("cond_stage_model.logit_scale", "the temperature of CLIP's training"),
-      ("cond_stage_model.transformer.logit_scale", "the same"),
-      ("cond_stage_model.transformer.text_projection", "CLIP's projection, of which SD 1.x reads nothing"),
-      ("cond_stage_model.transformer.text_model.embeddings.position_ids", "the numbers 0 to 76"),
-      ("cond_stage_model.transformer.embeddings.position_ids", "the numbers 0 to 76"),
-      ("cond_stage_model.model.logit_scale", "the temperature of CLIP's training"),
-      ("cond_stage_model.model.attn_mask", "the triangle of causal attention"),
-      ("cond_stage_model.model.text_projection", "CLIP's projection, of which SD 2.x reads nothing"),
-      ("cond_stage_model.model.transformer.resblocks.23", "SD 2.x reads what goes into the 24th layer"),
-      ("conditioner.embedders.0.logit_scale", "the temperature of CLIP's training"),
-      ("conditioner.embedders.0.transformer.logit_scale", "the same"),
-      ("conditioner.embedders.0.transformer.text_projection", "SDXL reads the second encoder's projection"),
-      ("conditioner.embedders.0.transformer.text_model.embeddings.position_ids", "the numbers 0 to 76"),
-      ("conditioner.embedders.1.logit_scale", "the temperature of CLIP's training"),
-      ("conditioner.embedders.1.model.logit_scale", "the same"),
-      ("conditioner.embedders.1.model.attn_mask", "the triangle of causal attention"),
-    ] + scheduleBuffers.map { ($0, "a value of the schedule, which follows from three numbers") }
-
-  private static let scheduleBuffers = [
-    "betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod",
-    "log_one_minus_alphas_cumprod", "sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod",
-    "posterior_variance", "posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2",
-  ]
 }

@@ -6,9 +6,9 @@ import WeightStorage
 /// All of it follows from the names and shapes of the tensors and from the family, but for the prediction type.
 struct ModelDescription {
   var family: Family
-  var components: [String: TranslatedTensors]
-  var names: Set<String>
-  var metadata: [String: String]
+  /// The names of the file.
+  var names: Set<String> = []
+  var metadata: [String: String] = [:]
   /// What the user says the network predicts.
   var prediction: String?
   var file: String
@@ -42,65 +42,68 @@ struct ModelDescription {
     }
   }
 
-  /// - Parameter given: files that it has are not made, so that shapes nobody can read do not matter.
-  /// - Throws: `missingTensor`, `unusualShapes`.
-  func files(sparing given: DiffusersFolder?) throws(WeightFileError) -> [String: Data] {
-    var files: [String: Data] = [:]
-    func add(_ name: String, _ make: () throws(WeightFileError) -> some Encodable) throws(WeightFileError) {
-      guard given?.contains(name) != true else { return }
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      do { files[name] = try encoder.encode(make()) } catch let error as WeightFileError { throw error } catch
-      {
-        preconditionFailure("\(name): \(error)")
-      }
-    }
-    try add("model_index.json") { IndexFields(forceZerosForEmptyPrompt: family == .sdxl) }
-    try add("scheduler/scheduler_config.json") {
-      ScheduleFields(predictionType: predicts.type, rescaleBetasZeroSnr: names.contains("ztsnr"))
-    }
-    try add("unet/config.json") { () throws(WeightFileError) in
-      try DenoiserFields(shapes("unet"), family, sampleSize: sampleSize)
-    }
-    try add("vae/config.json") { () throws(WeightFileError) in
-      try AutoencoderFields(shapes("vae"), family, sampleSize: 8 * sampleSize)
-    }
-    for (i, component) in family.textEncoders.enumerated() {
-      try add("\(component)/config.json") { () throws(WeightFileError) in
-        try TextFields(shapes(component), isOpenCLIP: family == .sd2 || i == 1)
-      }
-      let tokenizer = i == 0 ? "tokenizer" : "tokenizer_2"
-      try add("\(tokenizer)/special_tokens_map.json") { MarkFields(padToken: family.padToken(ofEncoder: i)) }
+  /// The small files of a folder but for the networks' configurations.
+  var files: [String: Data] {
+    var files = [
+      "model_index.json": Self.json(IndexFields(forceZerosForEmptyPrompt: family == .sdxl)),
+      "scheduler/scheduler_config.json": Self.json(
+        ScheduleFields(predictionType: predicts.type, rescaleBetasZeroSnr: names.contains("ztsnr"))),
+    ]
+    for (i, tokenizer) in ["tokenizer", "tokenizer_2"].prefix(family.textEncoders.count).enumerated() {
+      files["\(tokenizer)/special_tokens_map.json"] = Self.json(
+        MarkFields(padToken: family.padToken(ofEncoder: i)))
     }
     return files
   }
 
-  private func shapes(_ component: String) -> Shapes {
-    Shapes(file: file, shapes: components[component]?.shapes ?? [:])
+  /// `config.json` of a network.
+  ///
+  /// - Throws: `missingTensor`, `unusualShapes`.
+  func configuration(of component: String, _ weights: Checkpoint) throws(WeightFileError) -> Data {
+    let shapes = Shapes(weights)
+    return switch component {
+    case "unet": Self.json(try DenoiserFields(shapes, family, sampleSize: sampleSize))
+    case "vae": Self.json(try AutoencoderFields(shapes, family, sampleSize: 8 * sampleSize))
+    default: Self.json(try TextFields(shapes, isOpenCLIP: family.isOpenCLIP(component)))
+    }
+  }
+
+  private static func json(_ fields: some Encodable) -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    do { return try encoder.encode(fields) } catch { preconditionFailure("\(fields): \(error)") }
   }
 }
 
 /// Names and shapes of a component, asked for what a configuration says.
 struct Shapes {
-  let file: String
   let shapes: [String: [Int]]
+  private let weights: Checkpoint
+  private let tree: NameTree
 
-  func has(_ name: String) -> Bool { shapes[name] != nil }
+  init(_ weights: Checkpoint) {
+    self.weights = weights
+    shapes = Dictionary(uniqueKeysWithValues: weights.tensors.map { ($0.name, $0.shape) })
+    tree = NameTree(weights.names)
+  }
+
+  var names: [String] { weights.names }
+
+  /// Whether there is a tensor of this name or below it.
+  func has(_ path: String) -> Bool { tree.has(path) }
+
+  /// How many of `path(0)`, `path(1)`, … there are.
+  func count(_ path: (Int) -> String) -> Int { tree.count(path) }
 
   /// - Throws: `missingTensor`; `unusualShapes` if the tensor has not so many dimensions.
   func size(_ name: String, _ axis: Int) throws(WeightFileError) -> Int {
-    guard let shape = shapes[name] else { throw .missingTensor(file: file, tensor: name) }
-    guard axis < shape.count else {
-      throw .unusualShapes(file: file, reason: "\(name) has shape \(shape)")
-    }
+    let shape = try weights.shape(of: name)
+    guard axis < shape.count else { throw unusual("\(weights.ownName(of: name)) has shape \(shape)") }
     return shape[axis]
   }
 
-  /// How many of `name(0)`, `name(1)`, … there are.
-  func count(_ name: (Int) -> String) -> Int { (0...).prefix { has(name($0)) }.count }
-
-  func unusual(_ reason: String) -> WeightFileError { .unusualShapes(file: file, reason: reason) }
+  func unusual(_ reason: String) -> WeightFileError { .unusualShapes(file: weights.label, reason: reason) }
 }
 
 private struct IndexFields: Encodable { var forceZerosForEmptyPrompt: Bool }

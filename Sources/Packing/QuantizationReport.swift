@@ -1,3 +1,5 @@
+import Kernels
+
 /// What quantizing did to every weight.
 public struct QuantizationReport: Sendable, Codable, Equatable {
   /// One weight.

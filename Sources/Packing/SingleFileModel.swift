@@ -1,16 +1,16 @@
 import FoundationEssentials
 import WeightStorage
 
-/// A Stable Diffusion 1, 2 or XL model in one safetensors file with the names of its first publication
-/// (`model.diffusion_model.input_blocks.0.0.weight`), read as the diffusers folder that it could be.
+/// A Stable Diffusion 1, 2 or XL model in one file of tensors, safetensors or GGUF, with the names of its first
+/// publication (`model.diffusion_model.input_blocks.0.0.weight`), read as the diffusers folder that it could be.
 ///
-/// Nothing is converted: names and shapes are translated, the bytes stay where they are.
+/// Nothing is converted: names and shapes are translated, the bytes stay where they are. A file may lack networks, its
+/// noise network excepted, if they come from other files (`ComposedModel`).
 package struct SingleFileModel: ModelFiles {
   package let path: String
   package let notes: [String]
-  private let file: SafetensorsFile
-  private let family: Family
-  private let components: [String: TranslatedTensors]
+  let description: ModelDescription
+  private let networks: [String: Checkpoint]
   /// The small files that a folder would have, made from the tensors' names and shapes.
   private let made: [String: Data]
   /// Small files that the user gave; they go before those made.
@@ -20,33 +20,71 @@ package struct SingleFileModel: ModelFiles {
   ///   - configuration: a folder in diffusers layout whose configurations and tokenizers hold instead of what the
   ///     names and shapes say; its weights are not looked at.
   ///   - prediction: what the network predicts, `epsilon` or `v_prediction`; nil for what the file says.
+  ///   - elsewhere: components that come from other files, and what would be wrong with them here does not matter.
   /// - Throws: `WeightFileError`: the file is damaged, no whole model, or has a tensor that nobody knows.
   package init(
-    path: String, configuration: DiffusersFolder? = nil, prediction: String? = nil
+    path: String, configuration: DiffusersFolder? = nil, prediction: String? = nil,
+    elsewhere: Set<String> = []
   ) throws(WeightFileError) {
     self.path = path
-    file = try SafetensorsFile(path: path)
-    let names = Set(file.tensors.map(\.name))
-    family = try Family(names: names, file: path)
-    components = try TranslatedTensors.all(of: file, family.keyTable(names))
-    given = configuration
-    let description = ModelDescription(
-      family: family, components: components, names: names, metadata: file.metadata,
-      prediction: prediction, file: path)
-    made = try description.files(sparing: configuration)
+    let file = try openTensorFile(path: path)
+    let names = NameTree(file.tensors.map(\.name))
+    if let reason = Stranger.reason(names.leaves) { throw .notAWholeModel(file: path, reason: reason) }
+    guard let denoiser = Place.of("unet", in: names.leaves) else {
+      throw .notAWholeModel(
+        file: path,
+        reason: "it has no tensor of a noise network (model.diffusion_model.…); check what was downloaded")
+    }
+    let family = Family(denoiser: file.tensors, prefix: denoiser.prefix)
+    var table = KeyTable(names: names, family: family)
+    var missing: [String] = []
+    for component in family.components {
+      if let place = Place.of(component, in: names.leaves) {
+        table.add(component, at: place)
+      } else if !elsewhere.contains(component) {
+        missing.append(component)
+      }
+    }
+    guard missing.isEmpty else { throw Self.lacks(missing, path) }
+
+    var description = ModelDescription(family: family, prediction: prediction, file: path)
+    (description.names, description.metadata) = (names.leaves, file.texts)
+    var made = description.files
+    var networks: [String: Checkpoint] = [:]
+    for (component, tensors) in try TranslatedTensors.all(of: file, table)
+    where !elsewhere.contains(component) {
+      let weights = tensors.checkpoint(of: component, in: file, table)
+      networks[component] = weights
+      if configuration?.contains("\(component)/config.json") != true {
+        made["\(component)/config.json"] = try description.configuration(of: component, weights)
+      }
+    }
+    (self.description, self.networks, self.made, given) = (description, networks, made, configuration)
     notes = configuration?.contains("scheduler/scheduler_config.json") == true ? [] : description.notes
   }
 
-  /// Whether a file has the name of a single-file model's tensor in its table.
-  package static func isModel(_ file: SafetensorsFile) -> Bool {
+  private static func lacks(_ components: [String], _ path: String) -> WeightFileError {
+    let words = [
+      "text_encoder": "text encoder", "text_encoder_2": "second text encoder", "vae": "autoencoder",
+    ]
+    let what = components.map { "no \(words[$0, default: $0])" }.joined(separator: " and ")
+    let options = components.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")
+    return .notAWholeModel(
+      file: path,
+      reason:
+        "it has \(what); name a file that has it with \(options), or the folder that holds model_index.json")
+  }
+
+  /// Whether a file is meant as a whole model.
+  package static func isModel(_ file: any TensorFile) -> Bool {
     file.tensors.contains { $0.name.hasPrefix("model.diffusion_model.") }
   }
 
   package var usesPublishedVocabulary: Bool { given?.contains("tokenizer/vocab.json") != true }
 
   package func has(_ component: String) -> Bool {
-    ["unet", "vae", "tokenizer", "scheduler"].contains(component) || family.textEncoders.contains(component)
-      || component == "tokenizer_2" && family == .sdxl
+    networks[component] != nil || ["tokenizer", "scheduler"].contains(component)
+      || component == "tokenizer_2" && description.family == .sdxl
   }
 
   package func contains(_ name: String) -> Bool { given?.contains(name) == true || made[name] != nil }
@@ -63,11 +101,7 @@ package struct SingleFileModel: ModelFiles {
   }
 
   package func weights(of component: String) throws(WeightFileError) -> Checkpoint {
-    let tensors = components[component]?.tensors ?? []
-    return Checkpoint(file, tensors: tensors, label: "\(path) (\(component))")
-  }
-
-  package func ownName(of tensor: String, in component: String) -> String {
-    components[component]?.foreignName[tensor] ?? tensor
+    guard let weights = networks[component] else { throw .missingWeights(folder: "\(path) (\(component))") }
+    return weights
   }
 }

@@ -30,7 +30,7 @@ struct TextFields: Encodable {
     eosTokenId = vocabSize - 1
     maxPositionEmbeddings = try shapes.size("text_model.embeddings.position_embedding.weight", 0)
     intermediateSize = try shapes.size("text_model.encoder.layers.0.mlp.fc1.weight", 0)
-    numHiddenLayers = shapes.count { "text_model.encoder.layers.\($0).layer_norm1.weight" }
+    numHiddenLayers = shapes.count { "text_model.encoder.layers.\($0)" }
     hiddenAct = isOpenCLIP ? "gelu" : "quick_gelu"
     let projection = "text_projection.weight"
     projectionDim = shapes.has(projection) ? try shapes.size(projection, 0) : nil

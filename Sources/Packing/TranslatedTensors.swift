@@ -4,15 +4,17 @@ import WeightStorage
 struct TranslatedTensors: Sendable {
   private(set) var tensors: [TensorEntry] = []
   /// What the file calls each.
-  private(set) var foreignName: [String: String] = [:]
+  private var foreignName: [String: String] = [:]
 
-  /// All components of a file.
+  /// All components of a file, or of what lies below a prefix.
   ///
   /// - Throws: `unknownTensor` for the first name, in alphabetical order, that the table does not have;
   ///   `notAWholeModel` for two names that mean one tensor; `unusualShapes` for a fused weight that is none.
-  static func all(of file: SafetensorsFile, _ table: KeyTable) throws(WeightFileError) -> [String: Self] {
+  static func all(
+    of file: any TensorFile, _ table: KeyTable, below prefix: String = ""
+  ) throws(WeightFileError) -> [String: Self] {
     var components: [String: Self] = [:]
-    for tensor in file.tensors.sorted(by: { $0.name < $1.name }) {
+    for tensor in file.tensors.sorted(by: { $0.name < $1.name }) where tensor.name.hasPrefix(prefix) {
       guard let (component, target) = table.target(of: tensor.name) else {
         throw .unknownTensor(file: file.reader.label, tensor: tensor.name)
       }
@@ -57,7 +59,11 @@ struct TranslatedTensors: Sendable {
     }
   }
 
-  // MARK: Shapes
-
-  var shapes: [String: [Int]] { Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.shape) }) }
+  /// The weights as a checkpoint, whose errors name them as the file does.
+  func checkpoint(of component: String, in file: any TensorFile, _ table: KeyTable) -> Checkpoint {
+    let foreignName = foreignName
+    return Checkpoint(file, tensors: tensors, label: "\(file.reader.label) (\(component))") { own in
+      foreignName[own] ?? table.foreignName(of: own, in: component) ?? own
+    }
+  }
 }

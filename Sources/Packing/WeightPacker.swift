@@ -5,192 +5,126 @@ import WeightStorage
 
 /// Brings one weight after another from a checkpoint into a container, a block of rows at a time.
 ///
-/// Holds a block of the source, the same as floats and as panels: a few megabytes, whatever the tensor.
+/// Holds a block of the source, the same as panels, and 16 rows of floats for every thread: a few megabytes, whatever
+/// the tensor.
 final class WeightPacker {
   private let writer: ContainerWriter
   private let pool: ThreadPool
-  private let scaleChoice: ScaleChoice
+  private let choice: ScaleChoice
   /// Scales of the int8 weights so far; they are written together, behind everything else.
-  private(set) var scales: [(name: String, values: [Float])] = []
+  private var scales: [(name: String, values: [Float])] = []
 
   /// Rows are read in blocks of about this many values.
   private static let blockValues = 1 << 20
 
   init(_ writer: ContainerWriter, scales: ScaleChoice, _ pool: ThreadPool) {
-    (self.writer, self.pool, scaleChoice) = (writer, pool, scales)
+    (self.writer, self.pool, choice) = (writer, pool, scales)
   }
 
   /// - Parameters:
   ///   - name: the weight's name in the container.
+  ///   - element: what it becomes; f16 becomes f32 where a value does not fit.
+  ///   - rotation: of an int8 weight's input channels.
   ///   - source: its name in the checkpoint.
-  ///   - element: what it becomes.
   /// - Throws: `WeightFileError`, `CancellationError`.
   func pack(
     _ weight: Weight, as name: String, _ element: ElementType, rotation: Int? = nil, from source: String,
     of checkpoint: Checkpoint
   ) throws -> QuantizationReport.Entry {
-    let stored = try checkpoint.element(of: source)
-    // What does not fit into sixteen bits stays as it is.
-    var element = element
-    if element == .f16, stored != .f16, try !fitsHalf(weight, source, checkpoint) { element = .f32 }
-
+    let blocks = try WeightBlocks(weight, source, checkpoint, values: Self.blockValues)
+    let fits = element != .f16 || blocks.element == .f16 ? true : try blocks.fitHalf()
+    let element = fits ? element : .f32
     let type = weight.type(storedAs: element)
     let start = writer.byteCount
     try writer.begin(name, StoredElement(element), Self.storedShape(type))
     var energies = QuantizationEnergies()
-    var scales: [Float] = []
-    try forEachBlock(of: weight, source, checkpoint) { rows, floats, bytes in
-      switch (weight.role, element) {
-      case (.matrix, .s8), (.convolution, .s8):
-        try appendInt8(weight, rows, floats, rotation, &scales, &energies)
-      case (.matrix, _), (.convolution, _):
-        try appendPanels(weight, rows, floats, element, &energies)
-      case (.vector, _), (.table, _):
-        try append(floats, element, &energies)
-      }
+    switch (weight.role, element) {
+    case (.matrix, .s8), (.convolution, .s8):
+      let quantizer = Int8Quantizer(checkpointShape: weight.shape, choice: choice, rotation: rotation)
+      scales.append((name, try appendInt8(blocks, quantizer, &energies)))
+    case (.matrix, _), (.convolution, _): try appendPanels(blocks, element, &energies)
+    case (.vector, _), (.table, _): try appendPlain(blocks, element, &energies)
     }
     writer.endTensor()
-    if element == .s8 { self.scales.append(("\(name).scale", scales)) }
+    guard energies.signal.isFinite else {
+      throw WeightFileError.notFinite(file: checkpoint.label, tensor: checkpoint.ownName(of: source))
+    }
     return QuantizationReport.Entry(
-      name: name, shape: weight.shape, from: stored.rawValue, to: element.rawValue,
-      bytes: writer.byteCount - start + 4 * scales.count, signalToNoise: energies.rounded, rotation: rotation)
+      name: name, shape: weight.shape, from: blocks.element.rawValue, to: element.rawValue,
+      bytes: writer.byteCount - start + (element == .s8 ? 4 * weight.shape[0] : 0),
+      signalToNoise: energies.rounded, rotation: rotation)
   }
 
   /// Writes the scales of all int8 weights.
   func writeScales() throws(WeightFileError) {
     for (name, values) in scales {
-      try writer.begin(name, .f32, [values.count])
+      try writer.begin("\(name)\(ContainerFile.scaleSuffix)", .f32, [values.count])
       try writer.append(values)
       writer.endTensor()
     }
   }
 
-  /// Panels are one row of bytes or numbers each; what they mean says the table of shapes.
-  static func storedShape(_ type: TensorType) -> [Int] {
+  /// A panel is a row of bytes, or of `[K, 16]` numbers; what they mean says the table of shapes.
+  private static func storedShape(_ type: TensorType) -> [Int] {
     guard type.layout == .panels else { return type.shape }
     let panels = (type.shape[0] + 15) / 16
     return type.element == .s8
       ? [panels, type.byteCount / panels] : [panels, type.shape.dropFirst().reduce(1, *), 16]
   }
 
-  // MARK: Blocks
-
-  private func forEachBlock(
-    of weight: Weight, _ source: String, _ checkpoint: Checkpoint,
-    _ body: (Range<Int>, UnsafeMutableBufferPointer<Float>, UnsafeRawBufferPointer) throws -> Void
-  ) throws {
-    let element = try checkpoint.element(of: source)
-    let rowCount = weight.shape.first ?? 1
-    let rowValues = weight.shape.dropFirst().reduce(1, *)
-    let block = min(max(Self.blockValues / max(rowValues, 1) / 16, 1) * 16, (rowCount + 15) / 16 * 16)
-    let window = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: block * rowValues * element.byteCount, alignment: 64)
-    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: block * rowValues)
-    defer {
-      window.deallocate()
-      floats.deallocate()
-    }
-    for start in stride(from: 0, to: rowCount, by: block) {
-      try Task.checkCancellation()
-      let rows = start..<min(start + block, rowCount)
-      let bytes = try checkpoint.read(rows, of: source, into: window)
-      convertToFloat(bytes, element: element, into: floats.baseAddress!)
-      try body(rows, UnsafeMutableBufferPointer(rebasing: floats[..<(rows.count * rowValues)]), bytes)
-      try checkpoint.dropCache(of: source, rows: rows)
-    }
-  }
-
-  private func fitsHalf(_ weight: Weight, _ source: String, _ checkpoint: Checkpoint) throws -> Bool {
-    var largest: Float = 0
-    try forEachBlock(of: weight, source, checkpoint) { _, floats, _ in
-      for value in floats { largest = max(largest, abs(value)) }
-    }
-    return largest <= Float(Float16.greatestFiniteMagnitude)
-  }
-
   // MARK: Kinds
 
   private func appendInt8(
-    _ weight: Weight, _ rows: Range<Int>, _ floats: UnsafeMutableBufferPointer<Float>, _ rotation: Int?,
-    _ scales: inout [Float], _ energies: inout QuantizationEnergies
-  ) throws {
-    var blockScales = [Float](repeating: 0, count: rows.count)
-    if let rotation { rotateWeight(floats, checkpointShape: weight.shape, width: rotation, pool) }
-    let values = UnsafeBufferPointer(floats)
-    blockScales.withUnsafeMutableBufferPointer {
-      switch scaleChoice {
-      case .largest: maxSizeScales(values, into: $0)
-      case .leastError: leastErrorScales(values, into: $0, pool)
-      }
+    _ blocks: WeightBlocks, _ quantizer: Int8Quantizer, _ energies: inout QuantizationEnergies
+  ) throws -> [Float] {
+    let type = blocks.weight.type(storedAs: .s8)
+    let panelBytes = type.byteCount / ((type.shape[0] + 15) / 16)
+    let panels = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: (blocks.rowsPerBlock + 15) / 16 * panelBytes, alignment: 64)
+    let scratch = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: quantizer.scratchBytes(threads: pool.threads), alignment: 64)
+    defer {
+      panels.deallocate()
+      scratch.deallocate()
     }
-    scales += blockScales
-    let type = weight.type(storedAs: .s8)
-    let bytes = type.byteCount / ((weight.shape[0] + 15) / 16) * ((rows.count + 15) / 16)
-    try withPanels(bytes) { panels in
-      blockScales.withUnsafeBufferPointer {
-        packInt8Panels(
-          UnsafeBufferPointer(floats), scales: $0, checkpointShape: weight.shape, rows: rows, into: panels,
-          pool)
+    var scales = [Float](repeating: 0, count: blocks.weight.shape[0])
+    try blocks.forEach { rows, source in
+      let filled = UnsafeMutableRawBufferPointer(rebasing: panels[..<((rows.count + 15) / 16 * panelBytes)])
+      scales.withUnsafeMutableBufferPointer {
+        quantizer.quantize(
+          source, element: blocks.element, rows: rows, into: filled,
+          scales: UnsafeMutableBufferPointer(rebasing: $0[rows]), energies: &energies,
+          scratch: scratch.baseAddress!, pool)
       }
+      try writer.append(UnsafeRawBufferPointer(filled))
     }
-    blockScales.withUnsafeBufferPointer { energies.add(values, scales: $0, pool) }
+    return scales
   }
 
   private func appendPanels(
-    _ weight: Weight, _ rows: Range<Int>, _ floats: UnsafeMutableBufferPointer<Float>, _ element: ElementType,
-    _ energies: inout QuantizationEnergies
+    _ blocks: WeightBlocks, _ element: ElementType, _ energies: inout QuantizationEnergies
   ) throws {
-    let rowValues = weight.shape.dropFirst().reduce(1, *)
-    let bytes = (rows.count + 15) / 16 * 16 * rowValues * element.byteCount
-    if element == .f16 {
-      let halves = floats.map { Float16($0) }
-      energies.add(floats, halves)
-      try withPanels(bytes) { panels in
-        halves.withUnsafeBytes {
-          packPanels($0, element: .f16, checkpointShape: weight.shape, rows: rows, into: panels, pool)
-        }
-      }
-    } else {
-      try withPanels(bytes) { panels in
-        packPanels(
-          UnsafeRawBufferPointer(floats), element: .f32, checkpointShape: weight.shape, rows: rows,
-          into: panels, pool)
-      }
-    }
-  }
-
-  private func append(
-    _ floats: UnsafeMutableBufferPointer<Float>, _ element: ElementType,
-    _ energies: inout QuantizationEnergies
-  ) throws {
-    guard element == .f16 else { return try writer.append(UnsafeRawBufferPointer(floats)) }
-    let halves = floats.map { Float16($0) }
-    var failure: WeightFileError?
-    halves.withUnsafeBytes { bytes in
-      do throws(WeightFileError) { try writer.append(bytes) } catch { failure = error }
-    }
-    if let failure { throw failure }
-    energies.add(floats, halves)
-  }
-
-  private func withPanels(_ bytes: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws {
-    let panels = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 64)
+    let weight = blocks.weight
+    let rowBytes = weight.shape.dropFirst().reduce(element.byteCount, *)
+    let panels = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: (blocks.rowsPerBlock + 15) / 16 * 16 * rowBytes, alignment: 64)
     defer { panels.deallocate() }
-    fill(panels)
-    try writer.append(UnsafeRawBufferPointer(panels))
+    try blocks.forEach(as: element, &energies) { rows, source in
+      let filled = UnsafeMutableRawBufferPointer(
+        rebasing: panels[..<((rows.count + 15) / 16 * 16 * rowBytes)])
+      packPanels(source, element: element, checkpointShape: weight.shape, rows: rows, into: filled, pool)
+      try writer.append(UnsafeRawBufferPointer(filled))
+    }
+  }
+
+  private func appendPlain(
+    _ blocks: WeightBlocks, _ element: ElementType, _ energies: inout QuantizationEnergies
+  ) throws {
+    try blocks.forEach(as: element, &energies) { _, source in try writer.append(source) }
   }
 }
 
 extension QuantizationEnergies {
-  /// Adds values that were rounded to sixteen bits.
-  fileprivate mutating func add(_ floats: UnsafeMutableBufferPointer<Float>, _ halves: [Float16]) {
-    for i in floats.indices {
-      let lost = floats[i] - Float(halves[i])
-      signal += Double(floats[i] * floats[i])
-      error += Double(lost * lost)
-    }
-  }
-
   /// In decibels, to a hundredth, as a report shows it; nil where nothing was lost.
   fileprivate var rounded: Double? {
     error > 0 && signal > 0 ? (100 * decibels).rounded() / 100 : nil

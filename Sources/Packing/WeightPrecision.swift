@@ -6,14 +6,6 @@ public enum WeightPrecision: String, Sendable, Codable, CaseIterable {
   case int8, fp16, fp32
 }
 
-/// How the scale of an int8 weight's output is chosen.
-public enum ScaleChoice: String, Sendable, Codable, CaseIterable {
-  /// The largest weight becomes 127.
-  case largest = "max-abs"
-  /// The scale of the least squared error: large weights may be cut off where the others gain more by it.
-  case leastError = "search"
-}
-
 extension WeightPrecision {
   /// What a weight is stored as.
   ///

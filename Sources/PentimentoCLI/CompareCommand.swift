@@ -42,7 +42,8 @@ struct CompareCommand: AsyncParsableCommand {
       let geometry = Geometry(picture: Extent(original), working: working)
       let fidelity = try await Fidelity(
         of: model, against: reference, picture: geometry.workingPicture(original),
-        prompts: (sourcePrompt, prompt), withEdits: edits, threads: threads, progress: { note("comparing: \($0)") })
+        prompts: (sourcePrompt, prompt), withEdits: edits, threads: threads,
+        progress: { note("comparing: \($0)") })
       if report == .json {
         print(try jsonText(fidelity))
       } else {

@@ -6,7 +6,8 @@ struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Describe a model's folder or a weight file.")
 
-  @Argument(help: "A model's folder or file, or any .safetensors file; the model in use if left out.")
+  @Argument(
+    help: "A model's folder or file, or any .safetensors or .gguf file; the model in use if left out.")
   var path: String?
 
   @Flag(help: "List every tensor.")
@@ -20,7 +21,9 @@ struct InspectCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       if verify { return print(try Inspection.verify(ModelLocation.find(path).path)) }
-      print(try Inspection.describe(ModelLocation.find(path), reading.open, tensors: tensors))
+      print(
+        try Inspection.describe(
+          ModelLocation.find(path), isForModel: !reading.parts.isEmpty, reading.open, tensors: tensors))
     }
   }
 }

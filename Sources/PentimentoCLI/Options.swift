@@ -9,7 +9,7 @@ struct ModelOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The model: a diffusers folder, or a single .safetensors file of Stable Diffusion 1, 2 or XL (default: "
+      "The model: a diffusers folder, or a single .safetensors or .gguf file of Stable Diffusion 1, 2 or XL (default: "
         + "$PENTIMENTO_MODEL, then the model that comes with the program).", valueName: "folder|file"))
   var model: String?
 
@@ -48,8 +48,32 @@ struct ModelReadingOptions: ParsableArguments {
       valueName: "folder"))
   var config: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Take the text encoder from here: a whole model, or a file or folder of this network.",
+      valueName: "folder|file"))
+  var textEncoder: String?
+
+  @Option(
+    name: .customLong("text-encoder-2"),
+    help: ArgumentHelp("The same for the second text encoder of XL.", valueName: "folder|file"))
+  var textEncoder2: String?
+
+  @Option(help: ArgumentHelp("The same for the autoencoder.", valueName: "folder|file"))
+  var vae: String?
+
   @Option(help: "What the network predicts, epsilon or v, whatever the model says.")
   var predictionType: Prediction?
+
+  /// Networks that come from other files.
+  var parts: ModelParts {
+    let paths: [(ModelPart, String?)] = [
+      (.textEncoder, textEncoder), (.secondTextEncoder, textEncoder2), (.autoencoder, vae),
+    ]
+    return paths.reduce(into: [:]) { parts, given in
+      parts[given.0] = given.1.map { URL(fileURLWithPath: $0) }
+    }
+  }
 
   enum Prediction: String, ExpressibleByArgument, CaseIterable { case epsilon, v }
 
@@ -60,7 +84,7 @@ struct ModelReadingOptions: ParsableArguments {
     }
     let prediction = predictionType.map { $0 == .v ? PredictionType.velocity : .epsilon }
     let model = try Model(
-      at: url, configuration: config.map { URL(fileURLWithPath: $0) }, prediction: prediction)
+      at: url, configuration: config.map { URL(fileURLWithPath: $0) }, prediction: prediction, parts: parts)
     for text in model.notes { note(text) }
     return model
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Kernels
 import Packing
 import Pentimento
 
@@ -23,14 +24,15 @@ struct QuantizeCommand: AsyncParsableCommand {
   var weights: WeightPrecision
 
   @Option(help: "How int8 scales are chosen: search (least error) or max-abs (faster).")
-  var scales: ScaleChoice = .leastError
+  var scales: ScaleChoice = .search
 
   @Option(help: "Side of the square pictures the model was trained on, in pixels, whatever the model says.")
   var nativeSize: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Part of the names of weights that stay fp16 in an int8 file, as 'unet.mid_block'. Repeatable.", valueName: "name"))
+      "Part of the names of weights that stay fp16 in an int8 file, as 'unet.mid_block'. Repeatable.",
+      valueName: "name"))
   var keep: [String] = []
 
   @Option(name: .shortAndLong, help: "Threads. The result does not depend on them.")

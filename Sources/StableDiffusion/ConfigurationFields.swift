@@ -118,6 +118,30 @@ struct ConfigurationFields {
     return try counts(field)
   }
 
+  /// A count for each layer of each level: `layers` of them, written as one number for all levels, or as a list with a
+  /// number for all layers of a level or one for each.
+  func counts(_ field: String, perLayer layers: [Int], default fallback: Int) throws(ModelError) -> [[Int]] {
+    guard case .list(let list) = values[field] else {
+      let count = try count(field, default: fallback)
+      return layers.map { Array(repeating: count, count: $0) }
+    }
+    guard list.count == layers.count else {
+      throw inconsistent(field, "has \(list.count) entries for \(layers.count) levels")
+    }
+    var counts: [[Int]] = []
+    for (entry, layers) in zip(list, layers) {
+      guard case .list(let inner) = entry else {
+        counts.append(Array(repeating: try count(entry, field), count: layers))
+        continue
+      }
+      guard inner.count == layers else {
+        throw inconsistent(field, "has \(inner.count) entries for the \(layers) layers of a level")
+      }
+      counts.append(try inner.map { (item) throws(ModelError) in try count(item, field) })
+    }
+    return counts
+  }
+
   func isNull(_ field: String) -> Bool { values[field] == .null }
 
   /// Refuses every value of a field but this one, null and its absence; a list must hold nothing else.

@@ -54,8 +54,8 @@ extension ModelError: CustomStringConvertible {
       """
     case .guidanceEmbedding(let file):
       """
-      \(file): time_cond_proj_dim is set, as in latent consistency models: use the checkpoint that the model \
-      was distilled from
+      \(file): the network is told the guidance scale (time_cond_proj_dim), as latent consistency models are: \
+      use the model that it was distilled from
       """
     case .inconsistent(let file, let field, let reason):
       "\(file): \(field) \(reason): use the configuration published with the weights"

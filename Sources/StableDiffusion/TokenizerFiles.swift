@@ -48,7 +48,8 @@ package struct TokenizerFiles {
       String(decoding: try! encoder.encode(value), as: UTF8.self)
     }
     var texts = [
-      "merges.txt": merges.map { "\($0.left) \($0.right)\n" }.joined(), "special_tokens_map.json": json(marks),
+      "merges.txt": merges.map { "\($0.left) \($0.right)\n" }.joined(),
+      "special_tokens_map.json": json(marks),
     ]
     if ids != Self.ids(from: merges, marks) { texts["vocab.json"] = json(ids) }
     return texts

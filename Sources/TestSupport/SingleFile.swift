@@ -33,13 +33,15 @@ package final class SingleFile {
 
   // MARK: Lists
 
-  private static let fixtures = URL(fileURLWithPath: #filePath)
+  package static let fixtures = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().appending(path: "../../Tests/Fixtures").standardizedFileURL
 
   /// The diffusers folder of a fixture.
   package static func folder(_ fixture: String) throws -> DiffusersFolder {
-    try DiffusersFolder(path: fixtures.appending(path: "\(fixture)/model").path)
+    try DiffusersFolder(path: folderURL(fixture).path)
   }
+
+  package static func folderURL(_ fixture: String) -> URL { fixtures.appending(path: "\(fixture)/model") }
 
   /// Names and shapes of a published model's file: `sd15`, `sd21` or `sdxl`.
   package static func published(_ family: String) throws -> [(name: String, shape: [Int])] {

@@ -19,7 +19,8 @@ package final class FileMapping: Sendable {
     self.count = count
     let mapped = reader.withDescriptor { mmap(nil, count, PROT_READ, MAP_SHARED, $0, 0) }
     guard let mapped, mapped != MAP_FAILED else {
-      throw .unreadable(file: reader.label, reason: "it cannot be mapped: \(String(cString: strerror(errno)))")
+      throw .unreadable(
+        file: reader.label, reason: "it cannot be mapped: \(String(cString: strerror(errno)))")
     }
     start = UInt(bitPattern: mapped)
     // What is needed next is asked for by name (`FileReader.prefetch`), so a fault reads what it needs and no more.

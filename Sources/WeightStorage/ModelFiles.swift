@@ -4,7 +4,7 @@ import FoundationEssentials
 package protocol ModelFiles: Sendable {
   /// What errors call the model.
   var path: String { get }
-  /// The tokenizers are CLIP's published one, and the model brings no vocabulary of its own.
+  /// The tokenizers for which the model brings no vocabulary are CLIP's published one.
   var usesPublishedVocabulary: Bool { get }
   /// A tokenizer without `vocab.json` has the vocabulary that follows from its merges.
   var mayOmitVocabulary: Bool { get }
@@ -21,8 +21,6 @@ package protocol ModelFiles: Sendable {
   func label(_ name: String) -> String
   /// The weights of a component, validated.
   func weights(of component: String) throws(WeightFileError) -> Checkpoint
-  /// What the model's own file calls a tensor of a component.
-  func ownName(of tensor: String, in component: String) -> String
 }
 
 extension ModelFiles {
@@ -30,7 +28,6 @@ extension ModelFiles {
   package var mayOmitVocabulary: Bool { false }
   package var notes: [String] { [] }
   package func label(_ name: String) -> String { name }
-  package func ownName(of tensor: String, in component: String) -> String { tensor }
 
   /// Any JSON file, `tokenizer/tokenizer_config.json`.
   package func json(_ name: String) throws(WeightFileError) -> ConfigValue {

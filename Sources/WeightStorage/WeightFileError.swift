@@ -47,8 +47,13 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case unknownTensor(file: String, tensor: String)
   case unusualShapes(file: String, reason: String)
 
+  // A network from a file of its own; `network` is its component's name, which is also the option's.
+  case noSuchNetwork(file: String, network: String)
+  case notOfThisModel(file: String, network: String)
+
   // A container.
   case alreadyPacked(file: String)
+  case notFinite(file: String, tensor: String)
   case containerVersion(file: String, found: String, supported: String)
   case badContainer(file: String, reason: String)
   case noHashes(file: String)
@@ -127,8 +132,14 @@ extension WeightFileError: CustomStringConvertible {
     case .unusualShapes(let file, let reason):
       "\(file): \(reason), so its configuration cannot be told from its shapes; "
         + "name a folder of diffusers configuration files with --config"
+    case .noSuchNetwork(let file, let network):
+      "\(file): has no \(network); name a file or folder that has one"
+    case .notOfThisModel(let file, let network):
+      "\(file): cannot be used, the model has no \(network); leave the option out"
     case .alreadyPacked(let file):
       "\(file): is quantized already; name the model that it was made from"
+    case .notFinite(let file, let tensor):
+      "\(file): tensor \(tensor) holds numbers that are infinite or none; the file is damaged, download it again"
     case .containerVersion(let file, let found, let supported):
       "\(file): is a container of version \(found), and this program reads version \(supported); "
         + "quantize the model again with this program, or use the program that wrote it"

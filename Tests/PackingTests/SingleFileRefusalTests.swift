@@ -54,10 +54,13 @@ import WeightStorage
     Damage("with a text layer beyond a gap", says: "\(text)encoder.layers.20.mlp.fc1.weight belongs") {
       $0["\(text)encoder.layers.20.mlp.fc1.weight"] = [3072, 768]
     },
-    Damage("without a tensor", says: "has no tensor down_blocks.0.resnets.0.norm1.bias") {
+    Damage("without a tensor", says: "has no tensor \(unet)input_blocks.1.0.in_layers.0.bias;") {
       $0["\(unet)input_blocks.1.0.in_layers.0.bias"] = nil
     },
-    Damage("with a tensor of another shape", says: "conv_in.bias has shape [321] where [320]") {
+    Damage(
+      "with a tensor of another shape",
+      says: "tensor \(unet)input_blocks.0.0.bias has shape [321] where [320]"
+    ) {
       $0["\(unet)input_blocks.0.0.bias"] = [321]
     },
     Damage("for inpainting", says: "in_channels is 9") {
@@ -66,7 +69,7 @@ import WeightStorage
     Damage("that is a LoRA", says: "it is a LoRA") {
       $0 = ["lora_unet_down_blocks_0.lora_down.weight": [4, 320]]
     },
-    Damage("that is one network of a folder", says: "name the folder that holds model_index.json") {
+    Damage("that is one network of a folder", says: "or the folder that holds model_index.json") {
       $0 = ["down_blocks.0.resnets.0.conv1.weight": [320, 320, 3, 3]]
     },
     Damage("that is something else", says: "no tensor of a noise network") { $0 = ["x": [1]] },
@@ -89,12 +92,30 @@ import WeightStorage
     Damage("with heads that are not 64 wide", "sd21", says: "300 channels cannot be heads of 64") {
       $0["\(unet)input_blocks.1.0.in_layers.2.weight"] = [300, 320, 3, 3]
     },
-    Damage("with transformers of several depths on a level", "sdxl", says: "transformers of several depths") {
+    Damage("with a transformer less on a level", "sdxl", says: "transformers behind some of its layers") {
       shapes in
-      let block = "\(unet)input_blocks.4.1.transformer_blocks"
-      for (name, shape) in shapes where name.hasPrefix("\(block).1.") {
-        shapes[name.replacingOccurrences(of: "\(block).1.", with: "\(block).2.")] = shape
-      }
+      shapes = shapes.filter { !$0.key.hasPrefix("\(unet)input_blocks.4.1.") }
+    },
+    Damage(
+      "without the tensor that tells a level's width", says: "no tensor \(unet)input_blocks.4.0.in_layers.2"
+    ) {
+      $0["\(unet)input_blocks.4.0.in_layers.2.weight"] = nil
+    },
+    Damage("without a part of a fused weight's name", "sd21", says: "resblocks.3.attn.in_proj_weight;") {
+      $0["cond_stage_model.model.transformer.resblocks.3.attn.in_proj_weight"] = nil
+    },
+    Damage(
+      "of a latent consistency model", says: "told the guidance scale (\(unet)time_embed.cond_proj.weight)"
+    ) {
+      $0["\(unet)time_embed.cond_proj.weight"] = [320, 256]
+    },
+    Damage(
+      "of a latent consistency model's network alone", says: "told the guidance scale (time_embedding.cond"
+    ) {
+      $0 = [
+        "conv_in.weight": [320, 4, 3, 3], "down_blocks.0.x": [1],
+        "time_embedding.cond_proj.weight": [320, 256],
+      ]
     },
   ]
 

@@ -91,16 +91,6 @@ import WeightStorage
 
   // MARK: Steps
 
-  /// The picture of a three-step edit of noise.
-  private func edit(_ model: Model) async throws -> [UInt8] {
-    var request = EditRequest(method: "ddpm-inversion", width: 64, height: 64)
-    let noise = SeededTape(seed: 5).normal(0, count: 1, height: 64, width: 64, channels: 3)[0]
-    request.picture = Picture(signal: noise.tensor)
-    (request.sourcePrompt, request.prompt) = ("a red ball", "a green ball")
-    request.settings[.steps] = .number(3)
-    return try await Editor(model: model, threads: 2).run(request).picture.pixels
-  }
-
   /// A tensor rounded to another element, in that and in 32 bits.
   private func rounded(_ tensor: StoredTensor, to element: StoredElement) -> (StoredTensor, StoredTensor) {
     let values = stride(from: 0, to: tensor.bytes.count, by: 4).map { i in

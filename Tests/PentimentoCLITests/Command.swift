@@ -39,12 +39,16 @@ struct Command {
 
   /// Runs it in `folder`.
   ///
-  /// - Parameter interruptAfter: send SIGINT after so many seconds.
+  /// - Parameters:
+  ///   - interruptAfter: send SIGINT after so many seconds.
+  ///   - copy: the program to run, a copy of the built one.
   static func run(
-    _ arguments: [String], in folder: Workplace, model: URL? = smallModel, interruptAfter delay: Double? = nil
+    _ arguments: [String], in folder: Workplace, model: URL? = smallModel,
+    interruptAfter delay: Double? = nil,
+    copy: URL? = nil
   ) async throws -> Run {
     let process = Process()
-    process.executableURL = executable
+    process.executableURL = copy ?? executable
     process.arguments = arguments
     process.currentDirectoryURL = folder.url
     process.environment = ["PENTIMENTO_MODEL": model?.path ?? "", "SWIFT_BACKTRACE": "enable=no"]

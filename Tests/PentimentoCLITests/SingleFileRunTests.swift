@@ -24,6 +24,45 @@ import Testing
     #expect(planned.status == Status.done, "\(planned.errors)")
   }
 
+  private static let pruned = SingleFile.folderURL("pruned").path
+  private static let ggufFolder = SingleFile.fixtures.appending(path: "GGUF").path
+
+  @Test("edits from a GGUF file, whole or a network that others complete")
+  func gguf() async throws {
+    let place = try Workplace.furnished()
+    let whole = ["-m", "\(Self.ggufFolder)/pruned-whole.gguf", "--config", Self.pruned]
+    let network = [
+      "\(Self.ggufFolder)/pruned-unet-q8_0.gguf", "--config", Self.pruned, "--text-encoder",
+      "\(Self.pruned)/text_encoder",
+      "--vae", "\(Self.pruned)/vae/diffusion_pytorch_model.safetensors",
+    ]
+    for (name, model) in [("whole.png", whole), ("parts.png", ["-m"] + network)] {
+      let run = try await Command.run(Self.edit + [name] + model, in: place)
+      #expect(run.status == Status.done, "\(run.errors)")
+      #expect(place.exists(name))
+      let planned = try await Command.run(["plan", "--size", "128", "-p", "a cat"] + model, in: place)
+      #expect(planned.status == Status.done, "\(planned.errors)")
+    }
+    let inspected = try await Command.run(["inspect"] + network, in: place)
+    #expect(inspected.output.contains("(unet): 356 tensors"), "\(inspected.errors)")
+    #expect(inspected.output.contains("Q8_0: 48 tensors, 311168 bytes"))
+    let alone = try await Command.run(["inspect", network[0], "--tensors"], in: place)
+    #expect(alone.output.contains("input_blocks.1.0.in_layers.2.weight Q8_0 16×16×3×3"), "\(alone.output)")
+    #expect(alone.output.contains("general.architecture: sd1"))
+  }
+
+  @Test("needs the vocabulary that comes with the program")
+  func noVocabulary() async throws {
+    let place = try Workplace()
+    let copy = place.url("pentimento")
+    try FileManager.default.copyItem(at: Command.executable, to: copy)
+    let file = try SingleFile(sparse: SingleFile.published("sd15"))
+    let run = try await Command.run(["inspect", file.path], in: place, copy: copy)
+    #expect(run.status == Status.badModel, "\(run.errors)")
+    #expect(run.errors.contains("CLIP's vocabulary was found at neither"), "\(run.errors)")
+    #expect(run.errors.contains("install Weights/clip with the program"))
+  }
+
   @Test("predicts what --prediction-type says, as a folder does")
   func predictionType() async throws {
     let place = try Workplace.furnished()
@@ -38,6 +77,13 @@ import Testing
     "is refused with the next step",
     arguments: [
       Refusal("--config", Command.smallModel.path, says: "--config is for a model in a single file"),
+      Refusal(
+        "-m", "\(ggufFolder)/pruned-unet-q8_0.gguf", status: Status.badModel,
+        says: "it has no autoencoder and no text encoder", "--vae and --text-encoder"),
+      Refusal(
+        "--text-encoder-2", "model.ckpt", status: Status.badModel, says: "the model has no text_encoder_2"),
+      Refusal("--vae", "model.ckpt", status: Status.badModel, says: "is a pickle", "convert it"),
+      Refusal("--vae", "lora.safetensors", status: Status.badModel, says: "has no vae; name a file"),
       Refusal("-m", "model.ckpt", status: Status.badModel, says: "is a pickle", "convert it"),
       Refusal("-m", "lora.safetensors", status: Status.badModel, says: "it is a LoRA"),
     ])

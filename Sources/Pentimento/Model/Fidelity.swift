@@ -45,7 +45,9 @@ public struct Fidelity: Sendable, Codable {
 
     progress("autoencoder")
     let latent = try await theirs.codec.encode(picture.signal).mean
-    add("autoencoder, encode", signalToNoise(try await ours.codec.encode(picture.signal).mean.values, latent.values))
+    add(
+      "autoencoder, encode",
+      signalToNoise(try await ours.codec.encode(picture.signal).mean.values, latent.values))
     add(
       "autoencoder, decode",
       signalToNoise(try await ours.codec.decode(latent).values, try await theirs.codec.decode(latent).values))
@@ -58,7 +60,8 @@ public struct Fidelity: Sendable, Codable {
     let tape = SeededTape(seed: 1)
     for (i, timestep) in Self.timesteps.enumerated() {
       progress("denoise at \(timestep)")
-      let noise = tape.normal(i, count: 1, height: latent.height, width: latent.width, channels: latent.channels)[0]
+      let noise = tape.normal(
+        i, count: 1, height: latent.height, width: latent.width, channels: latent.channels)[0]
       let noisy = reference.schedule.diffuse(latent, to: timestep, noise)
       let query = NoiseQuery(noisy, timestep: timestep, encoded.prompts[0])
       let outputs = [try await networks[0].values(query), try await networks[1].values(query)]

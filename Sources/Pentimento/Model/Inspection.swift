@@ -7,10 +7,14 @@ import WeightStorage
 /// Descriptions of models and weight files for people.
 public enum Inspection {
   /// What is at a path: a model, or a weight file that is none.
-  public static func describe(_ url: URL, _ open: (URL) throws -> Model, tensors: Bool) throws -> String {
+  ///
+  /// - Parameter isForModel: the file is meant as a model, since other files complete it.
+  public static func describe(
+    _ url: URL, isForModel: Bool = false, _ open: (URL) throws -> Model, tensors: Bool
+  ) throws -> String {
     var isFolder = true
     _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    if !isFolder, try isWeightFile(url.path) {
+    if !isFolder, !isForModel, try isWeightFile(url.path) {
       return try describe(weightFile: url.path, tensors: tensors)
     }
     return describe(try open(url), tensors: tensors)
@@ -18,8 +22,8 @@ public enum Inspection {
 
   /// A weight file that is no whole model.
   private static func isWeightFile(_ path: String) throws -> Bool {
-    let file = try SafetensorsFile(path: path)
-    return !SingleFileModel.isModel(file) && !ContainerFile.isContainer(file)
+    let file = try openTensorFile(path: path)
+    return try !SingleFileModel.isModel(file) && ContainerModel(at: path) == nil
   }
 
   /// What is in a model and how much of it.
@@ -56,9 +60,9 @@ public enum Inspection {
 
   /// What is in a weight file.
   public static func describe(weightFile path: String, tensors: Bool) throws -> String {
-    let file = try SafetensorsFile(path: path)
+    let file = try openTensorFile(path: path)
     var text = describe(file.tensors, label: path, tensors: tensors)
-    for (key, value) in file.metadata.sorted(by: { $0.key < $1.key }) { text += "\n  \(key): \(value)" }
+    for (key, value) in file.texts.sorted(by: { $0.key < $1.key }) { text += "\n  \(key): \(value)" }
     return text
   }
 

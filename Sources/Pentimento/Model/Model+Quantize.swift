@@ -15,7 +15,7 @@ public struct QuantizationRequest: Sendable {
   /// Parts of the names of weights that stay fp16 in an int8 container, `unet.mid_block`.
   public var kept: [String] = []
 
-  public init(precision: WeightPrecision, scales: ScaleChoice = .leastError) {
+  public init(precision: WeightPrecision, scales: ScaleChoice = .search) {
     (self.precision, self.scales) = (precision, scales)
   }
 }

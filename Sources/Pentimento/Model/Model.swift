@@ -5,6 +5,16 @@ import Packing
 import StableDiffusion
 import WeightStorage
 
+/// Files or folders that networks come from instead of the model's own.
+public typealias ModelParts = [ModelPart: URL]
+
+/// A network that may come from a file of its own. Raw values are the names of components in a diffusers folder.
+public enum ModelPart: String, Sendable, CaseIterable {
+  case textEncoder = "text_encoder"
+  case secondTextEncoder = "text_encoder_2"
+  case autoencoder = "vae"
+}
+
 /// An opened Stable Diffusion model: configurations, tokenizer, schedule and the weights of its networks, all
 /// validated. Weights are read when a stage runs.
 public final class Model: Sendable {
@@ -36,34 +46,21 @@ public final class Model: Sendable {
     try self.init(DiffusersFolder(path: url.path), name: url.lastPathComponent)
   }
 
-  /// A folder in diffusers layout, or a single safetensors file in the layout of the first publication.
+  /// A folder in diffusers layout, or a single safetensors or GGUF file in the layout of the first publication.
   ///
   /// - Parameters:
   ///   - configuration: a folder whose configurations and tokenizers hold for a single file of unusual shapes.
   ///   - prediction: what the network predicts; nil for what the model says.
+  ///   - parts: networks that come from other files or folders.
   /// - Throws: `WeightFileError`, `ModelError`, `TokenizerError` or `EditError`, each naming file and cause.
   public convenience init(
-    at url: URL, configuration: URL? = nil, prediction: PredictionType? = nil
+    at url: URL, configuration: URL? = nil, prediction: PredictionType? = nil, parts: ModelParts = [:]
   ) throws {
-    var isFolder = true
-    _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    let files: any ModelFiles =
-      if isFolder {
-        try DiffusersFolder(path: url.path)
-      } else if let container = try Self.container(at: url.path) {
-        container
-      } else {
-        try SingleFileModel(
-          path: url.path, configuration: configuration.map { try DiffusersFolder(path: $0.path) },
-          prediction: prediction?.rawValue)
-      }
+    let files = try openModel(
+      path: url.path, configuration: configuration.map { try DiffusersFolder(path: $0.path) },
+      prediction: prediction?.rawValue,
+      parts: Dictionary(uniqueKeysWithValues: parts.map { ($0.key.rawValue, $0.value.path) }))
     try self.init(files, name: url.lastPathComponent, prediction: prediction)
-  }
-
-  /// The container at a path; nil if the file is none.
-  private static func container(at path: String) throws -> ContainerModel? {
-    let file = try SafetensorsFile(path: path)
-    return ContainerFile.isContainer(file) ? try ContainerModel(file) : nil
   }
 
   private init(_ files: any ModelFiles, name: String, prediction: PredictionType? = nil) throws {
@@ -83,6 +80,9 @@ public final class Model: Sendable {
     schedule = try NoiseSchedule(schedulerConfiguration)
 
     unetWeights = try files.weights(of: "unet")
+    guard !unetWeights.contains("time_embedding.cond_proj.weight") else {
+      throw ModelError.guidanceEmbedding(file: unetWeights.label)
+    }
     autoencoderWeights = try files.weights(of: "vae")
     unet = UNet(unetConfiguration)
     let stored = autoencoderWeights
@@ -124,9 +124,10 @@ public final class Model: Sendable {
     func optional(_ name: String) throws -> Data? {
       files.contains("\(folder)/\(name)") ? try files.data("\(folder)/\(name)") : nil
     }
-    if files.usesPublishedVocabulary {
+    if files.usesPublishedVocabulary, !files.contains("\(folder)/vocab.json") {
       let marks = try files.json("\(folder)/special_tokens_map.json")
-      return try TokenizerFiles(merges: ModelLocation.publishedMerges(), padToken: marks["pad_token"].string())
+      return try TokenizerFiles(
+        merges: ModelLocation.publishedMerges(), padToken: marks["pad_token"].string())
     }
     return try TokenizerFiles(
       vocabulary: files.mayOmitVocabulary ? optional("vocab.json") : files.data("\(folder)/vocab.json"),
@@ -136,28 +137,28 @@ public final class Model: Sendable {
 
   /// Every tensor that a network reads has to be there in its shape and in a floating-point format.
   ///
-  /// In a single file, which holds nothing but the model, every tensor of a network has to be read.
+  /// Where names were translated, every tensor has to be read.
   private func checkWeights() throws {
     let stages = Stages(model: self, threads: 1, budget: nil)
     let side = sizeMultiple
     var parts = try textEncoders.indices.map { i in
-      (i == 0 ? "text_encoder" : "text_encoder_2", textEncoders[i].weights, [try stages.textEncoder(i)])
+      (textEncoders[i].weights, [try stages.textEncoder(i)])
     }
-    parts.append(("unet", unetWeights, [try stages.noise(width: side, height: side)]))
+    parts.append((unetWeights, [try stages.noise(width: side, height: side)]))
     let coders = try [
       stages.encoder(width: side, height: side), stages.decoder(width: side, height: side),
     ]
-    parts.append(("vae", autoencoderWeights, coders))
-    for (component, weights, stages) in parts {
+    parts.append((autoencoderWeights, coders))
+    for (weights, stages) in parts {
       let read = stages.flatMap(\.graph.weights)
       for weight in read {
         _ = try weights.tensor(weight.name, shape: weight.shape)
         _ = try weights.element(of: weight.name)
       }
-      guard files is SingleFileModel else { continue }
+      guard weights.isTranslated else { continue }
       if let unread = Set(weights.names).subtracting(read.map(\.name)).min() {
         throw WeightFileError.unknownTensor(
-          file: files.path, tensor: files.ownName(of: unread, in: component))
+          file: weights.label, tensor: weights.ownName(of: unread))
       }
     }
   }

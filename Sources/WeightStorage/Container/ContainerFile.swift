@@ -18,7 +18,7 @@ package struct ContainerFile: Sendable {
   package static let version = "1"
   package static let alignment = 64
   static let formatKey = "pentimento.format"
-  static let scaleSuffix = ".scale"
+  package static let scaleSuffix = ".scale"
   static let paddingPrefix = "_pad."
 
   /// Texts about the tensors in the file's metadata; each is a JSON object.
