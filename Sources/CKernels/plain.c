@@ -12,3 +12,7 @@ void multiply_rows(size_t n, const float *a, const float *b, float *y) {
 void scale_row(size_t n, const float *x, float by, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = x[j] * by;
 }
+
+void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = a[j] + by * b[j];
+}

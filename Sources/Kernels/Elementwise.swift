@@ -50,6 +50,17 @@ package func scale(_ x: TensorRef, by factor: Float, into y: TensorRef, _ pool: 
   inPieces(x.type.count, pool) { scale_row($0.count, from + $0.lowerBound, factor, to + $0.lowerBound) }
 }
 
+/// y = a + by·b
+package func addScaled(
+  _ a: TensorRef, _ b: TensorRef, by factor: Float, into y: TensorRef, _ pool: ThreadPool
+) {
+  precondition(a.type == y.type && b.type == y.type, "addScaled: \(a.type), \(b.type) into \(y.type)")
+  let (left, right, to) = (a.floats, b.floats, y.floats)
+  inPieces(a.type.count, pool) {
+    add_scaled_row($0.count, left + $0.lowerBound, factor, right + $0.lowerBound, to + $0.lowerBound)
+  }
+}
+
 /// y = value·gelu(gate) with x = (value, gate) in every row.
 ///
 /// x `[rows, 2C]`, y `[rows, C]`

@@ -162,6 +162,8 @@ KERNEL_SETS(DECLARE_SET)
 
 binary_fn add_rows, multiply_rows;
 void scale_row(size_t n, const float *x, float by, float *y);
+/* y = a + by·b */
+void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y);
 
 /* Packs `rows` ≤ 16 consecutive rows of a weight [N][channels][taps] into one panel of taps·channels
  * groups of 16 columns (missing rows become zero columns); elements of 2 or 4 bytes.               */

@@ -8,7 +8,7 @@ package typealias ConvolutionGeometry = Kernels.ConvolutionGeometry
 ///
 ///     y[i, j, o] = b[o] + Σ_{ky, kx, c} W[o, ky, kx, c] · x[i·stride + ky − top, j·stride + kx − left, c]
 ///
-/// inputs   x `[H, W, C]`, weight panels `[O, kh, kw, C]`, bias `[O]`
+/// inputs   x `[H, W, C]`, weight panels `[O, kh, kw, C]`, bias `[O]` (may be left out)
 /// outputs  y `[H', W', O]`,  H' = (H + top + bottom − kh)/stride + 1
 struct Convolution: Op {
   var geometry: ConvolutionGeometry
@@ -16,7 +16,7 @@ struct Convolution: Op {
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     let (x, weight) = (inputs[0].shape, inputs[1].shape)
     guard inputs[1].layout == .panels, weight.count == 4, x.count == 3, x[2] == weight[3],
-      inputs[2].shape == [weight[0]]
+      inputs.count == 2 || inputs[2].shape == [weight[0]]
     else { throw misfit(inputs) }
     let height = (x[0] + geometry.top + geometry.bottom - weight[1]) / geometry.stride + 1
     let width = (x[1] + geometry.left + geometry.right - weight[2]) / geometry.stride + 1
@@ -30,15 +30,16 @@ struct Convolution: Op {
 
   func run(_ io: borrowing OpIO) {
     convolution(
-      io[in: 0], weight: io[in: 1], bias: io[in: 2], geometry, into: io[out: 0], scratch: io.scratch, io.pool)
+      io[in: 0], weight: io[in: 1], bias: io[optional: 2], geometry, into: io[out: 0], scratch: io.scratch,
+      io.pool)
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted[1], !wanted[2] else {
+    guard !wanted.dropFirst().contains(true) else {
       throw .notDifferentiable(op: "Convolution", input: "weight or bias")
     }
     let dx = ConvolutionDX(geometry: geometry, inputShape: g.shape(node.inputs[0]))
-    return [try g.emit(dx, [dOut[0]!, node.inputs[1]])[0], nil, nil]
+    return [try g.emit(dx, [dOut[0]!, node.inputs[1]])[0]] + node.inputs.dropFirst().map { _ in nil }
   }
 }
 
@@ -85,8 +86,10 @@ extension Scope {
     _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry
   ) throws(GraphError) -> Value {
     let shape = [outputs, channels(x), kernel, kernel]
-    return try emit(
+    let y = try emit(
       Convolution(geometry: geometry),
       [x, weight("weight", shape, .convolution), weight("bias", [outputs], .vector)])[0]
+    let isLinear = kernel == 1 && geometry == ConvolutionGeometry(padding: 0)
+    return try adapted(y, from: x, convolution: isLinear ? nil : (kernel, geometry))
   }
 }

@@ -60,6 +60,6 @@ extension Scope {
   package func linear(_ x: Value, to outputs: Int, bias: Bool = true) throws(GraphError) -> Value {
     var inputs = [x, weight("weight", [outputs, channels(x)], .matrix)]
     if bias { inputs.append(weight("bias", [outputs], .vector)) }
-    return try emit(Linear(), inputs)[0]
+    return try adapted(emit(Linear(), inputs)[0], from: x)
   }
 }

@@ -45,6 +45,7 @@ public enum Inspection {
   public static func describe(weightFile path: String, tensors: Bool) throws -> String {
     let file = try SafetensorsFile(path: path)
     var text = describe(file.tensors, label: path, tensors: tensors)
+    if LoRAFile.isLoRA(file) { text = try LoRAFile(path: path).summary + "\n" + text }
     for (key, value) in file.metadata.sorted(by: { $0.key < $1.key }) { text += "\n  \(key): \(value)" }
     return text
   }

@@ -18,6 +18,11 @@ extension Model {
       hash.update(SHA256.hex(of: try files.data(name)))
     }
     hash.update("predicts \(schedule.prediction.rawValue)")  // the user may know better than the files
+    for adapter in (textEncoders.map(\.adapters) + [unetAdapters]).flatMap(\.values).joined().sorted(by: {
+      $0.path < $1.path
+    }) {
+      hash.update("\(adapter.path) \(adapter.factor)")
+    }
     for weights in textEncoders.map(\.weights) + [unetWeights, autoencoderWeights] {
       try weights.identify(to: &hash)
     }

@@ -20,12 +20,17 @@ public final class Model: Sendable {
   let textEncoders: [TextEncoderPart]
   let unetWeights: Checkpoint
   let autoencoderWeights: Checkpoint
+  /// Side branches of the noise network.
+  let unetAdapters: Adapters
+  /// The files that were laid over the model (`adapted(by:)`), as a user would name them.
+  public let adapters: [String]
 
   /// One text encoder with what it reads.
   struct TextEncoderPart: Sendable {
     let encoder: TextEncoder
     let tokenizer: Tokenizer
     let weights: Checkpoint
+    var adapters: Adapters = [:]
   }
 
   /// A folder in diffusers layout.
@@ -77,7 +82,21 @@ public final class Model: Sendable {
     let stored = autoencoderWeights
     autoencoder = Autoencoder(
       autoencoderConfiguration, naming: AttentionNaming { try? stored.shape(of: $0) })
+    (unetAdapters, adapters) = ([:], [])
     try checkWeights()
+  }
+
+  /// `base` with other weights and side branches.
+  init(
+    _ base: Model, textEncoders: [TextEncoderPart], unetWeights: Checkpoint, unetAdapters: Adapters,
+    adapters: [String]
+  ) {
+    (name, schedule, defaults, notes, files) = (
+      base.name, base.schedule, base.defaults, base.notes, base.files
+    )
+    (unet, autoencoder, autoencoderWeights) = (base.unet, base.autoencoder, base.autoencoderWeights)
+    (self.textEncoders, self.unetWeights) = (textEncoders, unetWeights)
+    (self.unetAdapters, self.adapters) = (unetAdapters, adapters)
   }
 
   private static func schedule(
@@ -163,7 +182,7 @@ public final class Model: Sendable {
   public static func isModelError(_ error: any Error) -> Bool {
     switch error {
     case EditError.unsupportedSchedule, EditError.unsupportedPrediction, EditError.unsupportedScheduler: true
-    default: error is WeightFileError || error is ModelError || error is TokenizerError
+    default: error is WeightFileError || error is ModelError || error is LoRAError || error is TokenizerError
     }
   }
 }
