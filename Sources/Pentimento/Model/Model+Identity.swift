@@ -5,7 +5,7 @@ extension Model {
   /// of the configurations, the tokenizers, the prediction type, and a sample of every tensor (`Checkpoint.identify`).
   ///
   /// - Throws: `WeightFileError` if a file cannot be read any more.
-  func identity() throws -> String {
+  package func identity() throws -> String {
     var hash = SHA256()
     let tokenizerFiles = ["vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json"]
     var names = ["unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"]
