@@ -109,13 +109,30 @@ struct ConfigurationFields {
     guard case .list(let list) = values[field] else {
       return Array(repeating: try count(field, default: fallback), count: levels)
     }
-    if list.contains(where: { if case .list = $0 { true } else { false } }) {
-      throw unsupported(field, .list(list), "one number for each level")
-    }
     guard list.count == levels else {
       throw inconsistent(field, "has \(list.count) entries for \(levels) levels")
     }
     return try counts(field)
+  }
+
+  /// A count for each of the layers of one level, written as one number for all levels, as one for each, or as a
+  /// list for this level, of which what goes beyond the layers is not looked at.
+  func counts(
+    _ field: String, ofLevel level: Int, of levels: Int, layers: Int, default fallback: Int
+  ) throws(ModelError) -> [Int] {
+    guard case .list(let list) = values[field] else {
+      return Array(repeating: try count(field, default: fallback), count: layers)
+    }
+    guard list.count == levels else {
+      throw inconsistent(field, "has \(list.count) entries for \(levels) levels")
+    }
+    guard case .list(let own) = list[level] else {
+      return Array(repeating: try count(list[level], field), count: layers)
+    }
+    guard own.count >= layers else {
+      throw inconsistent(field, "has \(own.count) entries for \(layers) layers of level \(level)")
+    }
+    return try own.prefix(layers).map { (item) throws(ModelError) in try count(item, field) }
   }
 
   func isNull(_ field: String) -> Bool { values[field] == .null }

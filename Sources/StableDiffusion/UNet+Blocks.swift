@@ -5,13 +5,16 @@ import NeuralGraph
 ///     x ── resnets.j ── attentions.j ── y
 struct UNetLayer {
   var resBlock: ResBlock
-  var transformer: Transformer?
+  /// Behind each residual block.
+  var transformers: [Transformer?]
 
   init(_ level: UNetConfiguration.Level, of c: UNetConfiguration) {
     resBlock = ResBlock(outChannels: level.channels, groups: c.groups, epsilon: c.epsilon)
-    guard level.depth > 0 else { return }
-    transformer = Transformer(
-      heads: level.heads, depth: level.depth, groups: c.groups, usesLinearProjection: c.usesLinearProjection)
+    transformers = level.depths.map { depth in
+      guard depth > 0 else { return nil }
+      return Transformer(
+        heads: level.heads, depth: depth, groups: c.groups, usesLinearProjection: c.usesLinearProjection)
+    }
   }
 
   func residual(_ x: Value, _ told: Conditioning, _ j: Int, _ g: Scope) throws(GraphError) -> Value {
@@ -19,7 +22,7 @@ struct UNetLayer {
   }
 
   func attend(_ x: Value, _ told: Conditioning, _ j: Int, _ g: Scope) throws(GraphError) -> Value {
-    guard let transformer else { return x }
+    guard let transformer = transformers[j] else { return x }
     g.builder.beginBlock()
     return try transformer(x, over: told.context, maps: told.maps, g["attentions"][j])
   }

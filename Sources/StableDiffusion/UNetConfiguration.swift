@@ -7,11 +7,18 @@ package struct UNetConfiguration: Equatable, Sendable {
     package var channels: Int
     package var resnets: Int
     package var heads: Int
-    /// Transformer blocks behind each residual block; 0 where the level has no attention.
-    package var depth: Int
+    /// Transformer blocks behind each residual block; all 0 where the level has no attention.
+    package var depths: [Int]
 
+    package init(channels: Int, resnets: Int, heads: Int, depths: [Int]) {
+      precondition(depths.count == resnets, "\(depths.count) depths for \(resnets) residual blocks")
+      (self.channels, self.resnets, self.heads, self.depths) = (channels, resnets, heads, depths)
+    }
+
+    /// The same depth behind every residual block.
     package init(channels: Int, resnets: Int, heads: Int, depth: Int) {
-      (self.channels, self.resnets, self.heads, self.depth) = (channels, resnets, heads, depth)
+      self.init(
+        channels: channels, resnets: resnets, heads: heads, depths: Array(repeating: depth, count: resnets))
     }
   }
 
@@ -75,12 +82,6 @@ extension UNetConfiguration {
     }
 
     let resnets = try fields.counts("layers_per_block", perLevel: levels, default: 2)
-    let depths = try fields.counts("transformer_layers_per_block", perLevel: levels, default: 1)
-    let reversedField = "reverse_transformer_layers_per_block"
-    let upDepths =
-      fields[reversedField] == nil
-      ? depths.reversed() : try fields.counts(reversedField, perLevel: levels, default: 1)
-
     let attendsDown = try Self.attention(
       fields, "down_block_types", levels: levels, with: "CrossAttnDownBlock2D", without: "DownBlock2D",
       default: [true, true, true, false])
@@ -88,18 +89,19 @@ extension UNetConfiguration {
       fields, "up_block_types", levels: levels, with: "CrossAttnUpBlock2D", without: "UpBlock2D",
       default: [false, true, true, true])
 
-    down = (0..<levels).map { i in
+    let depths = try TransformerDepths(fields, levels: levels)
+    down = try (0..<levels).map { (i) throws(ModelError) in
       Level(
-        channels: channels[i], resnets: resnets[i], heads: heads[i], depth: attendsDown[i] ? depths[i] : 0)
+        channels: channels[i], resnets: resnets[i], heads: heads[i],
+        depths: try depths.down(i, layers: resnets[i], attends: attendsDown[i]))
     }
-    up = (0..<levels).map { i in
+    up = try (0..<levels).map { (i) throws(ModelError) in
       let j = levels - 1 - i
       return Level(
-        channels: channels[j], resnets: resnets[j] + 1, heads: heads[j], depth: attendsUp[i] ? upDepths[i] : 0
-      )
+        channels: channels[j], resnets: resnets[j] + 1, heads: heads[j],
+        depths: try depths.up(i, layers: resnets[j] + 1, attends: attendsUp[i]))
     }
-    middle = try Self.middle(
-      fields, Level(channels: channels.last!, resnets: 2, heads: heads.last!, depth: depths.last!))
+    middle = try Self.middle(fields, channels: channels.last!, heads: heads.last!, depths)
 
     sampleSize = fields["sample_size"] == nil ? 64 : try fields.count("sample_size")
     epsilon = Float(try fields.number("norm_eps", default: 1e-5))
@@ -188,17 +190,16 @@ extension UNetConfiguration {
   }
 
   private static func middle(
-    _ fields: ConfigurationFields, _ level: Level
+    _ fields: ConfigurationFields, channels: Int, heads: Int, _ depths: TransformerDepths
   ) throws(ModelError) -> Level? {
     let types = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"]
     if fields.isNull("mid_block_type") { return nil }
-    var level = level
     switch try fields.text("mid_block_type", default: types[0]) {
-    case types[0]: break
-    case types[1]: (level.resnets, level.depth) = (1, 0)
+    case types[0]:
+      return Level(channels: channels, resnets: 2, heads: heads, depth: try depths.middle())
+    case types[1]: return Level(channels: channels, resnets: 1, heads: heads, depth: 0)
     case let other: throw .blockType(file: fields.file, found: other, supported: types + ["null"])
     }
-    return level
   }
 
   private static func added(_ fields: ConfigurationFields) throws(ModelError) -> AddedCondition? {

@@ -112,8 +112,8 @@ import WeightStorage
     let weights = try SingleFile.published("sdxl").filter {
       $0.name.hasPrefix(prefix) && $0.name.hasSuffix(".weight") && $0.shape.count > 1
     }
-    let own = try SingleFileModel(path: SingleFile(sparse: SingleFile.published("sdxl")).path).weights(
-      of: "unet")
+    let published = try SingleFile(sparse: SingleFile.published("sdxl"))
+    let own = try SingleFileModel(path: published.path).weights(of: "unet")
     let layers = Dictionary(
       uniqueKeysWithValues: own.tensors.filter { $0.name.hasSuffix(".weight") && $0.shape.count > 1 }
         .map { (String($0.name.dropLast(7)), $0.shape) })

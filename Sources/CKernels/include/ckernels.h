@@ -162,6 +162,12 @@ KERNEL_SETS(DECLARE_SET)
 
 binary_fn add_rows, multiply_rows;
 void scale_row(size_t n, const float *x, float by, float *y);
+/* y = max(x, 0) */
+void relu_row(size_t n, const float *x, float *y);
+/* y = by·x + plus */
+void affine_row(size_t n, const float *x, float by, float plus, float *y);
+/* y = limit·tanh(x/limit) */
+void soft_limit_row(size_t n, const float *x, float limit, float *y);
 /* y = a + by·b */
 void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y);
 

@@ -74,21 +74,21 @@ extension Scope {
   /// `weight` and `bias` of this scope as a convolution that keeps the size (odd kernel, stride 1) or halves
   /// it (stride 2).
   package func conv(
-    _ x: Value, to outputs: Int, kernel: Int, stride: Int = 1
+    _ x: Value, to outputs: Int, kernel: Int, stride: Int = 1, bias: Bool = true
   ) throws(GraphError) -> Value {
     let pad = kernel / 2
     return try conv(
       x, to: outputs, kernel: kernel,
-      ConvolutionGeometry(stride: stride, top: pad, left: pad, bottom: pad, right: pad))
+      ConvolutionGeometry(stride: stride, top: pad, left: pad, bottom: pad, right: pad), bias: bias)
   }
 
   package func conv(
-    _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry
+    _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry, bias: Bool = true
   ) throws(GraphError) -> Value {
     let shape = [outputs, channels(x), kernel, kernel]
-    let y = try emit(
-      Convolution(geometry: geometry),
-      [x, weight("weight", shape, .convolution), weight("bias", [outputs], .vector)])[0]
+    var inputs = [x, weight("weight", shape, .convolution)]
+    if bias { inputs.append(weight("bias", [outputs], .vector)) }
+    let y = try emit(Convolution(geometry: geometry), inputs)[0]
     let isLinear = kernel == 1 && geometry == ConvolutionGeometry(padding: 0)
     return try adapted(y, from: x, convolution: isLinear ? nil : (kernel, geometry))
   }

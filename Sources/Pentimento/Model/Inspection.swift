@@ -29,7 +29,7 @@ public enum Inspection {
     lines.append(
       "denoise      channels \(list(unet.down.map(\.channels))), heads \(list(unet.down.map(\.heads))), "
         + "context \(unet.contextWidth), predicts \(model.schedule.prediction.rawValue)")
-    let vae = model.autoencoder.configuration
+    let vae = model.autoencoder
     lines.append("autoencoder  channels \(list(vae.channels)), scaling factor \(vae.scalingFactor)")
     lines.append(
       "native size  \(model.nativeSize)×\(model.nativeSize), sides in multiples of \(model.sizeMultiple)")

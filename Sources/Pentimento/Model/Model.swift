@@ -16,7 +16,7 @@ public final class Model: Sendable {
   public let notes: [String]
   let files: any ModelFiles
   let unet: UNet
-  let autoencoder: Autoencoder
+  let autoencoder: any LatentAutoencoder
   let textEncoders: [TextEncoderPart]
   let unetWeights: Checkpoint
   let autoencoderWeights: Checkpoint
@@ -70,8 +70,6 @@ public final class Model: Sendable {
 
     let (unetFile, autoencoderFile) = ("unet/config.json", "vae/config.json")
     let unetConfiguration = try UNetConfiguration(json: files.data(unetFile), file: files.label(unetFile))
-    let autoencoderConfiguration = try AutoencoderConfiguration(
-      json: files.data(autoencoderFile), file: files.label(autoencoderFile))
     textEncoders = try Self.openTextEncoders(files)
     try unetConfiguration.check(encoders: textEncoders.map(\.encoder.configuration))
     schedule = try Self.schedule(files, "scheduler/scheduler_config.json", prediction)
@@ -80,8 +78,9 @@ public final class Model: Sendable {
     autoencoderWeights = try files.weights(of: "vae")
     unet = UNet(unetConfiguration)
     let stored = autoencoderWeights
-    autoencoder = Autoencoder(
-      autoencoderConfiguration, naming: AttentionNaming { try? stored.shape(of: $0) })
+    autoencoder = try StableDiffusion.autoencoder(
+      describedBy: files.data(autoencoderFile), file: files.label(autoencoderFile)
+    ) { try? stored.shape(of: $0) }
     (unetAdapters, adapters) = ([:], [])
     try checkWeights()
   }
@@ -181,7 +180,9 @@ public final class Model: Sendable {
   /// Whether an error says that the model itself cannot be used.
   public static func isModelError(_ error: any Error) -> Bool {
     switch error {
-    case EditError.unsupportedSchedule, EditError.unsupportedPrediction, EditError.unsupportedScheduler: true
+    case EditError.unsupportedSchedule, EditError.unsupportedPrediction, EditError.unsupportedScheduler,
+      EditError.unsupportedSampler:
+      true
     default: error is WeightFileError || error is ModelError || error is LoRAError || error is TokenizerError
     }
   }

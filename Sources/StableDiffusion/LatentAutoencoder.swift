@@ -1,0 +1,33 @@
+import FoundationEssentials
+import NeuralGraph
+
+/// Pictures to latents and back, whatever the network in between.
+package protocol LatentAutoencoder: Sendable {
+  /// What latents are multiplied by after encoding.
+  var scalingFactor: Float { get }
+  /// Channels of each level, from full resolution downwards.
+  var channels: [Int] { get }
+
+  /// Input `image` `[H, W, 3]` in −1…1, H and W multiples of 8 → `moments` `[H/8, W/8, 4 or 8]`: mean and, if there
+  /// is one, log-variance of the latent before scaling.
+  func defineEncoder(height: Int, width: Int, _ g: Scope) throws(GraphError) -> (image: Value, moments: Value)
+
+  /// Input `latent` `[h, w, 4]` divided by the scaling factor → `image` `[8h, 8w, 3]`, not clamped.
+  func defineDecoder(height: Int, width: Int, _ g: Scope) throws(GraphError) -> (latent: Value, image: Value)
+}
+
+/// The autoencoder that a configuration describes, by its class.
+///
+/// - Parameters:
+///   - file: what errors call the configuration.
+///   - shape: shape of a tensor of the weights, nil where there is none.
+package func autoencoder(
+  describedBy json: Data, file: String, shape: (String) -> [Int]?
+) throws(ModelError) -> any LatentAutoencoder {
+  let name = try ConfigurationFields(json, file: file).text("_class_name", default: "AutoencoderKL")
+  guard name == "AutoencoderTiny" else {
+    return Autoencoder(
+      try AutoencoderConfiguration(json: json, file: file), naming: AttentionNaming(shape: shape))
+  }
+  return TinyAutoencoder(try TinyAutoencoderConfiguration(json: json, file: file))
+}
