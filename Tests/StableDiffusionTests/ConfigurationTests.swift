@@ -56,6 +56,21 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
         == Level(channels: 1280, resnets: 1, heads: 20, depth: 0))
   }
 
+  @Test("reads depths layer by layer, as pruned networks have them") func nestedDepths() throws {
+    let c = try UNetConfiguration(
+      json: Data(
+        Published.unetXL.replacing(
+          "\"transformer_layers_per_block\": [1, 2, 10]",
+          with: """
+            "transformer_layers_per_block": [0, [2, 2], [4, 4]],
+            "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1]
+            """
+        ).utf8))
+    #expect(c.down.map(\.depths) == [[0, 0], [2, 2], [4, 4]])
+    #expect(c.up.map(\.depths) == [[4, 4, 10], [2, 1, 1], [0, 0, 0]])
+    #expect(c.middle?.depths == [4, 4])
+  }
+
   @Test(
     "accepts what leaves the computation as it is",
     arguments: [
