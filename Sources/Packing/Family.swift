@@ -11,7 +11,7 @@ enum Family: Sendable {
 
     guard has("model.diffusion_model.") else {
       if has("lora_") || names.contains(where: { $0.contains(".lora") || $0.hasSuffix(".alpha") }) {
-        throw refusal("it is a LoRA; name the model that it was made for")
+        throw refusal("it is a LoRA; name the model that it was made for, and this file with --lora")
       }
       if has("down_blocks.") || has("text_model.") || has("encoder.") || has("decoder.") {
         throw refusal("it is one network of a diffusers model; name the folder that holds model_index.json")

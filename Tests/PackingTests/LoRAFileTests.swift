@@ -144,9 +144,10 @@ import WeightStorage
       "unet.x.lora_magnitude_vector", "emb_params", "lora_unet_x.diff", "lora_unet_x.oft_blocks",
     ])
   func kinds(name: String) throws {
-    let error = try #require(throws: LoRAError.self) {
-      try branches(["\(Self.q).lora_A.weight": [2, 8], "\(Self.q).lora_B.weight": [8, 2], name: [1]])
-    }
+    let error = try #require(
+      failure(LoRAError.self) {
+        try branches(["\(Self.q).lora_A.weight": [2, 8], "\(Self.q).lora_B.weight": [8, 2], name: [1]])
+      })
     guard case .unsupportedKind(_, name, let kind) = error else {
       Issue.record("\(error)")
       return
@@ -156,7 +157,7 @@ import WeightStorage
 
   @Test("names a tensor that it cannot use") func unknown() throws {
     func refusal(_ shapes: KeyValuePairs<String, [Int]>) throws -> LoRAError {
-      try #require(throws: LoRAError.self) { try branches(shapes) }
+      try #require(failure(LoRAError.self) { try branches(shapes) })
     }
     let (a, b) = ("\(Self.q).lora_A.weight", "\(Self.q).lora_B.weight")
     guard
@@ -180,7 +181,7 @@ import WeightStorage
   @Test("says both shapes of a matrix that does not fit") func shapes() throws {
     let (a, b) = ("\(Self.q).lora_A.weight", "\(Self.q).lora_B.weight")
     func check(_ down: [Int], _ up: [Int], _ tensor: String, _ expected: [Int], _ found: [Int]) {
-      let error = #expect(throws: WeightFileError.self) { try branches([a: down, b: up]) }
+      let error = failure(WeightFileError.self) { try branches([a: down, b: up]) }
       guard case .shapeMismatch(_, tensor, expected, found) = error else {
         Issue.record("\(String(describing: error))")
         return

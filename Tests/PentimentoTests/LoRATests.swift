@@ -45,7 +45,7 @@ private let fixtures = URL(fileURLWithPath: #filePath)
     let full = try await edit(model.adapted(by: [LoRAReference(path: Self.file)]))
     #expect(none.picture == plain.picture)
     #expect(full.picture != plain.picture)
-    #expect(full.report.adapters == [Self.file] && plain.report.adapters.isEmpty)
+    #expect(full.report.lora == ["diffusers.safetensors"] && plain.report.lora.isEmpty)
   }
 
   @Test("is planned with the matrices of its side branches") func plan() throws {

@@ -1,6 +1,7 @@
 import Foundation
 import StableDiffusion
 import Tensors
+import TestSupport
 import Testing
 import WeightStorage
 
@@ -106,7 +107,7 @@ private struct NetworkFixture {
     ])
   func refuses(field: String, value: String) throws {
     let json = Data(Self.taesd.dropLast().appending(", \"\(field)\": \(value)}").utf8)
-    let error = #expect(throws: ModelError.self) { try TinyAutoencoderConfiguration(json: json) }
+    let error = failure(ModelError.self) { try TinyAutoencoderConfiguration(json: json) }
     guard case .unsupported("vae/config.json", field, _, _) = error else {
       Issue.record("\(String(describing: error))")
       return
@@ -121,7 +122,7 @@ private struct NetworkFixture {
     ])
   func contradictions(field: String, value: String) throws {
     let json = Data(Self.taesd.dropLast().appending(", \"\(field)\": \(value)}").utf8)
-    let error = #expect(throws: ModelError.self) { try TinyAutoencoderConfiguration(json: json) }
+    let error = failure(ModelError.self) { try TinyAutoencoderConfiguration(json: json) }
     guard case .inconsistent = error else {
       Issue.record("\(String(describing: error))")
       return

@@ -26,7 +26,11 @@ public struct LoRAReference: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  public var description: String { factor == 1 ? path : "\(path):\(factor)" }
+  /// The file's name, without its folder, and a factor other than 1.
+  public var description: String {
+    let name = String(path.split(separator: "/").last ?? "")
+    return factor == 1 ? name : "\(name):\(factor)"
+  }
 }
 
 extension Model {

@@ -22,7 +22,7 @@ public final class Model: Sendable {
   let autoencoderWeights: Checkpoint
   /// Side branches of the noise network.
   let unetAdapters: Adapters
-  /// The files that were laid over the model (`adapted(by:)`), as a user would name them.
+  /// The files that were laid over the model (`adapted(by:)`), with their factors.
   public let adapters: [String]
 
   /// One text encoder with what it reads.
