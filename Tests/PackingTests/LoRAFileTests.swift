@@ -48,6 +48,9 @@ import WeightStorage
       ("unet.", "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", ".lora.down", ".lora.up"),
       ("lora_unet_", "down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q", ".lora_down", ".lora_up"),
       ("lora_unet_", "input_blocks_1_1_transformer_blocks_0_attn1_to_q", ".lora_down", ".lora_up"),
+      (
+        "model.diffusion_model.", "input_blocks.1.1.transformer_blocks.0.attn1.to_q", ".lora_A", ".lora_B"
+      ),
       ("diffusion_model.", "input_blocks.1.1.transformer_blocks.0.attn1.to_q", ".lora_A", ".lora_B"),
     ])
   func spellings(prefix: String, module: String, down: String, up: String) throws {
@@ -86,6 +89,11 @@ import WeightStorage
       ],
       alpha: 0.5)
     #expect(found.map(\.alpha) == [0.5] && found[0].down.shape == [2, 8] && found[0].up.shape == [8, 2])
+    let file = try SingleFile([
+      "\(module).lora_down.weight": Self.zeros([2, 8]), "\(module).lora_up.weight": Self.zeros([8, 2]),
+      "\(module).alpha": StoredTensor([Int64(3)], shape: []),
+    ])
+    #expect(try LoRAFile(path: file.path).branches(on: Self.networks).map(\.alpha) == [3])
   }
 
   @Test("takes alpha from what PEFT writes beside the file") func adapterConfiguration() throws {

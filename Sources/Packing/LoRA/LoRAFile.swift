@@ -100,7 +100,12 @@ package struct LoRAFile: Sendable {
     _ module: Module, of name: String, _ component: String, _ layer: String
   ) throws -> Float? {
     guard let tensor = module.alpha else { return metadata.alpha(of: layer, in: component) }
-    let values = try weights.floats(tensor.name)
+    let values =
+      if [.i64, .i32].contains(tensor.element) {
+        try weights.files[0].integers(tensor.name).map(Float.init)  // some trainers keep what the user wrote
+      } else {
+        try weights.floats(tensor.name)
+      }
     guard values.count == 1, values[0].isFinite else {
       throw WeightFileError.shapeMismatch(
         file: weights.label, tensor: tensor.name, expected: [1], found: tensor.shape)

@@ -37,15 +37,16 @@ struct LoRAKey: Equatable {
 
   /// The other ways to change a model that files of this kind hold, by a part of their tensors' names.
   static func unsupportedKind(of name: String) -> String? {
-    kinds.first { name.contains($0.mark) }?.kind
+    if name.hasSuffix(".diff") || name.hasSuffix(".diff_b") { return "a set of whole weight differences" }
+    return kinds.first { name.contains($0.mark) }?.kind
   }
 
   private static let kinds: [(mark: String, kind: String)] = [
     ("hada_", "a LoHa (LyCORIS)"), ("lokr_", "a LoKr (LyCORIS)"), ("dora_scale", "a DoRA"),
     ("lora_magnitude_vector", "a DoRA"), ("lora_mid.", "a LoRA with a core tensor (Tucker decomposition)"),
     ("oft_", "an OFT"), ("boft_", "a BOFT"), ("ia3_", "an IA³"), (".on_input", "an IA³"),
-    ("glora_", "a GLoRA"), (".diff", "a set of whole weight differences"),
-    ("lora_embedding_", "a LoRA of an embedding table"), ("lora_B.bias", "a LoRA with a bias"),
+    ("glora_", "a GLoRA"), ("lora_embedding_", "a LoRA of an embedding table"),
+    ("lora_B.bias", "a LoRA with a bias"),
     ("emb_params", "a text embedding"), ("string_to_param", "a text embedding"),
     ("bundle_emb", "a LoRA with text embeddings"),
   ]

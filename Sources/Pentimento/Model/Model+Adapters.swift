@@ -14,7 +14,7 @@ public struct LoRAReference: Sendable, Equatable, CustomStringConvertible {
 
   /// `FILE` or `FILE:0.8`.
   ///
-  /// - Throws: `RequestError.settingValue` for a factor that is not finite, or a missing file.
+  /// - Throws: `RequestError.settingValue` for a factor that is not finite.
   public init(parsing text: String) throws {
     (path, factor) = (text, 1)
     guard let colon = text.lastIndex(of: ":") else { return }
