@@ -1,6 +1,8 @@
 /* Bound by memory: what the compiler makes of these loops is good enough on every CPU. */
 #include "ckernels.h"
 
+#include <math.h>
+
 void add_rows(size_t n, const float *a, const float *b, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = a[j] + b[j];
 }
@@ -11,4 +13,20 @@ void multiply_rows(size_t n, const float *a, const float *b, float *y) {
 
 void scale_row(size_t n, const float *x, float by, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = x[j] * by;
+}
+
+void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = a[j] + by * b[j];
+}
+
+void relu_row(size_t n, const float *x, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = x[j] < 0 ? 0 : x[j]; /* NaN stays */
+}
+
+void affine_row(size_t n, const float *x, float by, float plus, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = by * x[j] + plus;
+}
+
+void soft_limit_row(size_t n, const float *x, float limit, float *y) {
+  for (size_t j = 0; j < n; j++) y[j] = limit * tanhf(x[j] / limit);
 }

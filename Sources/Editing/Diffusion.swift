@@ -15,10 +15,15 @@ public struct Diffusion<Unet: NoisePredictor>: Sendable {
 
   /// Several guided predictions from one list of queries, that is, one pass over the weights.
   public func guided(_ asked: [GuidedQuery]) async throws -> [Latent] {
-    let queries = asked.map {
-      $0.guidance.queries(
-        $0.latent, timestep: $0.timestep, $0.condition, over: $0.unconditional ?? empty,
-        levelAlphaBar: $0.levelAlphaBar)
+    let queries = asked.map { ask in
+      ask.guidance.queries(
+        ask.latent, timestep: ask.timestep, ask.condition, over: ask.unconditional ?? empty,
+        levelAlphaBar: ask.levelAlphaBar
+      ).map { query in
+        var query = query
+        query.adapterScale = ask.adapterScale
+        return query
+      }
     }
     var answers = try await unet.noise(queries.flatMap { $0 })[...]
     return zip(asked, queries).map { ask, queries in

@@ -6,6 +6,7 @@ public enum EditError: Error, Equatable {
   case unsupportedSchedule(String)
   case unsupportedPrediction(String)
   case unsupportedScheduler(option: String, value: String)
+  case unsupportedSampler(String, reason: String)
 
   // The request.
   case parameter(method: String, name: String, value: String, allowed: String)
@@ -45,6 +46,9 @@ extension EditError: CustomStringConvertible {
     case .unsupportedScheduler(let option, let value):
       "the checkpoint's scheduler sets \(option) to \(value), which no editing method here is defined for: "
         + "use a Stable Diffusion checkpoint without it"
+    case .unsupportedSampler(let name, let reason):
+      "the model's sampler is \(name), since \(reason), which no editing method here is defined for: "
+        + "use the checkpoint that it was made from"
     case .parameter(let method, let name, let value, let allowed):
       "\(name) \(value) of \(method) is not allowed: give \(allowed)"
     case .gridTooFine(let steps, let limit):

@@ -9,6 +9,8 @@ public struct NoiseQuery: Sendable {
   /// ᾱ of the level that `latent` is on, where it is not that of `timestep` (DDIM inversion is told the
   /// level it goes to). A v-prediction is converted with it.
   public var levelAlphaBar: Double?
+  /// What the side branches of adapters (LoRA) are multiplied by; without adapters it means nothing.
+  public var adapterScale = 1.0
   /// Ask for the cross-attention map of this query as well (LEDITS++).
   public var wantsAttention = false
 

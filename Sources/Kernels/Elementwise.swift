@@ -50,6 +50,38 @@ package func scale(_ x: TensorRef, by factor: Float, into y: TensorRef, _ pool: 
   inPieces(x.type.count, pool) { scale_row($0.count, from + $0.lowerBound, factor, to + $0.lowerBound) }
 }
 
+/// y = max(x, 0)
+package func relu(_ x: TensorRef, into y: TensorRef, _ pool: ThreadPool) {
+  map("relu", x, y, pool, relu_row)
+}
+
+/// y = by·x + plus
+package func affine(_ x: TensorRef, by: Float, plus: Float, into y: TensorRef, _ pool: ThreadPool) {
+  precondition(x.type == y.type, "affine: \(x.type) into \(y.type)")
+  let (from, to) = (x.floats, y.floats)
+  inPieces(x.type.count, pool) {
+    affine_row($0.count, from + $0.lowerBound, by, plus, to + $0.lowerBound)
+  }
+}
+
+/// y = limit·tanh(x/limit)
+package func softLimit(_ x: TensorRef, to limit: Float, into y: TensorRef, _ pool: ThreadPool) {
+  precondition(x.type == y.type, "softLimit: \(x.type) into \(y.type)")
+  let (from, to) = (x.floats, y.floats)
+  inPieces(x.type.count, pool) { soft_limit_row($0.count, from + $0.lowerBound, limit, to + $0.lowerBound) }
+}
+
+/// y = a + by·b
+package func addScaled(
+  _ a: TensorRef, _ b: TensorRef, by factor: Float, into y: TensorRef, _ pool: ThreadPool
+) {
+  precondition(a.type == y.type && b.type == y.type, "addScaled: \(a.type), \(b.type) into \(y.type)")
+  let (left, right, to) = (a.floats, b.floats, y.floats)
+  inPieces(a.type.count, pool) {
+    add_scaled_row($0.count, left + $0.lowerBound, factor, right + $0.lowerBound, to + $0.lowerBound)
+  }
+}
+
 /// y = value·gelu(gate) with x = (value, gate) in every row.
 ///
 /// x `[rows, 2C]`, y `[rows, C]`

@@ -26,6 +26,12 @@ extension TensorRef {
     return (columns == 0 ? 0 : type.count / columns, columns)
   }
 
+  /// The value of a float tensor that has one.
+  package var scalar: Float {
+    precondition(type.count == 1, "one value wanted, got \(type)")
+    return floats[0]
+  }
+
   /// Address and length of a vector of `count` floats.
   func vector(_ count: Int, _ what: String) -> UnsafeMutablePointer<Float> {
     precondition(type.count == count, "\(what) has shape \(shape), wanted \(count) values")

@@ -6,10 +6,27 @@ package final class GraphBuilder {
   private var block = 0
   private var weights: [String: Value] = [:]
   fileprivate let formatOf: (String) -> WeightFormat
+  /// Side branches by the path of their layer.
+  let adapters: [String: [Adapter]]
+  private var scaleOfAdapters: Value?
 
-  /// - Parameter formatOf: how the checkpoint stores a tensor.
-  package init(formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }) {
+  /// - Parameters:
+  ///   - formatOf: how the checkpoint stores a tensor.
+  ///   - adapters: side branches by the path of their layer; paths that no layer has are passed over.
+  package init(
+    adapters: [String: [Adapter]] = [:],
+    formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
+  ) {
     self.formatOf = formatOf
+    self.adapters = adapters
+  }
+
+  /// The common factor of all side branches, one input for the whole graph.
+  func adapterScale() -> Value {
+    if let known = scaleOfAdapters { return known }
+    let value = define(TensorType([1]), .input(Adapter.scaleName))
+    scaleOfAdapters = value
+    return value
   }
 
   /// The root of the checkpoint's name tree.

@@ -46,7 +46,7 @@ enum Stranger {
   static func reason(_ names: Set<String>) -> String? {
     func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
     if has("lora_") || names.contains(where: { $0.contains(".lora") || $0.hasSuffix(".alpha") }) {
-      return "it is a LoRA; name the model that it was made for"
+      return "it is a LoRA; name the model that it was made for, and this file with --lora"
     }
     let network = has("model.diffusion_model.") ? "model.diffusion_model." : ""
     if ["joint_blocks.", "double_blocks."].contains(where: { has(network + $0) }) {

@@ -15,11 +15,22 @@ struct ModelOptions: ParsableArguments {
 
   @OptionGroup var reading: ModelReadingOptions
 
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A LoRA (.safetensors, of diffusers or kohya-ss), and how strongly it acts (default: 1). Repeatable.",
+      valueName: "file[:scale]"))
+  var lora: [String] = []
+
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
 
   func validate() throws {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
+  }
+
+  func open(_ url: URL) throws -> Model {
+    try reading.open(url).adapted(by: lora.map(LoRAReference.init(parsing:)))
   }
 }
 
@@ -35,7 +46,7 @@ struct RuntimeOptions: ParsableArguments {
 
   func editor() throws -> Editor {
     Editor(
-      model: try model.reading.open(ModelLocation.find(model.model)), threads: model.threads,
+      model: try model.open(ModelLocation.find(model.model)), threads: model.threads,
       maximumMemory: maxRam?.bytes ?? ProcessMemory.reachable)
   }
 }

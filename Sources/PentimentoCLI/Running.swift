@@ -50,6 +50,7 @@ private func metadata(of report: EditReport) -> [(String, String)] {
   var lines = ["method": report.method, "model": report.model, "seed": "\(report.seed)"]
   lines["generator"] = report.generator
   lines["working size"] = "\(report.width)x\(report.height)"
+  if !report.lora.isEmpty { lines["lora"] = report.lora.joined(separator: ", ") }
   lines["prompt"] = report.prompt
   lines["source prompt"] = report.sourcePrompt
   lines["negative prompt"] = report.negativePrompt

@@ -104,6 +104,10 @@ struct SettingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "drag: how much of the original stays at the source, 0 to 1.")
   var sourceScale: Double?
 
+  @Option(
+    parsing: .unconditional, help: "drag: factor of --lora files at the noisy end, 0 to 1; it starts at 1.")
+  var loraMin: Double?
+
   @Flag(help: "End DDPM inversion as its authors' code does, which gives up exact reconstruction.")
   var officialLastStep = false
 
@@ -116,7 +120,7 @@ struct SettingOptions: ParsableArguments {
       (.momentumBeta, momentumBeta), (.maskMaps, maskMaps), (.maskStrength, maskStrength),
       (.maskGuidance, maskCfgScale), (.maskRatio, maskRatio), (.radius, radius), (.stepSize, stepSize),
       (.copyScale, copyScale),
-      (.sourceScale, sourceScale),
+      (.sourceScale, sourceScale), (.minAdapterScale, loraMin),
     ]
     var settings: MethodSettings = [:]
     for case (let setting, let value?) in numbers { settings[setting] = .number(value) }

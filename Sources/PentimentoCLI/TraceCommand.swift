@@ -23,7 +23,7 @@ struct TraceCommand: AsyncParsableCommand {
     try await reportingErrors {
       let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))
       let url = model.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
-      let results = try await parity.run(model.reading.open(url), threads: model.threads)
+      let results = try await parity.run(model.open(url), threads: model.threads)
       try results.write(to: output)
       print(output)
     }

@@ -2,7 +2,7 @@ import NeuralGraph
 import Tensors
 
 /// Pictures to latents and back (Rombach et al. 2022, section 3.1; `AutoencoderKL` in the checkpoint).
-package struct Autoencoder: Sendable {
+package struct Autoencoder: LatentAutoencoder {
   package var configuration: AutoencoderConfiguration
   package var naming: AttentionNaming
 
@@ -10,6 +10,11 @@ package struct Autoencoder: Sendable {
     self.configuration = configuration
     self.naming = naming
   }
+
+  package var description: any Encodable { configuration }
+  package var withCurrentNames: any LatentAutoencoder { Autoencoder(configuration) }
+  package var scalingFactor: Float { configuration.scalingFactor }
+  package var channels: [Int] { configuration.channels }
 
   /// Input `image` `[H, W, 3]` in −1…1, H and W multiples of 8 → `moments` `[H/8, W/8, 8]`: mean, then
   /// log-variance, of the latent before scaling.

@@ -11,7 +11,6 @@ extension AutoencoderConfiguration: Encodable {
     case hasQuantConv = "use_quant_conv"
     case hasPostQuantConv = "use_post_quant_conv"
     case scalingFactor = "scaling_factor"
-    case sampleSize = "sample_size"
   }
 
   package func encode(to encoder: any Encoder) throws {
@@ -26,6 +25,5 @@ extension AutoencoderConfiguration: Encodable {
     try fields.encode(hasQuantConv, forKey: .hasQuantConv)
     try fields.encode(hasPostQuantConv, forKey: .hasPostQuantConv)
     try fields.encode(scalingFactor, forKey: .scalingFactor)
-    try fields.encode(sampleSize, forKey: .sampleSize)
   }
 }

@@ -35,15 +35,15 @@ extension UNetConfiguration: Encodable {
     try fields.encode(down.map(\.channels), forKey: .channels)
     try fields.encode(down.map(\.resnets), forKey: .resnets)
     try fields.encode(down.map(\.heads), forKey: .heads)
-    // The depth of the last entry is the middle's too, even where its own level has no attention.
-    var depths = down.map { max($0.depth, 1) }
-    if let middle, down.last?.depth == 0 { depths[depths.count - 1] = max(middle.depth, 1) }
+    // The first of the last level is the middle's too, even where that level has no attention.
+    var depths = down.map { Depths($0) }
+    if let middle, down.last?.attends == false { depths[depths.count - 1] = Depths(middle) }
     try fields.encode(depths, forKey: .depths)
-    try fields.encode(up.map { max($0.depth, 1) }, forKey: .upDepths)
+    try fields.encode(up.map { Depths($0) }, forKey: .upDepths)
     try fields.encode(
-      down.map { $0.depth > 0 ? "CrossAttnDownBlock2D" : "DownBlock2D" }, forKey: .downTypes)
-    try fields.encode(up.map { $0.depth > 0 ? "CrossAttnUpBlock2D" : "UpBlock2D" }, forKey: .upTypes)
-    let middleType = middle.map { $0.depth > 0 ? "UNetMidBlock2DCrossAttn" : "UNetMidBlock2D" }
+      down.map { $0.attends ? "CrossAttnDownBlock2D" : "DownBlock2D" }, forKey: .downTypes)
+    try fields.encode(up.map { $0.attends ? "CrossAttnUpBlock2D" : "UpBlock2D" }, forKey: .upTypes)
+    let middleType = middle.map { $0.attends ? "UNetMidBlock2DCrossAttn" : "UNetMidBlock2D" }
     try fields.encode(middleType, forKey: .middleType)
     try fields.encode(groups, forKey: .groups)
     try fields.encode(epsilon, forKey: .epsilon)
@@ -57,4 +57,20 @@ extension UNetConfiguration: Encodable {
     try fields.encode(added.timeIDWidth, forKey: .timeIDWidth)
     try fields.encode(added.pooledWidth + added.timeIDsWidth, forKey: .addedWidth)
   }
+}
+
+/// Transformer blocks of a level: one number where all layers are alike, otherwise one for each.
+private struct Depths: Encodable {
+  private let depths: [Int]
+
+  init(_ level: UNetConfiguration.Level) { depths = level.attends ? level.depths : [1] }
+
+  func encode(to encoder: any Encoder) throws {
+    var value = encoder.singleValueContainer()
+    if Set(depths).count == 1 { try value.encode(depths[0]) } else { try value.encode(depths) }
+  }
+}
+
+extension UNetConfiguration.Level {
+  fileprivate var attends: Bool { depths.contains { $0 > 0 } }
 }

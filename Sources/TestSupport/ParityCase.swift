@@ -5,6 +5,9 @@ import WeightStorage
 /// What another implementation expects of a traced case, with the tolerances that it derived.
 package struct ParityCase: Sendable, CustomStringConvertible {
   package let folder: URL
+
+  package init(folder: URL) { self.folder = folder }
+
   package var description: String { folder.pathComponents.suffix(2).joined(separator: "/") }
 
   /// Every case under a folder of fixtures (`Tests/Fixtures`) whose name starts with one of `prefixes`.
@@ -18,7 +21,7 @@ package struct ParityCase: Sendable, CustomStringConvertible {
     return children(fixtures).flatMap(children)
       .filter { manager.fileExists(atPath: $0.appending(path: "case.json").path) }
       .filter { folder in prefixes.contains { folder.lastPathComponent.hasPrefix($0) } }
-      .map(ParityCase.init)
+      .map(ParityCase.init(folder:))
   }
 
   /// Everything that is wrong with a result; empty if it is right.

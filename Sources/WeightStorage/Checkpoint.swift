@@ -45,6 +45,24 @@ package final class Checkpoint: Sendable {
     fileOfName = views.mapValues { _ in 0 }
   }
 
+  /// The tensors of one checkpoint and those of others under names of their own.
+  ///
+  /// - Parameter others: no two tensors of one name.
+  package init(_ base: Checkpoint, adding others: [Checkpoint]) {
+    (label, translation) = (base.label, base.translation)
+    var (files, fileOfName, views) = (base.files, base.fileOfName, base.views)
+    for other in others {
+      for (name, file) in other.fileOfName {
+        precondition(fileOfName[name] == nil, "two tensors \(name)")
+        fileOfName[name] = files.count + file
+      }
+      views.merge(other.views) { mine, _ in mine }
+      files += other.files
+    }
+    (self.files, self.fileOfName, self.views) = (files, fileOfName, views)
+    names = fileOfName.keys.sorted()
+  }
+
   /// Shards, found through their index. Every shard has to exist and to hold what the index says.
   package init(index path: String, label: String? = nil) throws(WeightFileError) {
     let index = try ShardIndex(path: path, label: label ?? path)

@@ -31,6 +31,15 @@ package final class SafetensorsFile: TensorFile {
     HostTensor(shape: try tensor(name).shape, values: try floats(name, shape: shape))
   }
 
+  /// Values of a U8 tensor.
+  package func bytes(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [UInt8] {
+    let tensor = try tensor(name, shape: shape)
+    guard tensor.element == .u8 else { throw wrongElement(tensor, wanted: "U8") }
+    return try reader.bytes(tensor.range)
+  }
+}
+
+extension TensorFile {
   /// Values of an I64 or I32 tensor.
   package func integers(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Int64] {
     let tensor = try tensor(name, shape: shape)
@@ -40,13 +49,6 @@ package final class SafetensorsFile: TensorFile {
     case .i32: bytes.elements(UInt32.self) { Int64(Int32(bitPattern: $0)) }
     default: throw wrongElement(tensor, wanted: "I64 or I32")
     }
-  }
-
-  /// Values of a U8 tensor.
-  package func bytes(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [UInt8] {
-    let tensor = try tensor(name, shape: shape)
-    guard tensor.element == .u8 else { throw wrongElement(tensor, wanted: "U8") }
-    return try reader.bytes(tensor.range)
   }
 }
 

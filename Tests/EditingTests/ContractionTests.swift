@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  let grid = try! NoiseSchedule.stableDiffusion.leadingGrid(steps: 50)
+  let grid = try! NoiseSchedule.stableDiffusion.samplingGrid(steps: 50)
 
   /// Divergence at the levels 50, 49, … 0 of two laws that start as the model's and as N(3, 0.3).
   private func divergences(eta: Double) -> [Double] {

@@ -49,7 +49,7 @@ import Testing
     let trace = Trace()
     let out = try await method(keep: false).edit(
       photo, from: cat, to: cat, model: model, tape: tape, observer: trace.observer)
-    let step = try model.schedule.leadingGrid(steps: 10).transition(from: 1)
+    let step = try model.schedule.samplingGrid(steps: 10).transition(from: 1)
     let error = Latent.combination([(-step.sigma(eta: 1), trace.latents("z1_before_zeroing")[0])])
     #expect((out - photo).isClose(to: error, within: 16 * halfUlp))
     #expect(trace.latents("zs")[0].values.allSatisfy { $0 == 0 })
@@ -106,7 +106,7 @@ import Testing
     let z = try await method.invert(
       photo, from: Condition(mean: photo), keepsEveryLevel: false, model: model, tape: tape
     ).noiseMaps
-    let grid = try model.schedule.leadingGrid(steps: 100)
+    let grid = try model.schedule.samplingGrid(steps: 100)
     let (step, above) = (grid.transition(from: 50), grid.transition(from: 51))
     let (b, c, v) = (step.alphaBar, step.nextAlphaBar, step.posteriorVariance)
     let variance = 2 * (1 - c) / v - 1
@@ -128,7 +128,7 @@ import Testing
     let (model, _) = nonlinearWorld()
     let (method, trace) = (method(), Trace())
     _ = try await method.edit(photo, from: cat, to: tiger, model: model, tape: tape, observer: trace.observer)
-    let grid = try model.schedule.leadingGrid(steps: 10)
+    let grid = try model.schedule.samplingGrid(steps: 10)
     let (xs, traj) = (trace.latents("xs"), trace.latents("traj"))
     var edited = xs[10]
     for level in (1...10).reversed() {
@@ -152,7 +152,7 @@ import Testing
     let out = try await method.edit(
       photo, from: cat, to: cat, model: model, tape: tape, observer: trace.observer)
     #expect(out.isClose(to: photo, within: 128 * halfUlp))
-    let grid = try model.schedule.leadingGrid(steps: 10)
+    let grid = try model.schedule.samplingGrid(steps: 10)
     let (xs, zs) = (trace.latents("xs"), trace.latents("zs"))
     for level in 2...10 {
       let step = grid.transition(from: level)

@@ -92,6 +92,16 @@ import Testing
     #expect(method.guidance(1).scale == 3)
   }
 
+  @Test("lowers the factor of adapters along a cosine, to lora-min at level K − 1") func adapterSchedule() {
+    var method = Drag()  // K = 120
+    // f = (1 − cos(π·j/119))/2; the cosine is exact to 2⁻⁵⁰.
+    #expect(abs(method.adapterScale(119) - 0.5) < 1e-14)
+    #expect(abs(method.adapterScale(1) - (1 - 0.25 * (1 - 0.9996515418688489))) < 1e-14)
+    #expect(abs(method.adapterScale(120) - (0.5 + 0.25 * (1 - 0.9996515418688489))) < 1e-14)
+    method.minAdapterScale = 1
+    #expect(method.adapterScale(60) == 1)
+  }
+
   @Test("the ODE goes up and down by the timestep the latent is on")
   func odeTimesteps() async throws {
     struct Recorder: PointwisePredictor {

@@ -90,35 +90,76 @@ import Testing
 
   @Test("the leading grid has the stride of the samplers and offset 1")
   func leading() throws {
-    let grid = try schedule.leadingGrid(steps: 50)
+    let grid = try schedule.samplingGrid(steps: 50)
     #expect(grid.timesteps.first == 1 && grid.timesteps[1] == 21 && grid.timesteps.last == 981)
-    #expect(try schedule.leadingGrid(steps: 100).timesteps.last == 991)
-    #expect(try schedule.leadingGrid(steps: 200).timesteps.last == 996)
-    #expect(try Array(schedule.leadingGrid(steps: 30).timesteps.prefix(3)) == [1, 34, 67])
-    #expect(try schedule.leadingGrid(steps: 30).timesteps.last == 958)
+    #expect(try schedule.samplingGrid(steps: 100).timesteps.last == 991)
+    #expect(try schedule.samplingGrid(steps: 200).timesteps.last == 996)
+    #expect(try Array(schedule.samplingGrid(steps: 30).timesteps.prefix(3)) == [1, 34, 67])
+    #expect(try schedule.samplingGrid(steps: 30).timesteps.last == 958)
   }
 
   @Test("level 0 is the table's first entry, or 1 if the checkpoint says so")
   func finalLevel() throws {
-    #expect(try schedule.leadingGrid(steps: 50).alphaBars[0] == schedule.alphaBar(0))
+    #expect(try schedule.samplingGrid(steps: 50).alphaBars[0] == schedule.alphaBar(0))
     let one = try NoiseSchedule(setsAlphaToOne: true)
-    let last = try one.leadingGrid(steps: 50).transition(from: 1)
+    let last = try one.samplingGrid(steps: 50).transition(from: 1)
     #expect(last.nextAlphaBar == 1)
     #expect(last.posteriorVariance == 0)
+  }
+
+  @Test(
+    "the trailing grid is the reference sampler's, ends at the clean picture, and is the schedule's alone")
+  func trailing() throws {
+    let turbo = try NoiseSchedule(spacing: .trailing)
+    let reference: [Int: [Int]] = [
+      1: [999], 2: [499, 999], 3: [332, 666, 999], 4: [249, 499, 749, 999],
+      7: [142, 285, 428, 570, 713, 856, 999],
+    ]
+    for (steps, timesteps) in reference {
+      let grid = try turbo.samplingGrid(steps: steps)
+      #expect(grid.timesteps == timesteps && grid.alphaBars[0] == 1)
+    }
+    #expect(try turbo.samplingGrid(steps: 16).timesteps.reduce(0, +) == 8484)  // four ties, to even
+    #expect(try turbo.samplingGrid(steps: 1000).timesteps == Array(0...999))
+    #expect(try turbo.samplingGrid(steps: 4, spacing: .leading).timesteps == [1, 251, 501, 751])
+    #expect(try turbo.stateGrid(steps: 4).timesteps == [1, 251, 501, 751])
+    #expect(throws: EditError.self) { try turbo.samplingGrid(steps: 1001) }
+  }
+
+  @Test("reads the schedulers of distilled models, and refuses by name those that are no noise predictors")
+  func distilled() throws {
+    func read(_ json: String) throws -> NoiseSchedule {
+      try NoiseSchedule(JSONDecoder().decode(SchedulerConfiguration.self, from: Data(json.utf8)))
+    }
+    for name in ["EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DDIMScheduler"] {
+      let json = #"{"_class_name": "\#(name)", "timestep_spacing": "trailing"}"#
+      #expect(try read(json).spacing == .trailing)
+    }
+    #expect(try read(#"{"timestep_spacing": "linspace"}"#).spacing == .leading)
+    #expect(throws: EditError.unsupportedScheduler(option: "timestep_spacing", value: "middle")) {
+      try read(#"{"timestep_spacing": "middle"}"#)
+    }
+    for name in ["LCMScheduler", "TCDScheduler", "FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler"] {
+      let error = failure(EditError.self) { try read(#"{"_class_name": "\#(name)"}"#) }
+      guard case .unsupportedSampler(name, _) = error else {
+        Issue.record("\(String(describing: error))")
+        continue
+      }
+    }
   }
 
   @Test("refuses a grid that does not fit", arguments: [0, -1, 1000, 1001])
   func refuses(steps: Int) {
     #expect(throws: EditError.gridTooFine(steps: steps, limit: 999)) {
-      try schedule.leadingGrid(steps: steps)
+      try schedule.samplingGrid(steps: steps)
     }
   }
 
   @Test("every number of steps up to the limit gives a grid inside the table")
   func allFit() throws {
-    for steps in 1...999 { #expect(try schedule.leadingGrid(steps: steps).timesteps.last! < 1000) }
+    for steps in 1...999 { #expect(try schedule.samplingGrid(steps: steps).timesteps.last! < 1000) }
     let zero = try NoiseSchedule(stepsOffset: 0)
-    #expect(try zero.leadingGrid(steps: 1000).timesteps == Array(0..<1000))
+    #expect(try zero.samplingGrid(steps: 1000).timesteps == Array(0..<1000))
   }
 
   @Test("the state grid has one transition less and never leaves the table")

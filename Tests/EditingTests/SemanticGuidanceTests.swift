@@ -92,7 +92,7 @@ import Testing
       cat, concepts: [snow, glasses], height: 7, width: 11, model: model, tape: tape, observer: trace.observer
     )
     let traj = trace.latents("traj")
-    let grid = try model.schedule.leadingGrid(steps: 2)
+    let grid = try model.schedule.samplingGrid(steps: 2)
     var momentum = Latent(height: 7, width: 11)
     for i in 0...1 {
       let step = grid.transition(from: 2 - i)
@@ -125,7 +125,7 @@ import Testing
       cat, concepts: [snow], height: 7, width: 11, model: model, tape: tape, observer: trace.observer)
     #expect(counter.evaluations == method.evaluations && counter.evaluations == 3 + 2 + 2)
     let traj = trace.latents("traj")
-    let grid = try model.schedule.leadingGrid(steps: 3)
+    let grid = try model.schedule.samplingGrid(steps: 3)
     var momentum = Latent(height: 7, width: 11)
     for i in 0...2 {
       let step = grid.transition(from: 3 - i)

@@ -21,6 +21,15 @@ import Testing
 }
 
 @Suite("Portable math") struct PortableMathTests {
+  @Test("the cosine of half turns agrees with the library's") func cosine() {
+    for i in -400...400 {
+      let x = Double(i) / 97
+      // The library's argument π·x is rounded, by |x|·2⁻⁵¹ at most; the series is within 2⁻⁵⁰.
+      #expect(abs(PortableMath.cosine(halfTurns: x) - cos(Double.pi * x)) <= (abs(x) + 1) * 0x1p-50)
+    }
+    #expect(PortableMath.cosine(halfTurns: 0) == 1 && PortableMath.cosine(halfTurns: 1) == -1)
+  }
+
   @Test("the logarithm agrees with the library's to 2 units in the last place")
   func logarithm() {
     var x = 0x1p-60

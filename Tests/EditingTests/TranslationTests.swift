@@ -90,7 +90,7 @@ import Testing
     let prompt = Condition(mean: photo)
     _ = try await method.edit(
       photo, from: prompt, to: prompt, model: world, tape: tape, observer: trace.observer)
-    let grid = try world.schedule.leadingGrid(steps: 20)
+    let grid = try world.schedule.samplingGrid(steps: 20)
     for (i, x) in trace.latents("traj").dropLast().enumerated() {
       let b = grid.alphaBars[15 - i]
       let m = Moments(x.values.map { (Double($0) - b.squareRoot() * 0.4) / (1 - b).squareRoot() })

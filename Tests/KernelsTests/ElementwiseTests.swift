@@ -101,6 +101,32 @@ import Testing
     #expect(a.values == sums.map { $0 * $0 })
   }
 
+  @Test("relu, affine, addScaled and softLimit agree with double, and NaN stays NaN")
+  func units() {
+    let (a, b, y) = (
+      Buffer(random: [101, 203], seed: 1, scale: 9), Buffer(random: [101, 203], seed: 2), Buffer([101, 203])
+    )
+    relu(a.ref, into: y.ref, pool)
+    #expect(y.values == a.values.map { max($0, 0) })
+    // Two roundings of values below 2·9 + 9; a fused multiplication saves one.
+    affine(a.ref, by: 2, plus: -0.75, into: y.ref, pool)
+    #expect(excess(y.values, a.doubles.map { 2 * $0 - 0.75 }) { _ in 2 * 27 * unit } <= 0)
+    addScaled(a.ref, b.ref, by: -1.5, into: y.ref, pool)
+    #expect(excess(y.values, zip(a.doubles, b.doubles).map { $0 - 1.5 * $1 }) { _ in 2 * 27 * unit } <= 0)
+    // A quotient, the library's tanh (2 units) and a product, of at most 3.
+    softLimit(a.ref, to: 3, into: y.ref, pool)
+    #expect(excess(y.values, a.doubles.map { 3 * tanh($0 / 3) }) { _ in 5 * 3 * unit } <= 0)
+
+    let broken = Buffer([1, 1], [.nan])
+    for function in [{ relu($0, into: $1, $2) }, { softLimit($0, to: 3, into: $1, $2) }]
+      as [(TensorRef, TensorRef, ThreadPool) -> Void]
+    {
+      let out = Buffer([1, 1])
+      function(broken.ref, out.ref, pool)
+      #expect(out.values[0].isNaN)
+    }
+  }
+
   @Test("addChannels adds one vector to every pixel")
   func channels() {
     let (x, v, y) = (

@@ -8,6 +8,7 @@ import Testing
 struct Differentiable: Sendable, CustomTestStringConvertible {
   var name: String
   var inputs: KeyValuePairs<String, [Int]>
+  var adapters: [String: [Adapter]] = [:]
   var build: @Sendable (Scope, [Value]) throws -> Value
   var testDescription: String { name }
 
@@ -29,6 +30,12 @@ struct Differentiable: Sendable, CustomTestStringConvertible {
     .init(name: "convolution 1×1", inputs: ["x": [3, 4, 5]]) { g, v in
       try g["c"].conv(v[0], to: 6, kernel: 1)
     },
+    .init(name: "linear with two adapters", inputs: ["x": [5, 7]], adapters: ["fc": branches]) { g, v in
+      try g["fc"].linear(v[0], to: 19)
+    },
+    .init(name: "convolution with adapters", inputs: ["x": [5, 6, 3]], adapters: ["c": branches]) { g, v in
+      try g["c"].conv(v[0], to: 5, kernel: 3, stride: 2)
+    },
     .init(name: "addition", inputs: ["a": [3, 5], "b": [3, 5]]) { g, v in try g.add(v[0], v[1]) },
     .init(name: "addition of a value to itself", inputs: ["a": [3, 5]]) { g, v in try g.add(v[0], v[0]) },
     .init(name: "SiLU", inputs: ["x": [4, 9]]) { g, v in try g.silu(v[0]) },
@@ -44,6 +51,10 @@ struct Differentiable: Sendable, CustomTestStringConvertible {
     },
   ]
 }
+
+private let branches = [
+  Adapter(path: "first", rank: 2, factor: 1.5), Adapter(path: "second", rank: 1, factor: -0.5),
+]
 
 /// The operators of one residual block and one cross-attention, wired as in a UNet, a block of recomputation each.
 private func blockAndAttention(_ g: Scope, _ x: Value, _ context: Value) throws -> Value {
@@ -63,7 +74,7 @@ private func blockAndAttention(_ g: Scope, _ x: Value, _ context: Value) throws 
 @Suite("Emitted gradient") struct GradientTests {
   @Test("agrees with central differences", arguments: Differentiable.all)
   func centralDifferences(subject: Differentiable) throws {
-    var network = try Network(inputs: subject.inputs, subject.build)
+    var network = try Network(inputs: subject.inputs, adapters: subject.adapters, subject.build)
     let names = subject.inputs.map(\.key)
     let gradients = try network.differentiate(wrt: names, recompute: false)
     let emitted = try network.run(gradients)

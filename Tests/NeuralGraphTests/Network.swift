@@ -8,7 +8,7 @@ import TestSupport
 /// A small network under test: its graph, its inputs and weights with reproducible random values, and the loss
 /// ⟨output, seed⟩ whose gradients the tests look at.
 struct Network {
-  let builder = GraphBuilder()
+  let builder: GraphBuilder
   var inputs: [String: HostTensor] = [:]
   private(set) var output: Value
   private(set) var values: [String: Value] = [:]
@@ -16,10 +16,12 @@ struct Network {
 
   /// - Parameter build: emits the network from its inputs, in the order given.
   init(
-    inputs shapes: KeyValuePairs<String, [Int]>,
+    inputs shapes: KeyValuePairs<String, [Int]>, adapters: [String: [Adapter]] = [:],
     _ build: (Scope, [Value]) throws -> Value
   ) throws {
+    builder = GraphBuilder(adapters: adapters)
     let root = builder.root
+    inputs[Adapter.scaleName] = HostTensor(shape: [1], values: [0.75])
     var order: [Value] = []
     for (index, (name, shape)) in shapes.enumerated() {
       let value = root.input(name, TensorType(shape))

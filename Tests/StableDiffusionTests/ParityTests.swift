@@ -7,7 +7,7 @@ import Testing
 import WeightStorage
 
 /// A network, planned, with its weights loaded.
-private struct Running {
+struct Running {
   let executor: Executor
 
   init(_ checkpoint: Checkpoint, taps: Bool = false, _ define: (Scope) throws -> [String: Value]) throws {

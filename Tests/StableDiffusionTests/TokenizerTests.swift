@@ -101,6 +101,22 @@ private struct Group: Decodable {
     }
   }
 
+  /// `Tools/fixtures/make_tokens.py`.
+  @Test("gives the published tokenizer's ids for 1,000 random texts in all scripts")
+  func thousandTexts() throws {
+    let samples = try JSONDecoder().decode(
+      [Group.Case].self, from: Data(contentsOf: root.appending(path: "Tests/Fixtures/Tokenizer/scripts.json"))
+    )
+    #expect(samples.count == 1000)
+    let tokenizer = try clip()
+    for sample in samples {
+      let padding = [Int32](repeating: tokenizer.padID, count: 77 - sample.ids.count)
+      #expect(
+        tokenizer.encode(sample.text, maxLength: 77).ids == sample.ids + padding,
+        "\(sample.text.debugDescription)")
+    }
+  }
+
   @Test("needs nothing but the merges for CLIP's vocabulary")
   func mergesAlone() throws {
     let groups = try Group.all()

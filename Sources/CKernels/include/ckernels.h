@@ -220,6 +220,14 @@ SHA256_KERNELS(DECLARE_SHA256)
 
 binary_fn add_rows, multiply_rows;
 void scale_row(size_t n, const float *x, float by, float *y);
+/* y = max(x, 0) */
+void relu_row(size_t n, const float *x, float *y);
+/* y = by·x + plus */
+void affine_row(size_t n, const float *x, float by, float plus, float *y);
+/* y = limit·tanh(x/limit) */
+void soft_limit_row(size_t n, const float *x, float limit, float *y);
+/* y = a + by·b */
+void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y);
 
 /* Packs `rows` ≤ 16 consecutive rows of a weight [N][channels][taps] into one panel of taps·channels
  * groups of 16 columns (missing rows become zero columns); elements of 2 or 4 bytes.               */

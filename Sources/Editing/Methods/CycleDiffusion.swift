@@ -53,7 +53,7 @@ public struct CycleDiffusion: InvertingMethod {
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters()
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
@@ -63,7 +63,7 @@ public struct CycleDiffusion: InvertingMethod {
     model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     let path = try inversion ?? path(of: source, on: grid, model.schedule, tape: tape)
     try check(path)
     return try await model.follow(
@@ -73,7 +73,7 @@ public struct CycleDiffusion: InvertingMethod {
 
   /// y_0 … y_K; the predictions along it come while it is followed.
   private func path(
-    of source: Latent, on grid: LeadingGrid, _ schedule: NoiseSchedule, tape: any NoiseTape
+    of source: Latent, on grid: SamplingGrid, _ schedule: NoiseSchedule, tape: any NoiseTape
   ) throws -> Inversion {
     var path = newInversion(states: [0: source])
     guard levels > 0 else { return path }

@@ -44,7 +44,7 @@ public struct DDIMTranslation: InvertingMethod {
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters()
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
@@ -54,7 +54,7 @@ public struct DDIMTranslation: InvertingMethod {
     model: Diffusion<some NoisePredictor>, observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     let inversion =
       if let inversion { inversion } else {
         try await invert(source, from: prompt, model: model, on: grid, observer: observer)
@@ -72,7 +72,7 @@ public struct DDIMTranslation: InvertingMethod {
   }
 
   private func invert(
-    _ source: Latent, from prompt: Condition, model: Diffusion<some NoisePredictor>, on grid: LeadingGrid,
+    _ source: Latent, from prompt: Condition, model: Diffusion<some NoisePredictor>, on grid: SamplingGrid,
     observer: EditObserver
   ) async throws -> Inversion {
     let path = try await model.ddimInversion(

@@ -79,7 +79,7 @@ public struct DDPMInversion: InvertingMethod {
   }
 
   func checkLevels(on schedule: NoiseSchedule, method: String) throws(EditError) {
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
     guard skip < steps else {
       throw .nothingToDo(method: method, reason: "all \(steps) steps are skipped, lower skip below \(steps)")
     }
@@ -99,7 +99,7 @@ extension DDPMInversion {
     tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Inversion {
     try validate(on: model.schedule)
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     let top = keepsEveryLevel ? steps : editedLevels
     func noised(_ level: Int) throws -> Latent {
       level == 0
@@ -147,7 +147,7 @@ extension DDPMInversion {
   ) async throws -> Latent {
     try validate(on: model.schedule)
     try check(inversion)
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     var x = try inversion.state(editedLevels)
     for (i, level) in (1...editedLevels).reversed().enumerated() {
       let step = EditFriendlyStep(grid.transition(from: level), eta: eta)

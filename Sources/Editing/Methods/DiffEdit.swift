@@ -72,7 +72,7 @@ public struct DiffEdit: InvertingMethod {
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters()
     try automaticMask.validate(on: schedule)
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
@@ -131,7 +131,7 @@ public struct DiffEdit: InvertingMethod {
     }
     let path = try await model.ddimInversion(
       source, from: prompt, guidance: Guidance(inversionGuidance), levels: levels,
-      on: model.schedule.leadingGrid(steps: steps), method: name)
+      on: model.schedule.samplingGrid(steps: steps), method: name)
     for y in path { observer("inverted", y) }
     return path.byLevel
   }
@@ -141,7 +141,7 @@ public struct DiffEdit: InvertingMethod {
     model: Diffusion<some NoisePredictor>, observer: EditObserver
   ) async throws -> Latent {
     observer.inverted(path)
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     var x = try path.state(levels)
     for (i, level) in stride(from: levels, through: 1, by: -1).enumerated() {
       let step = grid.transition(from: level)

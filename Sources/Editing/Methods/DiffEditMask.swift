@@ -32,7 +32,7 @@ public struct DiffEditMask: Sendable, Equatable {
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
     for parameter in parameters { try parameter.check(method: DiffEdit.name) }
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
     guard transitions(strength, of: steps) >= 1 else {
       throw .nothingToDo(
         method: DiffEdit.name, reason: "a mask strength of \(strength) is less than one step")
@@ -44,7 +44,7 @@ public struct DiffEditMask: Sendable, Equatable {
     tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Mask {
     try validate(on: model.schedule)
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     let t = grid.timestep(transitions(strength, of: steps))
     let noises = try tape.normal(
       0, count: maps, height: source.height, width: source.width, channels: source.channels)

@@ -24,6 +24,8 @@ public struct Drag: EditingMethod {
   public var sourceScale = 0.3
   /// Guidance rises from 1 near the clean end to this.
   public var maxGuidance = 3.0
+  /// The factor of adapters (LoRA), if there are any, falls from 1 near the clean end to this.
+  public var minAdapterScale = 0.5
   public var sampler = Sampler.sde
   /// Off, a drag returns its input: for tests.
   package var copiesAndPastes = true
@@ -46,6 +48,7 @@ public struct Drag: EditingMethod {
       Parameter("copy-scale", copyScale, .any, "factor of the copy at the target (alpha)"),
       Parameter("source-scale", sourceScale, .unit, "how much of the original stays at the source (beta)"),
       Parameter("guidance", maxGuidance, .any, "weight of the prompt at the noisy end; it starts at 1"),
+      Parameter("lora-min", minAdapterScale, .unit, "factor of LoRA files at the noisy end; it starts at 1"),
       Parameter("sampler", sampler, "forward SDE and recorded noise, or inversion and the ODE"),
     ]
   }
@@ -54,9 +57,13 @@ public struct Drag: EditingMethod {
   private var levels: Int { min(transitions(strength, of: steps), steps - 1) }
   /// w_j = 1 + (w_max − 1)·j/(K − 1) for the transition between the levels j − 1 and j. The denominator is the
   /// released code's; it reaches slightly above w_max.
-  package func guidance(_ j: Int) -> Guidance {
-    Guidance(1 + (maxGuidance - 1) * (levels > 1 ? Double(j) / Double(levels - 1) : 1))
+  package func guidance(_ j: Int) -> Guidance { Guidance(1 + (maxGuidance - 1) * part(j)) }
+  /// l_j = 1 − f + f·l_min,  f = (1 − cos(π·j/(K − 1)))/2
+  package func adapterScale(_ j: Int) -> Double {
+    let f = (1 - PortableMath.cosine(halfTurns: part(j))) / 2
+    return (1 - f) + f * minAdapterScale
   }
+  private func part(_ j: Int) -> Double { levels > 1 ? Double(j) / Double(levels - 1) : 1 }
   public var evaluations: Int {
     dragCount * stride(from: 1, through: levels, by: 1).reduce(0) { $0 + 2 * guidance($1).evaluations }
   }
@@ -120,7 +127,9 @@ public struct Drag: EditingMethod {
   ) async throws -> Latent {
     let latents = sampler == .sde ? [x, y[k]] : [x]
     let eps = try await model.guided(
-      latents.map { GuidedQuery($0, timestep: step.timestep, prompt, guidance(k)) })
+      latents.map {
+        GuidedQuery($0, timestep: step.timestep, prompt, guidance(k), adapterScale: adapterScale(k))
+      })
     guard sampler == .sde else { return step.mean(x, eps[0], eta: 0) }
     return step.pairedStep(x, eps[0], along: y[k], eps[1], to: y[k - 1], eta: 1)
   }
@@ -132,7 +141,9 @@ public struct Drag: EditingMethod {
   ) async throws -> [Latent] {
     var path = [z]
     for k in 0..<levels {
-      let eps = try await model.guided(path[k], timestep: grid.timesteps[k], prompt, guidance(k + 1))
+      let ask = GuidedQuery(
+        path[k], timestep: grid.timesteps[k], prompt, guidance(k + 1), adapterScale: adapterScale(k + 1))
+      let eps = try await model.guided([ask])[0]
       path.append(try grid.transition(from: k + 1).inverted(path[k], eps).checked(name, step: k + 1))
     }
     return path

@@ -57,7 +57,7 @@ public struct LEDITS: InvertingMethod {
     try validate(on: model.schedule)
     try semantics.concepts.check(against: concepts.count, method: name)
     try check(noises)
-    let grid = try model.schedule.leadingGrid(steps: inversion.steps)
+    let grid = try model.schedule.samplingGrid(steps: inversion.steps)
     let prompt = target.map { ($0, inversion.targetGuidance) }
     var momentum = SemanticGuidance.Momentum()
     var x = try noises.state(inversion.editedLevels)

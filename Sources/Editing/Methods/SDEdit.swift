@@ -34,7 +34,7 @@ public struct SDEdit: EditingMethod {
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters()
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
@@ -44,7 +44,7 @@ public struct SDEdit: EditingMethod {
     observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     let top = transitions(strength, of: steps)
     var x = source
     if top > 0 {

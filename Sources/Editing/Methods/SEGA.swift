@@ -33,7 +33,7 @@ public struct SEGA: EditingMethod {
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters()
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
     if semantics.concepts.isEmpty { throw .missing(method: name, need: "a concept") }
   }
 
@@ -44,7 +44,7 @@ public struct SEGA: EditingMethod {
   ) async throws -> Latent {
     try checkParameters()
     try semantics.concepts.check(against: concepts.count, method: name)
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     var momentum = SemanticGuidance.Momentum()
     var x = try tape.normal(0, count: 1, height: height, width: width, channels: channels)[0]
     observer("traj", x)

@@ -30,7 +30,7 @@ public struct TextToImage: EditingMethod {
 
   public func validate(on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters()
-    _ = try schedule.leadingGrid(steps: steps)
+    _ = try schedule.samplingGrid(steps: steps)
   }
 
   /// - Returns: a latent of `height`×`width` cells.
@@ -39,7 +39,7 @@ public struct TextToImage: EditingMethod {
     tape: any NoiseTape, observer: EditObserver = .none
   ) async throws -> Latent {
     try checkParameters()
-    let grid = try model.schedule.leadingGrid(steps: steps)
+    let grid = try model.schedule.samplingGrid(steps: steps)
     var x = try tape.normal(0, count: 1, height: height, width: width, channels: channels)[0]
     observer("traj", x)
     for (i, level) in (1...steps).reversed().enumerated() {

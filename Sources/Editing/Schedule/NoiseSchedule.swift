@@ -22,6 +22,16 @@ public struct NoiseSchedule: Sendable, Equatable {
   public let setsAlphaToOne: Bool
   /// Added to every timestep of a leading grid.
   public let stepsOffset: Int
+  /// Which timesteps a run takes of the thousand.
+  public let spacing: Spacing
+
+  /// Where a grid of few timesteps begins.
+  public enum Spacing: String, Sendable, CaseIterable {
+    /// At the clean end, the noisiest timestep is left out: the samplers of Stable Diffusion.
+    case leading
+    /// At the noisy end, and it ends at ᾱ = 1: models distilled to few steps, and a few others.
+    case trailing
+  }
 
   public static let trainingSteps = 1000
 
@@ -31,7 +41,8 @@ public struct NoiseSchedule: Sendable, Equatable {
   /// - Throws: `EditError.unsupportedSchedule` or `.unsupportedPrediction` with the name that was given.
   public init(
     kind: String = "scaled_linear", betaStart: Double = 0.00085, betaEnd: Double = 0.012,
-    prediction: String = "epsilon", setsAlphaToOne: Bool = false, stepsOffset: Int = 1
+    prediction: String = "epsilon", setsAlphaToOne: Bool = false, stepsOffset: Int = 1,
+    spacing: Spacing = .leading
   ) throws(EditError) {
     guard let prediction = PredictionType(rawValue: prediction) else {
       throw .unsupportedPrediction(prediction)
@@ -47,6 +58,7 @@ public struct NoiseSchedule: Sendable, Equatable {
     self.prediction = prediction
     self.setsAlphaToOne = setsAlphaToOne
     self.stepsOffset = stepsOffset
+    self.spacing = spacing
   }
 
   /// Stable Diffusion 1.x: scaled linear from 0.00085 to 0.012, ε, last level ᾱ_0, offset 1.
@@ -58,8 +70,8 @@ public struct NoiseSchedule: Sendable, Equatable {
   /// s_t = √(1 − ᾱ_t).
   public func noise(_ timestep: Int) -> Double { (1 - alphaBar(timestep)).squareRoot() }
 
-  /// ᾱ of the level below the first timestep of a leading grid.
-  public var finalAlphaBar: Double { setsAlphaToOne ? 1 : alphaBar(0) }
+  /// ᾱ of the level below the first timestep of a sampling grid.
+  public var finalAlphaBar: Double { setsAlphaToOne || spacing == .trailing ? 1 : alphaBar(0) }
 
   /// x_t = a_t·x_0 + s_t·n (Ho et al. 2020, eq. 4).
   public func diffuse(_ x0: Latent, to timestep: Int, _ noise: Latent) -> Latent {

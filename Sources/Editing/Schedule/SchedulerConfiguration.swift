@@ -1,6 +1,7 @@
 /// A checkpoint's `scheduler_config.json`, as far as it matters here. Absent keys take the values of
 /// Stable Diffusion.
 public struct SchedulerConfiguration: Sendable, Equatable, Codable {
+  public var className: String?
   public var betaSchedule: String?
   public var betaStart: Double?
   public var betaEnd: Double?
@@ -12,6 +13,7 @@ public struct SchedulerConfiguration: Sendable, Equatable, Codable {
   public var thresholding: Bool?
   public var rescalesToZeroTerminalSNR: Bool?
   public var trainedBetas: [Double]?
+  public var timestepSpacing: String?
 
   enum CodingKeys: String, CodingKey {
     case betaSchedule = "beta_schedule"
@@ -25,6 +27,8 @@ public struct SchedulerConfiguration: Sendable, Equatable, Codable {
     case thresholding
     case rescalesToZeroTerminalSNR = "rescale_betas_zero_snr"
     case trainedBetas = "trained_betas"
+    case timestepSpacing = "timestep_spacing"
+    case className = "_class_name"
   }
 
   public init() {}
@@ -39,6 +43,7 @@ public struct SchedulerConfiguration: Sendable, Equatable, Codable {
     all.predictionType = predictionType ?? PredictionType.epsilon.rawValue
     all.setsAlphaToOne = setsAlphaToOne ?? false
     all.stepsOffset = stepsOffset ?? 1
+    all.timestepSpacing = timestepSpacing == "trailing" ? "trailing" : "leading"
     return all
   }
 }
@@ -47,6 +52,9 @@ extension NoiseSchedule {
   /// - Throws: `EditError` naming the option that no method here is defined for.
   public init(_ configuration: SchedulerConfiguration) throws(EditError) {
     let c = configuration
+    if let name = c.className, let other = Self.otherSamplers.first(where: { name.hasPrefix($0.prefix) }) {
+      throw .unsupportedSampler(name, reason: other.reason)
+    }
     if c.trainedBetas != nil { throw .unsupportedScheduler(option: "trained_betas", value: "a list") }
     if let steps = c.trainingSteps, steps != Self.trainingSteps {
       throw .unsupportedScheduler(option: "num_train_timesteps", value: "\(steps)")
@@ -62,6 +70,30 @@ extension NoiseSchedule {
     let all = c.complete
     try self.init(
       kind: all.betaSchedule!, betaStart: all.betaStart!, betaEnd: all.betaEnd!, prediction: all.predictionType!,
-      setsAlphaToOne: all.setsAlphaToOne!, stepsOffset: all.stepsOffset!)
+      setsAlphaToOne: all.setsAlphaToOne!, stepsOffset: all.stepsOffset!, spacing: c.spacing)
+  }
+
+  /// Samplers whose networks answer another question than "which noise is in this latent".
+  private static let otherSamplers = [
+    (prefix: "LCM", reason: "its network was distilled to jump to the clean picture in few steps"),
+    (prefix: "TCD", reason: "its network was distilled for trajectory consistency in few steps"),
+    (prefix: "CMStochasticIterative", reason: "its network is a consistency model"),
+    (prefix: "FlowMatch", reason: "its network predicts a flow"),
+    (prefix: "EDM", reason: "its network was trained on another scale of noise"),
+    (prefix: "VQDiffusion", reason: "its network predicts tokens"),
+    (prefix: "ScoreSde", reason: "its network predicts a score"),
+  ]
+}
+
+extension SchedulerConfiguration {
+  /// The trailing one where it is asked for; the methods define all others away (they run on leading grids).
+  fileprivate var spacing: NoiseSchedule.Spacing {
+    get throws(EditError) {
+      switch timestepSpacing {
+      case nil, "leading", "linspace": return .leading
+      case "trailing": return .trailing
+      case let other?: throw .unsupportedScheduler(option: "timestep_spacing", value: other)
+      }
+    }
   }
 }

@@ -54,10 +54,12 @@ public struct GuidedQuery: Sendable {
   public var unconditional: Condition?
   /// See `NoiseQuery.levelAlphaBar`.
   public var levelAlphaBar: Double?
+  /// See `NoiseQuery.adapterScale`.
+  public var adapterScale = 1.0
 
   public init(
     _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance,
-    over unconditional: Condition? = nil, levelAlphaBar: Double? = nil
+    over unconditional: Condition? = nil, levelAlphaBar: Double? = nil, adapterScale: Double = 1
   ) {
     self.latent = latent
     self.timestep = timestep
@@ -65,5 +67,6 @@ public struct GuidedQuery: Sendable {
     self.guidance = guidance
     self.unconditional = unconditional
     self.levelAlphaBar = levelAlphaBar
+    self.adapterScale = adapterScale
   }
 }

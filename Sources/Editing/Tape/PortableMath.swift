@@ -32,6 +32,15 @@ package enum PortableMath {
     return q < 0 ? -z : z
   }
 
+  /// cos(π·x), |x| ≤ 2⁵², within 2⁻⁵⁰.
+  package static func cosine(halfTurns x: Double) -> Double {
+    let turns = x.rounded()
+    let a = Double.pi * (x - turns)  // −π/2…π/2; the first term left out is below (π/2)²⁶/26!
+    var sum = 0.0
+    for k in stride(from: 24.0, through: 2.0, by: -2.0) { sum = -(1 + sum) * a * a / (k * (k - 1)) }
+    return turns.truncatingRemainder(dividingBy: 2) == 0 ? 1 + sum : -(1 + sum)
+  }
+
   /// c₀ + c₁·x + c₂·x² + …
   private static func horner(_ x: Double, _ c: [Double]) -> Double {
     var sum = 0.0

@@ -35,6 +35,31 @@ struct QuickGELU: Op {
   func run(_ io: borrowing OpIO) { Kernels.quickGELU(io[in: 0], into: io[out: 0], io.pool) }
 }
 
+/// y = max(x, 0).
+struct ReLU: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+  func run(_ io: borrowing OpIO) { Kernels.relu(io[in: 0], into: io[out: 0], io.pool) }
+}
+
+/// y = by·x + plus, a change of units.
+struct Affine: Op {
+  var by: Float
+  var plus: Float
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+  func run(_ io: borrowing OpIO) {
+    Kernels.affine(io[in: 0], by: by, plus: plus, into: io[out: 0], io.pool)
+  }
+}
+
+/// y = limit·tanh(x/limit): x where it is small, never beyond ±limit.
+struct SoftLimit: Op {
+  var limit: Float
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+  func run(_ io: borrowing OpIO) { Kernels.softLimit(io[in: 0], to: limit, into: io[out: 0], io.pool) }
+}
+
 /// Gated GELU (Shazeer 2020): the first half of the channels times the GELU of the second half.
 ///
 /// inputs   x `[…, 2C]`
@@ -52,5 +77,12 @@ extension Scope {
   package func silu(_ x: Value) throws(GraphError) -> Value { try emit(SiLU(), [x])[0] }
   package func gelu(_ x: Value) throws(GraphError) -> Value { try emit(GELU(), [x])[0] }
   package func quickGELU(_ x: Value) throws(GraphError) -> Value { try emit(QuickGELU(), [x])[0] }
+  package func relu(_ x: Value) throws(GraphError) -> Value { try emit(ReLU(), [x])[0] }
+  package func affine(_ x: Value, by: Float, plus: Float) throws(GraphError) -> Value {
+    try emit(Affine(by: by, plus: plus), [x])[0]
+  }
+  package func softLimit(_ x: Value, to limit: Float) throws(GraphError) -> Value {
+    try emit(SoftLimit(limit: limit), [x])[0]
+  }
   package func geglu(_ x: Value) throws(GraphError) -> Value { try emit(GEGLU(), [x])[0] }
 }

@@ -8,7 +8,7 @@ package typealias ConvolutionGeometry = Kernels.ConvolutionGeometry
 ///
 ///     y[i, j, o] = b[o] + Σ_{ky, kx, c} W[o, ky, kx, c] · x[i·stride + ky − top, j·stride + kx − left, c]
 ///
-/// inputs   x `[H, W, C]`, weight panels `[O, kh, kw, C]`, bias `[O]`
+/// inputs   x `[H, W, C]`, weight panels `[O, kh, kw, C]`, bias `[O]` (may be left out)
 /// outputs  y `[H', W', O]`,  H' = (H + top + bottom − kh)/stride + 1
 struct Convolution: Op {
   var geometry: ConvolutionGeometry
@@ -16,7 +16,7 @@ struct Convolution: Op {
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     let (x, weight) = (inputs[0].shape, inputs[1].shape)
     guard inputs[1].layout == .panels, weight.count == 4, x.count == 3, x[2] == weight[3],
-      inputs[2].shape == [weight[0]]
+      inputs.count == 2 || inputs[2].shape == [weight[0]]
     else { throw misfit(inputs) }
     let height = (x[0] + geometry.top + geometry.bottom - weight[1]) / geometry.stride + 1
     let width = (x[1] + geometry.left + geometry.right - weight[2]) / geometry.stride + 1
@@ -30,15 +30,16 @@ struct Convolution: Op {
 
   func run(_ io: borrowing OpIO) {
     convolution(
-      io[in: 0], weight: io[in: 1], bias: io[in: 2], geometry, into: io[out: 0], scratch: io.scratch, io.pool)
+      io[in: 0], weight: io[in: 1], bias: io[optional: 2], geometry, into: io[out: 0], scratch: io.scratch,
+      io.pool)
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted[1], !wanted[2] else {
+    guard !wanted.dropFirst().contains(true) else {
       throw .notDifferentiable(op: "Convolution", input: "weight or bias")
     }
     let dx = ConvolutionDX(geometry: geometry, inputShape: g.shape(node.inputs[0]))
-    return [try g.emit(dx, [dOut[0]!, node.inputs[1]])[0], nil, nil]
+    return [try g.emit(dx, [dOut[0]!, node.inputs[1]])[0]] + node.inputs.dropFirst().map { _ in nil }
   }
 }
 
@@ -73,21 +74,27 @@ extension Scope {
   /// `weight` and `bias` of this scope as a convolution that keeps the size (odd kernel, stride 1) or halves
   /// it (stride 2).
   package func conv(
-    _ x: Value, to outputs: Int, kernel: Int, stride: Int = 1
+    _ x: Value, to outputs: Int, kernel: Int, stride: Int = 1, bias: Bool = true
   ) throws(GraphError) -> Value {
     let pad = kernel / 2
     return try conv(
       x, to: outputs, kernel: kernel,
-      ConvolutionGeometry(stride: stride, top: pad, left: pad, bottom: pad, right: pad))
+      ConvolutionGeometry(stride: stride, top: pad, left: pad, bottom: pad, right: pad), bias: bias)
   }
 
   package func conv(
-    _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry
+    _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry, bias: Bool = true
   ) throws(GraphError) -> Value {
     let shape = [outputs, channels(x), kernel, kernel]
-    if format("weight").element == .s8 { return try int8Convolution(x, weight: shape, geometry) }
-    return try emit(
-      Convolution(geometry: geometry),
-      [x, weight("weight", shape, .convolution), weight("bias", [outputs], .vector)])[0]
+    let y: Value
+    if format("weight").element == .s8 {
+      y = try int8Convolution(x, weight: shape, geometry, bias: bias)
+    } else {
+      var inputs = [x, weight("weight", shape, .convolution)]
+      if bias { inputs.append(weight("bias", [outputs], .vector)) }
+      y = try emit(Convolution(geometry: geometry), inputs)[0]
+    }
+    let isLinear = kernel == 1 && geometry == ConvolutionGeometry(padding: 0)
+    return try adapted(y, from: x, convolution: isLinear ? nil : (kernel, geometry))
   }
 }

@@ -7,7 +7,7 @@ import Tensors
 ///
 /// With a rotation, x stands for H·x in every pixel, and the weight was stored as W·H in every tap.
 ///
-/// inputs   x `[H, W, C]`, weight s8 panels `[O, kh, kw, C]`, scales `[O]`, bias `[O]`
+/// inputs   x `[H, W, C]`, weight s8 panels `[O, kh, kw, C]`, scales `[O]`, bias `[O]` (may be left out)
 /// outputs  y `[H', W', O]`
 struct Int8Convolution: Op {
   var geometry: ConvolutionGeometry
@@ -16,7 +16,7 @@ struct Int8Convolution: Op {
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     guard isInt8Weight(inputs[1], scales: inputs[2], dimensions: 4, rotation) else { throw misfit(inputs) }
-    return try Convolution(geometry: geometry).outputTypes([inputs[0], inputs[1], inputs[3]])
+    return try Convolution(geometry: geometry).outputTypes([inputs[0], inputs[1]] + inputs.dropFirst(3))
   }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
@@ -27,7 +27,7 @@ struct Int8Convolution: Op {
   func run(_ io: borrowing OpIO) {
     let x = io.quantizedRows(rotation)
     convolution(
-      x.rows, weight: io.int8Weight, bias: io[in: 3], geometry, into: io[out: 0], scratch: x.scratch, io.pool)
+      x.rows, weight: io.int8Weight, bias: io[optional: 3], geometry, into: io[out: 0], scratch: x.scratch, io.pool)
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
@@ -36,7 +36,8 @@ struct Int8Convolution: Op {
     }
     let dx = Int8ConvolutionDX(
       geometry: geometry, inputShape: g.shape(node.inputs[0]), rotation: rotation)
-    return [try g.emit(dx, [dOut[0]!, node.inputs[1], node.inputs[2]])[0], nil, nil, nil]
+    let inputs = [dOut[0]!, node.inputs[1], node.inputs[2]]
+    return [try g.emit(dx, inputs)[0]] + node.inputs.dropFirst().map { _ in nil }
   }
 }
 
@@ -70,9 +71,9 @@ struct Int8ConvolutionDX: Op {
 
 extension Scope {
   func int8Convolution(
-    _ x: Value, weight shape: [Int], _ geometry: ConvolutionGeometry
+    _ x: Value, weight shape: [Int], _ geometry: ConvolutionGeometry, bias: Bool
   ) throws(GraphError) -> Value {
-    let inputs = [x] + int8Weight("weight", shape, .convolution)
+    let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias)
     return try emit(Int8Convolution(geometry: geometry, rotation: format("weight").rotation), inputs)[0]
   }
 }

@@ -58,9 +58,11 @@ struct LinearDX: Op {
 extension Scope {
   /// `weight` and `bias` of this scope applied to `[…, K]`.
   package func linear(_ x: Value, to outputs: Int, bias: Bool = true) throws(GraphError) -> Value {
-    if format("weight").element == .s8 { return try int8Linear(x, to: outputs, bias: bias) }
+    if format("weight").element == .s8 {
+      return try adapted(int8Linear(x, to: outputs, bias: bias), from: x)
+    }
     var inputs = [x, weight("weight", [outputs, channels(x)], .matrix)]
     if bias { inputs.append(weight("bias", [outputs], .vector)) }
-    return try emit(Linear(), inputs)[0]
+    return try adapted(emit(Linear(), inputs)[0], from: x)
   }
 }

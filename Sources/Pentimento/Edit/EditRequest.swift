@@ -44,6 +44,8 @@ public struct EditRequest: Sendable {
 public struct EditReport: Sendable, Codable {
   public var method: String
   public var model: String
+  /// Names of the LoRA files that were laid over the model, with their factors.
+  public var lora: [String]
   /// Every parameter of the method with the value used.
   public var parameters: [String: String]
   /// Settings that the caller, a given inversion or the model gave; all others are the method's own defaults.

@@ -137,7 +137,7 @@ public struct Editor: Sendable {
   ) -> EditReport {
     let parameters = prepared.method.parameters.map { ($0.name, $0.valueText) }
     return EditReport(
-      method: prepared.name, model: model.name,
+      method: prepared.name, model: model.name, lora: model.adapters,
       parameters: Dictionary(parameters, uniquingKeysWith: { a, b in "\(a), \(b)" }),
       settingsFrom: Dictionary(
         uniqueKeysWithValues: prepared.sources.map { ($0.key.rawValue, $0.value.rawValue) }),

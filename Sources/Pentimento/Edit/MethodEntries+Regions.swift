@@ -59,6 +59,7 @@ extension MethodEntry {
     try settings.take(.stepSize, into: &method.stepSize)
     try settings.take(.copyScale, into: &method.copyScale)
     try settings.take(.sourceScale, into: &method.sourceScale)
+    try settings.take(.minAdapterScale, into: &method.minAdapterScale)
     method.moves = request.moves
   } prepare: { method, request in
     // One drag of all points, or one after the other: each starts from the latent that the last one left.

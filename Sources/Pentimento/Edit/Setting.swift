@@ -38,6 +38,8 @@ public enum Setting: String, Sendable, Hashable, CaseIterable, Codable {
   case stepSize = "step-size"
   case copyScale = "copy-scale"
   case sourceScale = "source-scale"
+  /// Drag: what the factor of LoRA files falls to.
+  case minAdapterScale = "lora-min"
   /// End edit-friendly inversion as its authors' code does, with a noise-free last step.
   case officialLastStep = "official-last-step"
 }

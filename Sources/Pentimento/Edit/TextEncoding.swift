@@ -1,5 +1,6 @@
 import Editing
 import Kernels
+import NeuralGraph
 import Runtime
 import StableDiffusion
 import Tensors
@@ -50,7 +51,8 @@ extension Editor {
     return try texts.map { text in
       let encoding = try part.tokenizer().encode(text, maxLength: part.encoder.configuration.tokens)
       let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
-      let out = try executor.run([["ids": ids]])[0]
+      let one = HostTensor(shape: [1], values: [1])
+      let out = try executor.run([["ids": ids, Adapter.scaleName: one]])[0]
       guard out.values.allSatisfy(\.isFinite) else { throw ModelError.notFinite(part: part.weights.label) }
       let end = part.encoder.configuration.endPosition(in: encoding.ids)
       return TextStates(

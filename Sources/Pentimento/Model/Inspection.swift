@@ -46,7 +46,7 @@ public enum Inspection {
     lines.append(
       "schedule     \(schedule.betaSchedule!) \(schedule.betaStart!)…\(schedule.betaEnd!), "
         + "\(schedule.trainingSteps!) steps")
-    let vae = model.autoencoder.configuration
+    let vae = model.autoencoder
     lines.append("autoencoder  channels \(list(vae.channels)), scaling factor \(vae.scalingFactor)")
     lines.append(
       "native size  \(model.nativeSize)×\(model.nativeSize), sides in multiples of \(model.sizeMultiple)")
@@ -62,6 +62,7 @@ public enum Inspection {
   public static func describe(weightFile path: String, tensors: Bool) throws -> String {
     let file = try openTensorFile(path: path)
     var text = describe(file.tensors, label: path, tensors: tensors)
+    if let file = file as? SafetensorsFile, LoRAFile.isLoRA(file) { text = try LoRAFile(path: path).summary + "\n" + text }
     for (key, value) in file.texts.sorted(by: { $0.key < $1.key }) { text += "\n  \(key): \(value)" }
     return text
   }

@@ -5,7 +5,7 @@ extension Model {
   /// of the configurations, the tokenizers, the prediction type, and a sample of every tensor (`Checkpoint.identify`).
   ///
   /// - Throws: `WeightFileError` if a file cannot be read any more.
-  func identity() throws -> String {
+  package func identity() throws -> String {
     var hash = SHA256()
     let tokenizerFiles = ["vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json"]
     var names = ["unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"]
@@ -18,6 +18,11 @@ extension Model {
       hash.update(SHA256.hex(of: try files.data(name)))
     }
     hash.update("predicts \(schedule.prediction.rawValue)")  // the user may know better than the files
+    for adapter in (textEncoders.map(\.adapters) + [unetAdapters]).flatMap(\.values).joined().sorted(by: {
+      $0.path < $1.path
+    }) {
+      hash.update("\(adapter.path) \(adapter.factor)")
+    }
     for weights in textEncoders.map(\.weights) + [unetWeights, autoencoderWeights] {
       try weights.identify(to: &hash)
     }

@@ -77,7 +77,7 @@ extension Model {
     add("unet", unetWeights, own: own, here: here)
     for direction in [0, 1] {
       let (own, here) = try builders { g, isOwn in
-        let coder = isOwn ? Autoencoder(autoencoder.configuration) : autoencoder
+        let coder = isOwn ? autoencoder.withCurrentNames : autoencoder
         _ =
           direction == 0
           ? try coder.defineEncoder(height: sizeMultiple, width: sizeMultiple, g).moments
@@ -92,17 +92,14 @@ extension Model {
   private func texts(nativeSize: Int?) throws -> [String: String] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    func json(_ value: some Encodable) throws -> String {
+    func json(_ value: any Encodable) throws -> String {
       String(decoding: try encoder.encode(value), as: UTF8.self)
     }
-    var (network, coder) = (unet.configuration, autoencoder.configuration)
-    if let nativeSize {
-      network.sampleSize = nativeSize / AutoencoderConfiguration.pixelsPerLatent
-      coder.sampleSize = nativeSize
-    }
+    var network = unet.configuration
+    if let nativeSize { network.sampleSize = nativeSize / AutoencoderConfiguration.pixelsPerLatent }
     var texts = [
       "model_index.json": try json(["force_zeros_for_empty_prompt": zeroesMissingNegative]),
-      "unet/config.json": try json(network), "vae/config.json": try json(coder),
+      "unet/config.json": try json(network), "vae/config.json": try json(autoencoder.description),
       "scheduler/scheduler_config.json": try json(schedulerConfiguration.complete),
     ]
     for (i, part) in textEncoders.enumerated() {

@@ -27,16 +27,21 @@ public final class Model: Sendable {
   public let notes: [String]
   let files: any ModelFiles
   let unet: UNet
-  let autoencoder: Autoencoder
+  let autoencoder: any LatentAutoencoder
   let textEncoders: [TextEncoderPart]
   let unetWeights: Checkpoint
   let autoencoderWeights: Checkpoint
+  /// Side branches of the noise network.
+  let unetAdapters: Adapters
+  /// The files that were laid over the model (`adapted(by:)`), with their factors.
+  public let adapters: [String]
 
   /// One text encoder with what it reads.
   struct TextEncoderPart: Sendable {
     let encoder: TextEncoder
     let tokenizer: LazyTokenizer
     let weights: Checkpoint
+    var adapters: Adapters = [:]
   }
 
   /// A folder in diffusers layout.
@@ -71,8 +76,6 @@ public final class Model: Sendable {
 
     let (unetFile, autoencoderFile) = ("unet/config.json", "vae/config.json")
     let unetConfiguration = try UNetConfiguration(json: files.data(unetFile), file: files.label(unetFile))
-    let autoencoderConfiguration = try AutoencoderConfiguration(
-      json: files.data(autoencoderFile), file: files.label(autoencoderFile))
     textEncoders = try Self.openTextEncoders(files)
     try unetConfiguration.check(encoders: textEncoders.map(\.encoder.configuration))
     schedulerConfiguration = try Self.schedulerConfiguration(
@@ -86,9 +89,25 @@ public final class Model: Sendable {
     autoencoderWeights = try files.weights(of: "vae")
     unet = UNet(unetConfiguration)
     let stored = autoencoderWeights
-    autoencoder = Autoencoder(
-      autoencoderConfiguration, naming: AttentionNaming { try? stored.shape(of: $0) })
+    autoencoder = try StableDiffusion.autoencoder(
+      describedBy: files.data(autoencoderFile), file: files.label(autoencoderFile)
+    ) { try? stored.shape(of: $0) }
+    (unetAdapters, adapters) = ([:], [])
     try checkWeights()
+  }
+
+  /// `base` with other weights and side branches.
+  init(
+    _ base: Model, textEncoders: [TextEncoderPart], unetWeights: Checkpoint, unetAdapters: Adapters,
+    adapters: [String]
+  ) {
+    (name, schedule, defaults, notes, files) = (
+      base.name, base.schedule, base.defaults, base.notes, base.files
+    )
+    schedulerConfiguration = base.schedulerConfiguration
+    (unet, autoencoder, autoencoderWeights) = (base.unet, base.autoencoder, base.autoencoderWeights)
+    (self.textEncoders, self.unetWeights) = (textEncoders, unetWeights)
+    (self.unetAdapters, self.adapters) = (unetAdapters, adapters)
   }
 
   private static func schedulerConfiguration(
@@ -187,8 +206,10 @@ public final class Model: Sendable {
   /// Whether an error says that the model itself cannot be used.
   public static func isModelError(_ error: any Error) -> Bool {
     switch error {
-    case EditError.unsupportedSchedule, EditError.unsupportedPrediction, EditError.unsupportedScheduler: true
-    default: error is WeightFileError || error is ModelError || error is TokenizerError
+    case EditError.unsupportedSchedule, EditError.unsupportedPrediction, EditError.unsupportedScheduler,
+      EditError.unsupportedSampler:
+      true
+    default: error is WeightFileError || error is ModelError || error is LoRAError || error is TokenizerError
     }
   }
 }

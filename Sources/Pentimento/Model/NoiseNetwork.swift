@@ -1,5 +1,6 @@
 import Editing
 import Kernels
+import NeuralGraph
 import Runtime
 import StableDiffusion
 import Tensors
@@ -70,6 +71,7 @@ public actor NoiseNetwork: NoisePredictor {
     var inputs = [
       "latent": query.latent.tensor, "context": condition.context,
       "timestep_sinusoid": configuration.timestepSinusoid(timestep: query.timestep),
+      Adapter.scaleName: HostTensor(shape: [1], values: [Float(query.adapterScale)]),
     ]
     inputs["pooled"] = condition.pooled
     if let ids = condition.timeIDs, let sinusoid = configuration.timeIDSinusoid {

@@ -19,10 +19,16 @@ package struct PictureCodec: LatentCodec {
     let (height, width) = (moments.shape[0], moments.shape[1])
     var mean = Latent(height: height, width: width)
     var logVariance = mean
+    let hasVariance = moments.shape[2] == 2 * channels
+    let limits: ClosedRange<Float> = -30...20
     for p in 0..<height * width {
       for c in 0..<channels {
-        mean.values[p * channels + c] = moments.values[p * 2 * channels + c]
-        logVariance.values[p * channels + c] = min(max(moments.values[(p * 2 + 1) * channels + c], -30), 20)
+        let pixel = p * moments.shape[2]
+        mean.values[p * channels + c] = moments.values[pixel + c]
+        logVariance.values[p * channels + c] =
+          hasVariance
+          ? min(max(moments.values[pixel + channels + c], limits.lowerBound), limits.upperBound)
+          : limits.lowerBound
       }
     }
     return (Double(scale) * mean, logVariance)
@@ -37,5 +43,5 @@ package struct PictureCodec: LatentCodec {
     return signal
   }
 
-  private var scale: Float { stages.model.autoencoder.configuration.scalingFactor }
+  private var scale: Float { stages.model.autoencoder.scalingFactor }
 }

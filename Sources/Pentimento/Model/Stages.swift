@@ -22,7 +22,7 @@ struct Stages {
   /// Text encoder `index`: ids → text states.
   func textEncoder(_ index: Int) throws -> Stage {
     let part = model.textEncoders[index]
-    return try stage("text", part.weights) { g in
+    return try stage("text", part.weights, part.adapters) { g in
       let values = try part.encoder.define(g)
       var keep = ["states": values.states, "penultimate": values.penultimate]
       keep["projections"] = values.projections
@@ -36,7 +36,7 @@ struct Stages {
   /// Noise network for a working size in pixels.
   func noise(width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false) throws -> Stage {
     // Guidance asks for two predictions at once; more lanes would lie idle in most passes.
-    try stage("denoise", model.unetWeights, taps: taps, lanes: 2) { g in
+    try stage("denoise", model.unetWeights, model.unetAdapters, taps: taps, lanes: 2) { g in
       let values = try model.unet.define(
         height: height / 8, width: width / 8, tokens: model.tokens, attentionMaps: attentionMaps, g)
       var keep: [String: Value] = ["out": values.out]
@@ -61,11 +61,11 @@ struct Stages {
 
   /// - Parameter lanes: queries that may share a pass over streamed weights.
   private func stage(
-    _ name: String, _ weights: Checkpoint, taps: Bool = false, lanes: Int = 1,
+    _ name: String, _ weights: Checkpoint, _ adapters: Adapters = [:], taps: Bool = false, lanes: Int = 1,
     _ define: (Scope) throws -> [String: Value]
   ) throws -> Stage {
     // A tensor that is missing is reported with its name when the model is opened.
-    let builder = GraphBuilder { (try? weights.format(of: $0)) ?? WeightFormat(.f32) }
+    let builder = GraphBuilder(adapters: adapters) { (try? weights.format(of: $0)) ?? WeightFormat(.f32) }
     var keep = try define(builder.root)
     if taps { keep.merge(builder.graph.taps.map { ("block.\($0)", $1) }) { a, _ in a } }
     do {

@@ -1,5 +1,6 @@
 import Editing
 import FoundationEssentials
+import Packing
 import Tensors
 import WeightStorage
 
@@ -74,6 +75,15 @@ public struct TraceCase: Sendable {
     return Mask(height: tensor.shape[2], width: tensor.shape[3], values: tensor.values)
   }
 
+  /// The model with the case's LoRA, if it has one: inputs named `lora.`, then as PEFT names them.
+  func adapted(_ model: Model) throws -> Model {
+    let prefix = "lora."
+    let tensors = inputs.tensors.filter { $0.name.hasPrefix(prefix) }
+      .map { $0.renamed(String($0.name.dropFirst(prefix.count))) }
+    guard !tensors.isEmpty else { return model }
+    return try model.adapted(by: LoRAFile(inputs, tensors: tensors), LoRAReference(path: inputs.reader.label))
+  }
+
   /// Runs the case on a model.
   /// - Throws: `TraceError.unknownKind` for a kind that is not implemented, `RequestError.pictureSize`, and whatever
   ///   the run throws.
@@ -100,7 +110,6 @@ public struct TraceCase: Sendable {
 /// Why a case could not be run.
 public enum TraceError: Error, Equatable, CustomStringConvertible {
   case unknownKind(String, known: [String])
-  case notYet(kind: String, what: String)
   case missingPrompt(String)
   case input(String, found: [Int], expected: String)
   case unusedDraws([Int])
@@ -109,8 +118,6 @@ public enum TraceError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unknownKind(let kind, let known):
       "cases of kind \"\(kind)\" cannot be traced; known are \(known.joined(separator: ", "))"
-    case .notYet(let kind, let what):
-      "a case of kind \"\(kind)\" with \(what) cannot be traced"
     case .missingPrompt(let key):
       "the case has no prompt \"\(key)\", which its kind needs: write the case again"
     case .input(let name, let found, let expected):

@@ -65,7 +65,7 @@ extension TraceCase {
         width: width, height: height, pixels: HostTensor(fromNCHW: planar).values.map { UInt8($0) })
       let (latent, logVariance) = try await codec.encode(picture.signal)
       results.add("latent", latent)
-      results.add("mean", (1 / Double(model.autoencoder.configuration.scalingFactor)) * latent)
+      results.add("mean", (1 / Double(model.autoencoder.scalingFactor)) * latent)
       results.add("logvar", logVariance)
       let decoded = try await codec.decode(trace.latent("z"))
       results.add("decoded", decoded.toNCHW())
@@ -106,7 +106,7 @@ private func schedule(_ trace: TraceCase, _ schedule: NoiseSchedule, _ results: 
     results.add(name, HostTensor(shape: [values.count], values: values.map(Float.init)))
   }
   for steps in [4, 7, 30, 50, 100, 200] {
-    whole("leading_\(steps)", try schedule.leadingGrid(steps: steps).timesteps)
+    whole("leading_\(steps)", try schedule.samplingGrid(steps: steps, spacing: .leading).timesteps)
   }
   for steps in [5, 8, 34, 50] {
     for spacing in DPMGrid.Spacing.allCases {

@@ -34,7 +34,6 @@ extension TraceCase {
         tape: bench.tape, observer: bench.observer)
     },
     "drag": { trace, bench in
-      if try trace.flag("lora") { throw TraceError.notYet(kind: "drag", what: "LoRA") }
       var method = Drag()
       method.moves = try zip(trace.points("source_px"), trace.points("target_px")).map(
         Drag.Move.init(from:to:))
@@ -46,6 +45,7 @@ extension TraceCase {
       method.sourceScale = try trace.number("beta")
       method.maxGuidance = try trace.number("w_max")
       method.sampler = try trace.sampler()
+      if try trace.flag("lora") { method.minAdapterScale = try trace.number("lora_min") }
       _ = try await method.edit(
         trace.latent("x0"), showing: bench.prompt("prompt"), mask: trace.mask("mask"), model: bench.model(),
         tape: bench.tape, observer: bench.observer)

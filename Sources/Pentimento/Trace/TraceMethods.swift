@@ -11,6 +11,7 @@ extension TraceCase {
     [samplingKinds, distillationKinds, conceptKinds, maskKinds].reduce(into: [:]) { kinds, family in
       for (kind, run) in family {
         kinds[kind] = { trace, model, threads, results in
+          let model = try trace.adapted(model)
           let bench = try Bench(trace, Editor(model: model, threads: threads), results)
           try await run(trace, bench)
           guard bench.tape.unused.isEmpty else { throw TraceError.unusedDraws(bench.tape.unused) }

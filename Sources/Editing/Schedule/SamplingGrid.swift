@@ -1,17 +1,32 @@
 /// The timesteps of a run with N transitions and the levels between them.
 ///
-///     r = ⌊1000/N⌋,   τ_j = r·j + offset,   j = 0…N−1
+///     leading    τ_j = ⌊1000/N⌋·j + offset,   j = 0…N−1
+///     trailing   τ_j = round(1000·(j + 1)/N) − 1, ties to even: from 999 down in even steps
 ///     level 0 is clean (ᾱ_f), level ℓ ≥ 1 is τ_{ℓ−1};  the transition ℓ → ℓ−1 is conditioned on τ_{ℓ−1}
 ///
-/// (Song et al. 2021, section 4.2, with the spacing of the Stable Diffusion samplers.)
-public struct LeadingGrid: Sendable, Equatable {
+/// (Song et al. 2021, section 4.2, with the spacing of the Stable Diffusion samplers; Lin et al. 2024, table 2, for the
+/// trailing one, which models that were distilled to few steps were trained on.)
+public struct SamplingGrid: Sendable, Equatable {
   public let steps: Int
   /// τ, ascending.
   public let timesteps: [Int]
   /// ᾱ by level, 0…N.
   public let alphaBars: [Double]
 
-  init(_ schedule: NoiseSchedule, steps: Int) throws(EditError) {
+  /// - Parameter spacing: the schedule's own if nil.
+  init(
+    _ schedule: NoiseSchedule, steps: Int, spacing: NoiseSchedule.Spacing? = nil
+  ) throws(EditError) {
+    let training = NoiseSchedule.trainingSteps
+    if spacing ?? schedule.spacing == .trailing {
+      guard (1...training).contains(steps) else { throw .gridTooFine(steps: steps, limit: training) }
+      timesteps = (1...steps).map {
+        Int((Double(training * $0) / Double(steps)).rounded(.toNearestOrEven)) - 1
+      }
+      self.steps = steps
+      alphaBars = [schedule.finalAlphaBar] + timesteps.map(schedule.alphaBar)
+      return
+    }
     let limit = schedule.stepsOffset == 0 ? NoiseSchedule.trainingSteps : NoiseSchedule.trainingSteps - 1
     guard steps >= 1, steps <= NoiseSchedule.trainingSteps else {
       throw .gridTooFine(steps: steps, limit: limit)
@@ -37,7 +52,7 @@ public struct LeadingGrid: Sendable, Equatable {
 
 /// The levels of the methods that take the clean latent to *be* the state at the first timestep τ_0, so
 /// that only the N−1 transitions among τ_0…τ_{N−1} exist and no ᾱ outside the table is used
-/// (Nie et al. 2024, Cycle-SDE and SDE-Drag).
+/// (Nie et al. 2024, Cycle-SDE and SDE-Drag). Leading for every model: the first of few trailing timesteps is noisy.
 ///
 /// Level k ∈ 0…N−1 is τ_k.
 public struct StateGrid: Sendable, Equatable {
@@ -45,7 +60,7 @@ public struct StateGrid: Sendable, Equatable {
   public let alphaBars: [Double]
 
   init(_ schedule: NoiseSchedule, steps: Int) throws(EditError) {
-    timesteps = try LeadingGrid(schedule, steps: steps).timesteps
+    timesteps = try SamplingGrid(schedule, steps: steps, spacing: .leading).timesteps
     alphaBars = timesteps.map(schedule.alphaBar)
   }
 
@@ -62,7 +77,11 @@ public struct StateGrid: Sendable, Equatable {
 
 extension NoiseSchedule {
   /// - Throws: `EditError.gridTooFine` if the topmost timestep would lie beyond the training steps.
-  public func leadingGrid(steps: Int) throws(EditError) -> LeadingGrid { try LeadingGrid(self, steps: steps) }
+  ///
+  /// - Parameter spacing: the schedule's own if nil.
+  public func samplingGrid(steps: Int, spacing: Spacing? = nil) throws(EditError) -> SamplingGrid {
+    try SamplingGrid(self, steps: steps, spacing: spacing)
+  }
   public func stateGrid(steps: Int) throws(EditError) -> StateGrid { try StateGrid(self, steps: steps) }
 }
 

@@ -1,0 +1,49 @@
+import Foundation
+import Testing
+
+@Suite("LoRA files, from the command line", .serialized) struct LoRARunTests {
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appending(path: "../Fixtures/LoRA").standardizedFileURL
+  private static let file = folder.appending(path: "sd15/kohya.safetensors").path
+  private static let edit = [
+    "edit", "-i", "photo.png", "-p", "a cat", "--steps", "3", "--size", "64", "-t", "1", "-o",
+  ]
+
+  @Test("change the edit by their scale, are planned, reported and inspected")
+  func edits() async throws {
+    let place = try Workplace.furnished()
+    for (name, lora) in [
+      ("plain", []), ("none", ["--lora", Self.file + ":0"]), ("half", ["--lora", Self.file + ":0.5"]),
+    ] {
+      let run = try await Command.run(Self.edit + ["\(name).png", "--no-metadata"] + lora, in: place)
+      #expect(run.status == Status.done, "\(run.errors)")
+    }
+    #expect(try place.bytes("none.png") == place.bytes("plain.png"))
+    #expect(try place.bytes("half.png") != place.bytes("plain.png"))
+
+    let report = try await Command.run(
+      Self.edit + ["r.png", "--report", "json", "--lora", Self.file + ":0.5"], in: place)
+    #expect(report.output.contains("kohya.safetensors:0.5") && !report.output.contains(Self.folder.path))
+    let planned = try await Command.run(
+      ["plan", "--size", "64", "-p", "a cat", "--lora", Self.file], in: place)
+    #expect(planned.status == Status.done, "\(planned.errors)")
+    let inspected = try await Command.run(["inspect", Self.file], in: place)
+    #expect(inspected.output.contains("LoRA for 4 layers of text_encoder, 8 layers of unet; rank 2"))
+  }
+
+  @Test(
+    "are refused with the next step",
+    arguments: [
+      Refusal("--lora", "missing.safetensors", status: Status.badModel, says: "no such file"),
+      Refusal("--lora", file + ":nan", says: "--lora cannot be", "FILE:0.8"),
+      Refusal(
+        "--lora", folder.appending(path: "sdxl/kohya.safetensors").path, status: Status.badModel,
+        says: "belongs to no layer of this model", "use a LoRA"),
+      Refusal("--lora-min", "0.2", says: "has no use for --lora-min"),
+    ])
+  func refuses(refusal: Refusal) async throws {
+    var refusal = refusal
+    refusal.arguments = Self.edit + ["out.png"] + refusal.arguments
+    try await refusal.check(in: Workplace.furnished())
+  }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Pentimento
+import Tensors
+import Testing
+
+@Suite("Model with a tiny autoencoder") struct TinyAutoencoderTests {
+  private static let fixtures = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().appending(path: "../Fixtures").standardizedFileURL
+
+  /// The fixture `sd15` with the tiny autoencoder as its `vae`.
+  private func withModel<R>(_ body: (Model) async throws -> R) async throws -> R {
+    let files = FileManager.default
+    let folder = files.temporaryDirectory.appending(path: UUID().uuidString)
+    try files.createDirectory(at: folder.appending(path: "vae"), withIntermediateDirectories: true)
+    defer { try? files.removeItem(at: folder) }
+    let source = Self.fixtures.appending(path: "sd15/model")
+    for name in ["model_index.json", "unet", "text_encoder", "tokenizer", "scheduler"] {
+      try files.createSymbolicLink(
+        at: folder.appending(path: name), withDestinationURL: source.appending(path: name))
+    }
+    let tiny = Self.fixtures.appending(path: "Networks/taesd")
+    for (name, own) in [
+      ("config.json", "config.json"), ("diffusion_pytorch_model.safetensors", "weights.safetensors"),
+    ] {
+      try files.createSymbolicLink(
+        at: folder.appending(path: "vae/\(name)"), withDestinationURL: tiny.appending(path: own))
+    }
+    return try await body(Model(folder: folder))
+  }
+
+  @Test("opens, says so, and edits") func edit() async throws {
+    try await withModel { model in
+      #expect(Inspection.describe(model, tensors: false).contains("autoencoder  channels 8×8×8×8"))
+      var request = EditRequest(method: "sdedit", width: 64, height: 64)
+      let pixels = (0..<64 * 64 * 3).map { UInt8($0 * 7 % 251) }
+      request.picture = Picture(width: 64, height: 64, pixels: pixels)
+      request.prompt = "a cat"
+      request.settings = [.steps: .number(4), .strength: .number(0.5)]
+      let editor = Editor(model: model, threads: 2)
+      let plan = try editor.plan(request)
+      let result = try await editor.run(request)
+      #expect(result.picture.width == 64 && result.report.plannedPeakBytes == plan.peak)
+      #expect(Set(result.picture.pixels).count > 8)
+    }
+  }
+
+  @Test("has latents without variance") func moments() async throws {
+    try await withModel { model in
+      let codec = Editor(model: model, threads: 1).codec
+      let signal = HostTensor(shape: [16, 24, 3], values: Array(repeating: 0.25, count: 16 * 24 * 3))
+      let (mean, logVariance) = try await codec.encode(signal)
+      #expect((mean.height, mean.width) == (2, 3))
+      #expect(logVariance.values.allSatisfy { $0 == -30 })
+      #expect(try await codec.decode(mean).shape == [16, 24, 3])
+    }
+  }
+}
