@@ -133,6 +133,8 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
       Change("attention_head_dim", "[8, 8]"),
       Change("down_block_types", "[\"DownBlock2D\"]"), Change("cross_attention_dim", "[768, 768, 768, 1024]"),
       Change("layers_per_block", "[2, 2]"), Change("freq_shift", "160"),
+      Change("reverse_transformer_layers_per_block", "[[1, 1, 1], [1, 1], 1, 1]"),
+      Change("reverse_transformer_layers_per_block", "[1, 1, 1]"),
       Change("block_out_channels", "[32, 32, 32, 32, 32, 32, 32, 32, 32]"),
     ])
   func contradictions(change: Change) throws {
