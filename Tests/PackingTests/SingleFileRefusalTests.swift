@@ -135,6 +135,22 @@ import WeightStorage
     }
   }
 
+  /// Whatever its configuration says.
+  @Test("is a latent consistency model's folder")
+  func guidanceEmbedding() throws {
+    let half = try HalfModel("sd15")
+    let folder = try half.folder()
+    let path = folder.appending(path: "unet/diffusion_pytorch_model.safetensors").path
+    let file = try SafetensorsFile(path: path)
+    var tensors = try file.tensors.reduce(into: [String: StoredTensor]()) { tensors, entry in
+      tensors[entry.name] = StoredTensor(try file.floats(entry.name), shape: entry.shape)
+    }
+    tensors["time_embedding.cond_proj.weight"] = StoredTensor(
+      [Float](repeating: 0, count: 16 * 256), shape: [16, 256])
+    try SafetensorsWriter.write(tensors, to: path)
+    #expect(try refusal { try Model(at: folder) }.contains("the network is told the guidance scale"))
+  }
+
   @Test("is a pickle", arguments: [[0x50, 0x4B, 3, 4], [0x80, 2, 0x8A, 10]] as [[UInt8]])
   func pickle(start: [UInt8]) throws {
     let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).ckpt").path

@@ -2,6 +2,7 @@ import Editing
 import Foundation
 import Pentimento
 import Tensors
+import Testing
 
 /// The picture of a three-step edit of noise.
 func edit(_ model: Model) async throws -> [UInt8] {
@@ -11,4 +12,16 @@ func edit(_ model: Model) async throws -> [UInt8] {
   (request.sourcePrompt, request.prompt) = ("a red ball", "a green ball")
   request.settings[.steps] = .number(3)
   return try await Editor(model: model, threads: 2).run(request).picture.pixels
+}
+
+/// The sentence with which a model is refused.
+func refusal<T>(_ body: () throws -> T) throws -> String {
+  do {
+    let value = try body()
+    Issue.record("was opened as \(value)")
+    return ""
+  } catch {
+    #expect(Model.isModelError(error))
+    return "\(error)"
+  }
 }
