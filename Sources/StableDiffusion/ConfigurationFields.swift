@@ -109,37 +109,30 @@ struct ConfigurationFields {
     guard case .list(let list) = values[field] else {
       return Array(repeating: try count(field, default: fallback), count: levels)
     }
-    if list.contains(where: { if case .list = $0 { true } else { false } }) {
-      throw unsupported(field, .list(list), "one number for each level")
-    }
     guard list.count == levels else {
       throw inconsistent(field, "has \(list.count) entries for \(levels) levels")
     }
     return try counts(field)
   }
 
-  /// A count for each layer of each level: `layers` of them, written as one number for all levels, or as a list with a
-  /// number for all layers of a level or one for each.
-  func counts(_ field: String, perLayer layers: [Int], default fallback: Int) throws(ModelError) -> [[Int]] {
+  /// A count for each of the layers of one level, written as one number for all levels, as one for each, or as a
+  /// list for this level, of which what goes beyond the layers is not looked at.
+  func counts(
+    _ field: String, ofLevel level: Int, of levels: Int, layers: Int, default fallback: Int
+  ) throws(ModelError) -> [Int] {
     guard case .list(let list) = values[field] else {
-      let count = try count(field, default: fallback)
-      return layers.map { Array(repeating: count, count: $0) }
+      return Array(repeating: try count(field, default: fallback), count: layers)
     }
-    guard list.count == layers.count else {
-      throw inconsistent(field, "has \(list.count) entries for \(layers.count) levels")
+    guard list.count == levels else {
+      throw inconsistent(field, "has \(list.count) entries for \(levels) levels")
     }
-    var counts: [[Int]] = []
-    for (entry, layers) in zip(list, layers) {
-      guard case .list(let inner) = entry else {
-        counts.append(Array(repeating: try count(entry, field), count: layers))
-        continue
-      }
-      guard inner.count == layers else {
-        throw inconsistent(field, "has \(inner.count) entries for the \(layers) layers of a level")
-      }
-      counts.append(try inner.map { (item) throws(ModelError) in try count(item, field) })
+    guard case .list(let own) = list[level] else {
+      return Array(repeating: try count(list[level], field), count: layers)
     }
-    return counts
+    guard own.count >= layers else {
+      throw inconsistent(field, "has \(own.count) entries for \(layers) layers of level \(level)")
+    }
+    return try own.prefix(layers).map { (item) throws(ModelError) in try count(item, field) }
   }
 
   func isNull(_ field: String) -> Bool { values[field] == .null }

@@ -5,7 +5,7 @@ import NeuralGraph
 ///     x ── resnets.j ── attentions.j ── y
 struct UNetLayer {
   var resBlock: ResBlock
-  /// Behind each layer; nil where there is none.
+  /// Behind each residual block.
   var transformers: [Transformer?]
 
   init(_ level: UNetConfiguration.Level, of c: UNetConfiguration) {

@@ -7,20 +7,19 @@ package struct UNetConfiguration: Equatable, Sendable {
     package var channels: Int
     package var resnets: Int
     package var heads: Int
-    /// Transformer blocks behind each residual block; 0 where there is no attention.
+    /// Transformer blocks behind each residual block; all 0 where the level has no attention.
     package var depths: [Int]
 
-    package init(channels: Int, heads: Int, depths: [Int]) {
-      (self.channels, resnets, self.heads, self.depths) = (channels, depths.count, heads, depths)
+    package init(channels: Int, resnets: Int, heads: Int, depths: [Int]) {
+      precondition(depths.count == resnets, "\(depths.count) depths for \(resnets) residual blocks")
+      (self.channels, self.resnets, self.heads, self.depths) = (channels, resnets, heads, depths)
     }
 
-    /// All layers alike.
+    /// The same depth behind every residual block.
     package init(channels: Int, resnets: Int, heads: Int, depth: Int) {
-      self.init(channels: channels, heads: heads, depths: Array(repeating: depth, count: resnets))
+      self.init(
+        channels: channels, resnets: resnets, heads: heads, depths: Array(repeating: depth, count: resnets))
     }
-
-    /// Of the deepest layer.
-    package var depth: Int { depths.max() ?? 0 }
   }
 
   /// Picture size and pooled text, added to the time embedding (Podell et al. 2023, section 2.2).
@@ -83,8 +82,6 @@ extension UNetConfiguration {
     }
 
     let resnets = try fields.counts("layers_per_block", perLevel: levels, default: 2)
-    let (downDepths, upDepths) = try Self.depths(fields, resnets)
-
     let attendsDown = try Self.attention(
       fields, "down_block_types", levels: levels, with: "CrossAttnDownBlock2D", without: "DownBlock2D",
       default: [true, true, true, false])
@@ -92,19 +89,19 @@ extension UNetConfiguration {
       fields, "up_block_types", levels: levels, with: "CrossAttnUpBlock2D", without: "UpBlock2D",
       default: [false, true, true, true])
 
-    down = (0..<levels).map { i in
+    let depths = try TransformerDepths(fields, levels: levels)
+    down = try (0..<levels).map { (i) throws(ModelError) in
       Level(
-        channels: channels[i], heads: heads[i],
-        depths: attendsDown[i] ? downDepths[i] : Array(repeating: 0, count: resnets[i]))
+        channels: channels[i], resnets: resnets[i], heads: heads[i],
+        depths: try depths.down(i, layers: resnets[i], attends: attendsDown[i]))
     }
-    up = (0..<levels).map { i in
+    up = try (0..<levels).map { (i) throws(ModelError) in
       let j = levels - 1 - i
       return Level(
-        channels: channels[j], heads: heads[j],
-        depths: attendsUp[i] ? upDepths[i] : Array(repeating: 0, count: resnets[j] + 1))
+        channels: channels[j], resnets: resnets[j] + 1, heads: heads[j],
+        depths: try depths.up(i, layers: resnets[j] + 1, attends: attendsUp[i]))
     }
-    middle = try Self.middle(
-      fields, Level(channels: channels.last!, resnets: 2, heads: heads.last!, depth: downDepths.last!.max()!))
+    middle = try Self.middle(fields, channels: channels.last!, heads: heads.last!, depths)
 
     sampleSize = fields["sample_size"] == nil ? 64 : try fields.count("sample_size")
     epsilon = Float(try fields.number("norm_eps", default: 1e-5))
@@ -192,38 +189,17 @@ extension UNetConfiguration {
     return widths[0]
   }
 
-  /// Transformer blocks behind every layer on the way down and up. The way up mirrors the way down where nothing else
-  /// is said, which pruned networks with lists inside the list have to (SSD-1B, Segmind-Vega: Gupta et al. 2024).
-  private static func depths(
-    _ fields: ConfigurationFields, _ resnets: [Int]
-  ) throws(ModelError) -> (down: [[Int]], up: [[Int]]) {
-    let (field, reversed) = ("transformer_layers_per_block", "reverse_transformer_layers_per_block")
-    let upResnets = resnets.reversed().map { $0 + 1 }
-    if fields[reversed] == nil {
-      let depths = try fields.counts(field, perLevel: resnets.count, default: 1)
-      return (
-        zip(depths, resnets).map { Array(repeating: $0, count: $1) },
-        zip(depths.reversed(), upResnets).map { Array(repeating: $0, count: $1) }
-      )
-    }
-    return (
-      try fields.counts(field, perLayer: resnets, default: 1),
-      try fields.counts(reversed, perLayer: upResnets, default: 1)
-    )
-  }
-
   private static func middle(
-    _ fields: ConfigurationFields, _ level: Level
+    _ fields: ConfigurationFields, channels: Int, heads: Int, _ depths: TransformerDepths
   ) throws(ModelError) -> Level? {
     let types = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"]
     if fields.isNull("mid_block_type") { return nil }
-    var level = level
     switch try fields.text("mid_block_type", default: types[0]) {
-    case types[0]: break
-    case types[1]: (level.resnets, level.depths) = (1, [0])
+    case types[0]:
+      return Level(channels: channels, resnets: 2, heads: heads, depth: try depths.middle())
+    case types[1]: return Level(channels: channels, resnets: 1, heads: heads, depth: 0)
     case let other: throw .blockType(file: fields.file, found: other, supported: types + ["null"])
     }
-    return level
   }
 
   private static func added(_ fields: ConfigurationFields) throws(ModelError) -> AddedCondition? {

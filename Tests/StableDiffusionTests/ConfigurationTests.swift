@@ -27,7 +27,7 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
       ])
     #expect(c.middle == Level(channels: 1280, resnets: 2, heads: 8, depth: 1))
     #expect(c.up.map(\.channels) == [1280, 1280, 640, 320])
-    #expect(c.up.map(\.depth) == [0, 1, 1, 1])
+    #expect(c.up.map(\.depths) == [[0, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 1]])
     #expect(c.up.allSatisfy { $0.resnets == 3 })
     #expect(c.epsilon == 1e-5 && c.timeWidth == 1280 && !c.usesLinearProjection && c.added == nil)
     #expect(c.timestepSinusoid == Sinusoid(width: 320, startsWithCosines: true, frequencyShift: 0))
@@ -36,7 +36,7 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
   @Test("gives every level its heads and depth") func perLevel() throws {
     let c = try UNetConfiguration(json: Data(Published.unetXL.utf8))
     #expect(c.down.map(\.heads) == [5, 10, 20] && c.up.map(\.heads) == [20, 10, 5])
-    #expect(c.down.map(\.depth) == [0, 2, 10] && c.up.map(\.depth) == [10, 2, 0])
+    #expect(c.down.map(\.depths[0]) == [0, 2, 10] && c.up.map(\.depths[0]) == [10, 2, 0])
     #expect(c.middle == Level(channels: 1280, resnets: 2, heads: 20, depth: 10))
     #expect(c.added == UNetConfiguration.AddedCondition(pooledWidth: 1280, timeIDWidth: 256))
     #expect(c.timeIDSinusoid?.width == 256)
@@ -47,13 +47,28 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
       try UNetConfiguration(json: Change(field, value).applied(to: Published.unetXL))
     }
     #expect(try read("num_attention_heads", "[1, 2, 4]").up.map(\.heads) == [4, 2, 1])
-    #expect(try read("reverse_transformer_layers_per_block", "[7, 3, 1]").up.map(\.depth) == [7, 3, 0])
+    #expect(try read("reverse_transformer_layers_per_block", "[7, 3, 1]").up.map(\.depths[0]) == [7, 3, 0])
     #expect(try read("layers_per_block", "[1, 2, 3]").up.map(\.resnets) == [4, 3, 2])
     #expect(try read("time_embedding_dim", "512").timeWidth == 512)
     #expect(try read("mid_block_type", "null").middle == nil)
     #expect(
       try read("mid_block_type", "\"UNetMidBlock2D\"").middle
         == Level(channels: 1280, resnets: 1, heads: 20, depth: 0))
+  }
+
+  @Test("reads depths layer by layer, as pruned networks have them") func nestedDepths() throws {
+    let c = try UNetConfiguration(
+      json: Data(
+        Published.unetXL.replacing(
+          "\"transformer_layers_per_block\": [1, 2, 10]",
+          with: """
+            "transformer_layers_per_block": [0, [2, 2], [4, 4]],
+            "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1]
+            """
+        ).utf8))
+    #expect(c.down.map(\.depths) == [[0, 0], [2, 2], [4, 4]])
+    #expect(c.up.map(\.depths) == [[4, 4, 10], [2, 1, 1], [0, 0, 0]])
+    #expect(c.middle?.depths == [4, 4])
   }
 
   @Test(
@@ -87,7 +102,6 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
       Change("resnet_time_scale_shift", "\"scale_shift\""), Change("time_embedding_act_fn", "\"silu\""),
       Change("time_embedding_type", "\"fourier\""), Change("timestep_post_act", "\"silu\""),
       Change("addition_embed_type", "\"text_image\""),
-      Change("transformer_layers_per_block", "[1, [1, 2], 1, 1]"),
     ])
   func refuses(change: Change) throws {
     let error = try refusal {
@@ -133,8 +147,8 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
       Change("attention_head_dim", "[8, 8]"),
       Change("down_block_types", "[\"DownBlock2D\"]"), Change("cross_attention_dim", "[768, 768, 768, 1024]"),
       Change("layers_per_block", "[2, 2]"), Change("freq_shift", "160"),
-      Change("reverse_transformer_layers_per_block", "[[1, 1, 1], [1, 1], 1, 1]"),
-      Change("reverse_transformer_layers_per_block", "[1, 1, 1]"),
+      Change("transformer_layers_per_block", "[1, [1, 2], 1, 1]"),
+      Change("reverse_transformer_layers_per_block", "[1, [1, 2], 1, 1]"),
       Change("block_out_channels", "[32, 32, 32, 32, 32, 32, 32, 32, 32]"),
     ])
   func contradictions(change: Change) throws {
