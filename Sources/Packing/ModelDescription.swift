@@ -121,4 +121,15 @@ private struct ScheduleFields: Encodable {
   var rescaleBetasZeroSnr: Bool
 }
 
-private struct MarkFields: Encodable { var padToken: String }
+/// A tokenizer's marks, as the published files have them.
+private struct MarkFields: Encodable {
+  struct Mark: Encodable {
+    var content: String
+    let normalized = true
+  }
+
+  let bosToken = Mark(content: "<|startoftext|>")
+  let eosToken = Mark(content: "<|endoftext|>")
+  let unkToken = Mark(content: "<|endoftext|>")
+  var padToken: String
+}

@@ -20,12 +20,11 @@ package struct TokenizerFiles {
     }
   }
 
-  /// CLIP's merges alone, for checkpoints that bring no tokenizer, with the marks as CLIP's own files have them.
+  /// CLIP's merges alone.
   ///
   /// - Parameter padToken: "<|endoftext|>" for SD 1.x, "!" for SD 2.x.
   package init(merges: Data, padToken: String = "<|endoftext|>") throws(TokenizerError) {
     var marks = TokenizerMarks()
-    marks.begin.isNormalized = true
     marks.pad.content = padToken
     self.marks = marks
     self.merges = try TokenizerVocabulary.merges(parsing: merges)

@@ -17,7 +17,9 @@ private let rooms: [String: Set<String>] = [
   ],
   "Evaluation": ["Pentimento", "ImageFiles", "Editing", "Tensors"],
   "PentimentoBench": ["Evaluation", "Pentimento", "Kernels", "CKernels", "Tensors"],
-  "PentimentoCLI": ["Pentimento", "ImageFiles", "Packing", "Kernels", "Editing", "Tensors", "ArgumentParser"],
+  "PentimentoCLI": [
+    "Pentimento", "ImageFiles", "Packing", "Kernels", "Editing", "Tensors", "ArgumentParser",
+  ],
 ]
 
 @Suite("Rooms") struct RoomsTests {

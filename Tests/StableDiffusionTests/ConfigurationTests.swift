@@ -149,8 +149,6 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
       Change("layers_per_block", "[2, 2]"), Change("freq_shift", "160"),
       Change("transformer_layers_per_block", "[1, [1, 2], 1, 1]"),
       Change("reverse_transformer_layers_per_block", "[1, [1, 2], 1, 1]"),
-      Change("reverse_transformer_layers_per_block", "[[1, 1, 1], [1, 1], 1, 1]"),
-      Change("reverse_transformer_layers_per_block", "[1, 1, 1]"),
       Change("block_out_channels", "[32, 32, 32, 32, 32, 32, 32, 32, 32]"),
     ])
   func contradictions(change: Change) throws {

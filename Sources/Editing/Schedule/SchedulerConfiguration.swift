@@ -69,7 +69,8 @@ extension NoiseSchedule {
     }
     let all = c.complete
     try self.init(
-      kind: all.betaSchedule!, betaStart: all.betaStart!, betaEnd: all.betaEnd!, prediction: all.predictionType!,
+      kind: all.betaSchedule!, betaStart: all.betaStart!, betaEnd: all.betaEnd!,
+      prediction: all.predictionType!,
       setsAlphaToOne: all.setsAlphaToOne!, stepsOffset: all.stepsOffset!, spacing: c.spacing)
   }
 

@@ -27,7 +27,8 @@ struct Int8Convolution: Op {
   func run(_ io: borrowing OpIO) {
     let x = io.quantizedRows(rotation)
     convolution(
-      x.rows, weight: io.int8Weight, bias: io[optional: 3], geometry, into: io[out: 0], scratch: x.scratch, io.pool)
+      x.rows, weight: io.int8Weight, bias: io[optional: 3], geometry, into: io[out: 0], scratch: x.scratch,
+      io.pool)
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

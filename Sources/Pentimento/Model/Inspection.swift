@@ -62,7 +62,9 @@ public enum Inspection {
   public static func describe(weightFile path: String, tensors: Bool) throws -> String {
     let file = try openTensorFile(path: path)
     var text = describe(file.tensors, label: path, tensors: tensors)
-    if let file = file as? SafetensorsFile, LoRAFile.isLoRA(file) { text = try LoRAFile(path: path).summary + "\n" + text }
+    if let file = file as? SafetensorsFile, LoRAFile.isLoRA(file) {
+      text = try LoRAFile(path: path).summary + "\n" + text
+    }
     for (key, value) in file.texts.sorted(by: { $0.key < $1.key }) { text += "\n  \(key): \(value)" }
     return text
   }

@@ -143,14 +143,12 @@ public final class Model: Sendable {
     func optional(_ name: String) throws -> Data? {
       files.contains("\(folder)/\(name)") ? try files.data("\(folder)/\(name)") : nil
     }
-    if files.usesPublishedVocabulary, !files.contains("\(folder)/vocab.json") {
-      let marks = try files.json("\(folder)/special_tokens_map.json")
-      return try TokenizerFiles(
-        merges: ModelLocation.publishedMerges(), padToken: marks["pad_token"].string())
-    }
+    let isPublished = files.usesPublishedVocabulary && !files.contains("\(folder)/vocab.json")
     return try TokenizerFiles(
-      vocabulary: files.mayOmitVocabulary ? optional("vocab.json") : files.data("\(folder)/vocab.json"),
-      merges: files.data("\(folder)/merges.txt"), specialTokensMap: optional("special_tokens_map.json"),
+      vocabulary: isPublished || files.mayOmitVocabulary
+        ? optional("vocab.json") : files.data("\(folder)/vocab.json"),
+      merges: isPublished ? ModelLocation.publishedMerges() : files.data("\(folder)/merges.txt"),
+      specialTokensMap: optional("special_tokens_map.json"),
       configuration: optional("tokenizer_config.json"))
   }
 
