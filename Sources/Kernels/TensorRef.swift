@@ -56,3 +56,14 @@ struct ScratchCursor {
 
   private static func aligned(_ n: UInt) -> UInt { (n + 63) & ~63 }
 }
+
+extension TensorRef {
+  /// Copies of at most `count` rows of a plain f32 tensor, evenly spread.
+  package func sampledRows(_ count: Int) -> [Float] {
+    let (rows, columns) = rowsAndColumns
+    let taken = min(count, rows)
+    return (0..<taken).flatMap { i in
+      UnsafeBufferPointer(start: floats + i * rows / max(taken, 1) * columns, count: columns)
+    }
+  }
+}

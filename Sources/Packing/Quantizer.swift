@@ -28,9 +28,21 @@ package struct Quantizer {
   package var kept: [String]
   /// Groups of input channels to rotate, by the weight's name in the container; int8 weights only.
   package var rotations: [String: Int] = [:]
+  /// What the names of the weights begin with that become int8; nil for all that can.
+  package var only: String?
 
   package init(precision: WeightPrecision, scales: ScaleChoice, keeping kept: [String] = []) {
     (self.precision, self.scales, self.kept) = (precision, scales, kept)
+  }
+
+  /// What each weight becomes, unless sixteen bits are too narrow for it.
+  package func elements(of items: [Item]) -> [ElementType] {
+    let sensitive = SensitiveLayers(of: items.map(\.name), keeping: kept)
+    return items.map { item in
+      precision.element(
+        for: item.weight,
+        isSensitive: sensitive.contains(item.name) || only.map(item.name.hasPrefix) == false)
+    }
   }
 
   /// - Parameters:
@@ -50,10 +62,7 @@ package struct Quantizer {
     let writer = try ContainerWriter(path: path, names: names, metadataBytes: bytes)
     let packer = WeightPacker(writer, scales: scales, pool)
     var report = QuantizationReport(precision: precision, scales: scales)
-    let sensitive = SensitiveLayers(of: items.map(\.name), keeping: kept)
-    for (i, item) in items.enumerated() {
-      let element = precision.element(
-        for: item.weight, isSensitive: sensitive.contains(item.name))
+    for (i, (item, element)) in zip(items, elements(of: items)).enumerated() {
       report.entries.append(
         try packer.pack(
           item.weight, as: item.name, element, rotation: element == .s8 ? rotations[item.name] : nil,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import ImageFiles
 import Kernels
 import Packing
 import Pentimento
@@ -35,6 +36,19 @@ struct QuantizeCommand: AsyncParsableCommand {
       valueName: "name"))
   var keep: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "For int8: run the model on this picture, rotate the input channels of layers that gain by it, and report how "
+        + "well each part of the model, quantized alone, reconstructs the picture from its inversion. Takes hundreds of "
+        + "evaluations.", valueName: "picture"), completion: .file())
+  var calibrate: String?
+
+  @Option(parsing: .unconditional, help: "What the picture of --calibrate shows.")
+  var sourcePrompt = ""
+
+  @Option(help: "Longer side at which --calibrate works, in pixels; the model's own if left out.")
+  var size: Int?
+
   @Option(name: .shortAndLong, help: "Threads. The result does not depend on them.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
 
@@ -48,6 +62,9 @@ struct QuantizeCommand: AsyncParsableCommand {
       throw ValidationError("\(output): the file to write has to end in .safetensors")
     }
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
+    if calibrate != nil, weights != .int8 {
+      throw ValidationError("--calibrate is for --weights int8; nothing else has anything to rotate")
+    }
     if let nativeSize, !(64...4096).contains(nativeSize) || nativeSize % 8 != 0 {
       throw ValidationError("--native-size takes a multiple of 8 from 64 to 4096")
     }
@@ -56,17 +73,58 @@ struct QuantizeCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let model = try reading.open(URL(fileURLWithPath: input))
-      for note in model.notes { PentimentoCLI.note(note) }
       var request = QuantizationRequest(precision: weights, scales: scales)
       (request.nativeSize, request.kept) = (nativeSize, keep)
-      let result = try model.quantize(to: URL(fileURLWithPath: output), request, threads: threads)
+      let output = URL(fileURLWithPath: output)
+      var calibration: Calibration?
+      if let sample = try calibrationPicture(for: model) {
+        calibration = try await model.calibrate(on: sample, for: request, beside: output, threads: threads) {
+          note("calibrating: \($0)")
+        }
+        request.rotations = calibration!.widths
+      }
+      let result = try model.quantize(to: output, request, threads: threads)
       if report == .json {
-        print(try jsonText(result))
+        print(try jsonText(Report(quantization: result, calibration: calibration)))
       } else {
-        print(table(result))
+        print(([table(result)] + (calibration.map { [table($0)] } ?? [])).joined(separator: "\n\n"))
       }
     }
   }
+
+  private func calibrationPicture(for model: Model) throws -> CalibrationPicture? {
+    guard let calibrate else { return nil }
+    let original = try PictureFile.read(calibrate)
+    let options = try SizeOptions.parse(size.map { ["--size", "\($0)"] } ?? [])
+    let working = try options.workingSize(of: Extent(original), for: model)
+    let geometry = Geometry(picture: Extent(original), working: working)
+    return CalibrationPicture(geometry.workingPicture(original), prompt: sourcePrompt)
+  }
+}
+
+/// The fields of the report, and what calibration found.
+private struct Report: Encodable {
+  var quantization: QuantizationReport
+  var calibration: Calibration?
+
+  private enum Field: CodingKey { case calibration }
+
+  func encode(to encoder: any Encoder) throws {
+    try quantization.encode(to: encoder)
+    var fields = encoder.container(keyedBy: Field.self)
+    try fields.encodeIfPresent(calibration, forKey: .calibration)
+  }
+}
+
+/// The error of each part, and the rotations that gain most.
+private func table(_ calibration: Calibration) -> String {
+  func decibels(_ value: Double?) -> String { value.map { "\($0)" } ?? "equal" }
+  var lines = ["reconstruction from an inversion with one part in int8, against the original, dB"]
+  lines += calibration.groups.map { decibels($0.decibels).padding(to: 8) + $0.name }
+  lines.append(decibels(calibration.whole).padding(to: 8) + "all parts")
+  lines += ["", "\(calibration.rotations.count) weights rotated; gain in their layer, dB"]
+  lines += calibration.rotations.prefix(10).map { "\($0.gain)".padding(to: 8) + "\($0.width)  \($0.weight)" }
+  return lines.joined(separator: "\n")
 }
 
 extension WeightPrecision: ExpressibleByArgument {}

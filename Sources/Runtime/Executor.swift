@@ -17,6 +17,8 @@ package final class Executor {
   private let resident: MemoryRegion
   private let window: MemoryRegion
   private let inputs: [String: Value]
+  /// Told every node before it runs, with what it reads; for surveys of activations.
+  package var onNode: ((Node, [TensorRef]) throws -> Void)?
   /// Weights that are used where their file is mapped.
   private let mapped: [String: UnsafeMutableRawPointer]
 
@@ -104,9 +106,11 @@ package final class Executor {
         if let nodes, !nodes.contains(index) { continue }
         let node = graph.nodes[index]
         for lane in 0..<lanes {
+          let inputs = node.inputs.map { reference($0, lane) }
+          try onNode?(node, inputs)
           node.op.run(
             OpIO(
-              inputs: node.inputs.map { reference($0, lane) },
+              inputs: inputs,
               outputs: node.outputs.map { reference($0, lane) },
               scratch: scratch.address, pool: pool))
         }

@@ -75,7 +75,7 @@ public struct Fidelity: Sendable, Codable {
         request.picture = picture
         (request.sourcePrompt, request.prompt) = (prompts.source, target)
         let (a, b) = (try await ours.run(request).picture, try await theirs.run(request).picture)
-        add("\(method), \(goal)", peakSignalToNoise(a, b))
+        add("\(method), \(goal)", a.peakSignalToNoise(against: b))
       }
     }
   }
@@ -94,10 +94,13 @@ private func signalToNoise(_ values: [Float], _ reference: [Float]) -> Double {
   return noise == 0 ? .infinity : 10 * log10(signal / noise)
 }
 
-private func peakSignalToNoise(_ a: Picture, _ b: Picture) -> Double {
-  let noise = zip(a.pixels, b.pixels).reduce(0.0) { sum, pair in
-    let difference = Double(pair.0) - Double(pair.1)
-    return sum + difference * difference
+extension Picture {
+  /// 10·log₁₀(255² / mean (p − p̂)²); infinite for equal pictures.
+  func peakSignalToNoise(against other: Picture) -> Double {
+    let noise = zip(pixels, other.pixels).reduce(0.0) { sum, pair in
+      let difference = Double(pair.0) - Double(pair.1)
+      return sum + difference * difference
+    }
+    return noise == 0 ? .infinity : 10 * log10(255 * 255 * Double(pixels.count) / noise)
   }
-  return noise == 0 ? .infinity : 10 * log10(255 * 255 * Double(a.pixels.count) / noise)
 }

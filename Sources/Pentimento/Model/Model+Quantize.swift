@@ -15,6 +15,9 @@ public struct QuantizationRequest: Sendable {
   /// Parts of the names of weights that stay fp16 in an int8 container, `unet.mid_block`.
   public var kept: [String] = []
 
+  /// Groups of input channels to rotate, by the name of an int8 weight in the container; `Model.calibrate` finds them.
+  public var rotations: [String: Int] = [:]
+
   public init(precision: WeightPrecision, scales: ScaleChoice = .search) {
     (self.precision, self.scales) = (precision, scales)
   }
@@ -34,8 +37,9 @@ extension Model {
   ) throws -> QuantizationReport {
     guard !(files is ContainerModel) else { throw WeightFileError.alreadyPacked(file: files.path) }
     let items = try packingList()
-    let quantizer = Quantizer(
+    var quantizer = Quantizer(
       precision: request.precision, scales: request.scales, keeping: request.kept)
+    quantizer.rotations = request.rotations
     return try quantizer.write(
       items, texts: texts(nativeSize: request.nativeSize), provenance: { try provenance() }, to: url.path,
       ThreadPool(threads: threads)
@@ -48,7 +52,7 @@ extension Model {
   }
 
   /// Every weight that a network reads, by the names of today's files, with its name in this model's files.
-  private func packingList() throws -> [Quantizer.Item] {
+  func packingList() throws -> [Quantizer.Item] {
     var items: [Quantizer.Item] = []
     func add(_ component: String, _ checkpoint: Checkpoint, own: GraphBuilder, here: GraphBuilder) {
       for (own, here) in zip(own.graph.weights, here.graph.weights) {
@@ -89,7 +93,7 @@ extension Model {
   }
 
   /// The small files of the model's folder, from what was understood of them.
-  private func texts(nativeSize: Int?) throws -> [String: String] {
+  func texts(nativeSize: Int?) throws -> [String: String] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     func json(_ value: any Encodable) throws -> String {

@@ -44,7 +44,8 @@ public actor NoiseNetwork: NoisePredictor {
       try Task.checkCancellation()
       let group = queries[start..<min(start + lanes, queries.count)]
       let readsMaps = !maps.isEmpty && group.contains(where: \.wantsAttention)
-      let results = try executor.run(group.map(inputs), only: maps.isEmpty || readsMaps ? nil : ["out"])
+      let results = try executor.run(
+        group.map(configuration.inputs), only: maps.isEmpty || readsMaps ? nil : ["out"])
       for (query, result) in zip(group, results) {
         let noise = epsilon(Latent(result["out"]!), query)
         guard noise.isFinite || !query.latent.isWithin(Self.ordinary) else {
@@ -63,21 +64,7 @@ public actor NoiseNetwork: NoisePredictor {
 
   /// Raw outputs of one query with every value that was kept.
   func values(_ query: NoiseQuery) async throws -> [String: HostTensor] {
-    try executor.run([inputs(query)])[0]
-  }
-
-  private func inputs(_ query: NoiseQuery) -> [String: HostTensor] {
-    let condition = query.condition
-    var inputs = [
-      "latent": query.latent.tensor, "context": condition.context,
-      "timestep_sinusoid": configuration.timestepSinusoid(timestep: query.timestep),
-      Adapter.scaleName: HostTensor(shape: [1], values: [Float(query.adapterScale)]),
-    ]
-    inputs["pooled"] = condition.pooled
-    if let ids = condition.timeIDs, let sinusoid = configuration.timeIDSinusoid {
-      inputs["time_ids_sinusoid"] = sinusoid(ids.values.map(Double.init))
-    }
-    return inputs
+    try executor.run([configuration.inputs(query)])[0]
   }
 
   /// The mean over the layers: `[h/4, w/4, tokens]`.
@@ -94,5 +81,22 @@ public actor NoiseNetwork: NoisePredictor {
     schedule.epsilon(
       fromOutput: output, at: query.latent,
       alphaBar: query.levelAlphaBar ?? schedule.alphaBar(query.timestep))
+  }
+}
+
+extension UNetConfiguration {
+  /// A query as the graph's inputs; those that a graph does not have are not looked at.
+  func inputs(_ query: NoiseQuery) -> [String: HostTensor] {
+    let condition = query.condition
+    var inputs = [
+      "latent": query.latent.tensor, "context": condition.context,
+      "timestep_sinusoid": timestepSinusoid(timestep: query.timestep),
+      Adapter.scaleName: HostTensor(shape: [1], values: [Float(query.adapterScale)]),
+    ]
+    inputs["pooled"] = condition.pooled
+    if let ids = condition.timeIDs, let sinusoid = timeIDSinusoid {
+      inputs["time_ids_sinusoid"] = sinusoid(ids.values.map(Double.init))
+    }
+    return inputs
   }
 }

@@ -1,0 +1,200 @@
+import Editing
+import FoundationEssentials
+import Kernels
+import NeuralGraph
+import Packing
+import Runtime
+import StableDiffusion
+import Tensors
+import WeightStorage
+
+/// What a picture says about quantizing a model: which layers to rotate, and what int8 in each part of the model
+/// costs an editor.
+public struct Calibration: Sendable, Codable {
+  /// A rotation that was found worth while.
+  public struct Rotation: Sendable, Codable {
+    /// `unet.mid_block.attentions.0.proj_in.weight`
+    public var weight: String
+    public var width: Int
+    /// By how much the noise that quantizing puts into the layer's output falls, in decibels.
+    public var gain: Double
+
+    enum CodingKeys: String, CodingKey {
+      case weight, width
+      case gain = "gain_db"
+    }
+  }
+
+  /// A part of the model that was quantized while all others stayed f16.
+  public struct Group: Sendable, Codable {
+    public var name: String
+    /// Of the picture that an inversion reconstructs, against the original model's, 10·log₁₀(255²/mean (p − p̂)²);
+    /// nil where nothing differs.
+    public var decibels: Double?
+
+    enum CodingKeys: String, CodingKey {
+      case name = "group"
+      case decibels = "reconstruction_db"
+    }
+  }
+
+  public var rotations: [Rotation] = []
+  public var groups: [Group] = []
+  /// All of it quantized as it will be.
+  public var whole: Double?
+
+  /// For `QuantizationRequest`.
+  public var widths: [String: Int] {
+    Dictionary(uniqueKeysWithValues: rotations.map { ($0.weight, $0.width) })
+  }
+
+  /// Noise levels at which activations are looked at.
+  static let timesteps = [1, 181, 381, 581, 781, 981]
+}
+
+/// A picture that stands for those that a model will edit.
+public struct CalibrationPicture: Sendable {
+  /// At a working size of the model.
+  public var picture: Picture
+  /// What it shows.
+  public var prompt: String
+
+  public init(_ picture: Picture, prompt: String) { (self.picture, self.prompt) = (picture, prompt) }
+}
+
+extension Model {
+  /// Finds out on a picture what int8 costs in each part of the model and which layers to rotate.
+  ///
+  /// - Parameters:
+  ///   - url: where the container will be; parts of the model are written beside it for a while.
+  ///   - progress: told what is looked at.
+  /// - Throws: what quantizing and running a model throw.
+  public func calibrate(
+    on sample: CalibrationPicture, for request: QuantizationRequest, beside url: URL, threads: Int,
+    progress: (String) -> Void = { _ in }
+  ) async throws -> Calibration {
+    var calibration = Calibration()
+    progress("activations")
+    let quantizer = Quantizer(precision: .int8, scales: request.scales, keeping: request.kept)
+    let items = try packingList()
+    let int8 = zip(items, quantizer.elements(of: items)).compactMap { $1 == .s8 ? $0.name : nil }
+    calibration.rotations = try await rotations(for: sample, threads: threads).filter {
+      int8.contains($0.weight)
+    }
+    (calibration.groups, calibration.whole) = try await groupErrors(
+      of: request, for: sample, calibration.widths, beside: url, threads: threads, progress: progress)
+    return calibration
+  }
+
+  /// Runs the model on a picture and finds the layers whose inputs have outlier channels.
+  ///
+  /// - Throws: `WeightFileError`, `CancellationError`.
+  func rotations(for sample: CalibrationPicture, threads: Int) async throws -> [Calibration.Rotation] {
+    let editor = Editor(model: self, threads: threads)
+    let (width, height) = (sample.picture.width, sample.picture.height)
+    var survey = RotationSurvey(editor.pool)
+    func run(_ stage: Stage, _ component: String, _ queries: [[String: HostTensor]]) throws -> [HostTensor] {
+      let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: editor.pool)
+      executor.onNode = { node, inputs in
+        guard node.inputs.count > 1, let weight = stage.graph.weight(node.inputs[1]),
+          weight.role == .matrix || weight.role == .convolution
+        else { return }
+        try survey.look(at: inputs, weight: weight, as: "\(component).\(weight.name)", of: stage.weights)
+      }
+      return try executor.run(queries).compactMap { $0["moments"] ?? $0["image"] ?? $0["out"] }
+    }
+
+    for (i, part) in textEncoders.enumerated() {
+      let ids = try part.tokenizer().encode(sample.prompt, maxLength: tokens).ids.map(Float.init)
+      let query = ["ids": HostTensor(shape: [ids.count], values: ids)]
+      _ = try run(editor.stages.textEncoder(i), i == 0 ? "text_encoder" : "text_encoder_2", [query])
+    }
+    _ = try run(
+      editor.stages.encoder(width: width, height: height), "vae", [["image": sample.picture.signal]])
+    let latent = try await editor.codec.encode(sample.picture.signal).mean
+    let unscaled = (1 / Double(autoencoder.scalingFactor)) * latent
+    _ = try run(editor.stages.decoder(width: width, height: height), "vae", [["latent": unscaled.tensor]])
+
+    let condition = try editor.encode([sample.prompt], negativePrompt: nil, width: width, height: height)
+      .prompts[0]
+    let tape = SeededTape(seed: 1)
+    let queries = try Calibration.timesteps.enumerated().map { i, timestep in
+      let noisy = schedule.diffuse(latent, to: timestep, try tape.normal(i, like: latent))
+      return unet.configuration.inputs(NoiseQuery(noisy, timestep: timestep, condition))
+    }
+    _ = try run(editor.stages.noise(width: width, height: height), "unet", queries)
+    let names = try packingList().map { ("\($0.component).\($0.source)", $0.name) }
+    let containerName = Dictionary(uniqueKeysWithValues: names)
+    return survey.choices.map { name, choice in
+      Calibration.Rotation(
+        weight: containerName[name]!, width: choice.width, gain: (100 * choice.gain).rounded() / 100)
+    }.sorted { ($1.gain, $0.weight) < ($0.gain, $1.weight) }
+  }
+}
+
+extension Model {
+  /// The model quantized part by part, and how well each reconstructs a picture from its DDIM inversion.
+  ///
+  /// Every part is written as a container of its own beside `url`, of which nothing is left.
+  ///
+  /// - Throws: what quantizing and running throw.
+  func groupErrors(
+    of request: QuantizationRequest, for sample: CalibrationPicture, _ rotations: [String: Int],
+    beside url: URL,
+    threads: Int, progress: (String) -> Void
+  ) async throws -> (groups: [Calibration.Group], whole: Double?) {
+    let items = try packingList()
+    let file = URL(fileURLWithPath: url.path + ".calibration")
+    defer { try? FileManager.default.removeItem(at: file) }
+    let reference = try await reconstruction(of: sample, threads: threads)
+    func error(_ only: String?) async throws -> Double? {
+      var quantizer = Quantizer(precision: .int8, scales: request.scales, keeping: request.kept)
+      (quantizer.rotations, quantizer.only) = (rotations, only)
+      _ = try quantizer.write(
+        items, texts: texts(nativeSize: nil), provenance: { "{}" }, to: file.path,
+        ThreadPool(threads: threads)
+      ) { _ in }
+      let result = try await Model(at: file).reconstruction(of: sample, threads: threads)
+      let decibels = result.peakSignalToNoise(against: reference)
+      return decibels == .infinity ? nil : (100 * decibels).rounded() / 100
+    }
+    var groups: [Calibration.Group] = []
+    for name in Self.groups(of: items.map(\.name)) {
+      progress(name)
+      groups.append(Calibration.Group(name: name, decibels: try await error(name + ".")))
+    }
+    progress("all")
+    return (groups, try await error(nil))
+  }
+
+  /// `text_encoder`, `unet.down_blocks.0`, …, `vae.decoder`, in the order of the names; single layers are no group.
+  private static func groups(of names: [String]) -> [String] {
+    var groups: [String] = []
+    for name in names {
+      let parts = name.split(separator: ".")
+      let depth =
+        switch (parts[0], parts[1]) {
+        case ("unet", "down_blocks"), ("unet", "up_blocks"): 3
+        case ("unet", "mid_block"), ("vae", "encoder"), ("vae", "decoder"): 2
+        case ("text_encoder", _), ("text_encoder_2", _): 1
+        default: 0
+        }
+      let group = parts.prefix(depth).joined(separator: ".")
+      if depth > 0, !groups.contains(group) { groups.append(group) }
+    }
+    return groups
+  }
+
+  /// Steps of an inversion that is run for its error alone.
+  private static let steps = 10
+
+  private func reconstruction(of sample: CalibrationPicture, threads: Int) async throws -> Picture {
+    var request = EditRequest(
+      method: "ddim-inversion", width: sample.picture.width, height: sample.picture.height)
+    request.picture = sample.picture
+    (request.sourcePrompt, request.prompt) = (sample.prompt, sample.prompt)
+    request.settings[.steps] = .number(Double(Self.steps))
+    request.settings[.guidance] = .number(1)
+    return try await Editor(model: self, threads: threads).run(request).picture
+  }
+}
