@@ -83,7 +83,10 @@ struct QuantizeCommand: AsyncParsableCommand {
         }
         request.rotations = calibration!.widths
       }
-      let result = try model.quantize(to: output, request, threads: threads)
+      let line = ProgressLine("weights")
+      defer { line.clear() }
+      let result = try model.quantize(to: output, request, threads: threads) { line.show($0, of: $1) }
+      line.clear()
       if report == .json {
         print(try jsonText(Report(quantization: result, calibration: calibration)))
       } else {

@@ -140,6 +140,22 @@ import WeightStorage
     }
   }
 
+  @Test("carries LoRA files like the folder, bit by bit in 32 bits, and beside int8 weights")
+  func adapters() async throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let original = try Model(folder: SingleFile.folderURL("sd15"))
+    let lora = SingleFile.fixtures.appending(path: "LoRA/sd15/diffusers.safetensors").path
+    func adapted(_ model: Model, _ factor: Float) throws -> Model {
+      try model.adapted(by: [LoRAReference(path: lora, factor: factor)])
+    }
+    let exact = try Model(at: container(original, .fp32))
+    #expect(try await edit(adapted(exact, 1)) == edit(adapted(original, 1)))
+    let bytes = try Model(at: container(original, .int8))
+    let plain = try await edit(bytes)
+    #expect(try await edit(adapted(bytes, 0)) == plain)
+    #expect(try await edit(adapted(bytes, 1)) != plain)
+  }
+
   @Test("is not quantized again")
   func twice() throws {
     defer { try? FileManager.default.removeItem(at: folder) }
