@@ -3,7 +3,8 @@ import NeuralGraph
 import Tensors
 import WeightStorage
 
-/// The rows of a checkpoint's weight, a block after the other. Leaves nothing of the file in the page cache.
+/// The rows of a checkpoint's weight, a block after the other. Leaves in the page cache of the file
+/// what was there before.
 struct WeightBlocks {
   let weight: Weight
   /// What the checkpoint is read as.
@@ -33,8 +34,9 @@ struct WeightBlocks {
     for start in stride(from: 0, to: count, by: rowsPerBlock) {
       try Task.checkCancellation()
       let rows = start..<min(start + rowsPerBlock, count)
+      let wasCached = try checkpoint.isCached(source, rows: rows)
       try body(rows, try checkpoint.read(rows, of: source, into: window))
-      try checkpoint.dropCache(of: source, rows: rows)
+      if !wasCached { try checkpoint.dropCache(of: source, rows: rows) }
     }
   }
 

@@ -56,7 +56,7 @@ final class WeightPacker {
   }
 
   /// Writes the scales of all int8 weights.
-  func writeScales() throws(WeightFileError) {
+  func writeScales() throws {
     for (name, values) in scales {
       try writer.begin("\(name)\(ContainerFile.scaleSuffix)", .f32, [values.count])
       try writer.append(values)
@@ -79,24 +79,19 @@ final class WeightPacker {
   ) throws -> [Float] {
     let type = blocks.weight.type(storedAs: .s8)
     let panelBytes = type.byteCount / ((type.shape[0] + 15) / 16)
-    let panels = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: (blocks.rowsPerBlock + 15) / 16 * panelBytes, alignment: 64)
     let scratch = UnsafeMutableRawBufferPointer.allocate(
       byteCount: quantizer.scratchBytes(threads: pool.threads), alignment: 64)
-    defer {
-      panels.deallocate()
-      scratch.deallocate()
-    }
+    defer { scratch.deallocate() }
     var scales = [Float](repeating: 0, count: blocks.weight.shape[0])
     try blocks.forEach { rows, source in
-      let filled = UnsafeMutableRawBufferPointer(rebasing: panels[..<((rows.count + 15) / 16 * panelBytes)])
-      scales.withUnsafeMutableBufferPointer {
-        quantizer.quantize(
-          source, element: blocks.element, rows: rows, into: filled,
-          scales: UnsafeMutableBufferPointer(rebasing: $0[rows]), energies: &energies,
-          scratch: scratch.baseAddress!, pool)
+      try writer.append((rows.count + 15) / 16 * panelBytes) { panels in
+        scales.withUnsafeMutableBufferPointer {
+          quantizer.quantize(
+            source, element: blocks.element, rows: rows, into: panels,
+            scales: UnsafeMutableBufferPointer(rebasing: $0[rows]), energies: &energies,
+            scratch: scratch.baseAddress!, pool)
+        }
       }
-      try writer.append(UnsafeRawBufferPointer(filled))
     }
     return scales
   }
@@ -106,14 +101,10 @@ final class WeightPacker {
   ) throws {
     let weight = blocks.weight
     let rowBytes = weight.shape.dropFirst().reduce(element.byteCount, *)
-    let panels = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: (blocks.rowsPerBlock + 15) / 16 * 16 * rowBytes, alignment: 64)
-    defer { panels.deallocate() }
     try blocks.forEach(as: element, &energies) { rows, source in
-      let filled = UnsafeMutableRawBufferPointer(
-        rebasing: panels[..<((rows.count + 15) / 16 * 16 * rowBytes)])
-      packPanels(source, element: element, checkpointShape: weight.shape, rows: rows, into: filled, pool)
-      try writer.append(UnsafeRawBufferPointer(filled))
+      try writer.append((rows.count + 15) / 16 * 16 * rowBytes) { panels in
+        packPanels(source, element: element, checkpointShape: weight.shape, rows: rows, into: panels, pool)
+      }
     }
   }
 
