@@ -1,7 +1,8 @@
 /// Writes a container: tensors one after another, each in pieces, the table last.
 ///
-/// Holds names and sizes and two pieces, never a tensor: while one is written and hashed, the next is made. The space before the data is kept for a table that is as long as it can
-/// become, and what it does not need is filled with spaces.
+/// Holds names and sizes and two pieces, never a tensor: while one is written and hashed, the next is made. The space
+/// before the data is kept for a table that is as long as it can become, and what it does not need is filled with
+/// spaces.
 package final class ContainerWriter {
   private let file: PartialFile
   private let capacity: Int
@@ -10,9 +11,7 @@ package final class ContainerWriter {
   private var current: (element: StoredElement, shape: [Int], start: Int)?
   private let thread = SerialThread()
   /// What is written, and what is filled.
-  private var pieces = (
-    UnsafeMutableRawBufferPointer(start: nil, count: 0), UnsafeMutableRawBufferPointer(start: nil, count: 0)
-  )
+  private var pieces = (ReusedBuffer(), ReusedBuffer())
   /// End of what is written, from the start of the data.
   private var end = 0
   private var paddings = 0
@@ -29,11 +28,8 @@ package final class ContainerWriter {
     file = try PartialFile(path: path)
   }
 
-  deinit {
-    try? thread.wait()
-    pieces.0.deallocate()
-    pieces.1.deallocate()
-  }
+  /// The thread writes from the pieces, so it ends before them.
+  deinit { try? thread.wait() }
 
   /// Bytes of all tensors so far.
   package var byteCount: Int { end }
@@ -61,11 +57,7 @@ package final class ContainerWriter {
   package func append(_ byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
     try thread.wait(until: 1)
     pieces = (pieces.1, pieces.0)
-    if pieces.0.count < byteCount {
-      pieces.0.deallocate()
-      pieces.0 = .allocate(byteCount: byteCount, alignment: 64)
-    }
-    let filled = UnsafeMutableRawBufferPointer(rebasing: pieces.0[..<byteCount])
+    let filled = pieces.0.bytes(byteCount)
     try fill(filled)
     // The thread is done with the bytes before they are filled again.
     nonisolated(unsafe) let bytes = UnsafeRawBufferPointer(filled)
@@ -107,6 +99,15 @@ package final class ContainerWriter {
     current = nil
   }
 
+  /// Forgets the tensor that was begun; the next takes its place.
+  package func cancelTensor() {
+    guard let tensor = current else { return }
+    end = tensor.start
+    released = min(released, end)
+    hashes.removeLast()
+    current = nil
+  }
+
   /// Writes the table and puts the file in place.
   ///
   /// - Returns: what it took to bring to disk what was not there yet.
@@ -119,7 +120,9 @@ package final class ContainerWriter {
     var table = SafetensorsTable(metadata)
     for entry in entries { table.add(entry.name, entry.element, entry.shape, entry.range) }
     try file.write(table.header(alignedTo: ContainerFile.alignment, capacity: capacity), at: 0)
-    return try file.commit()
+    let duration = try file.commit()
+    file.release(0..<fileByteCount)
+    return duration
   }
 }
 
