@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Pentimento
 
 /// `pentimento-bench open MODEL`: what opening a model costs, in milliseconds and bytes of this process.
@@ -25,11 +25,12 @@ enum OpenMode {
     let again = try (0..<10).map { _ in try open().milliseconds }.sorted()[5]
     withExtendedLifetime(model) {
       print(
-        String(
-          format: "first %.1f ms, again %.1f ms, private %.2f MB, mapped %.2f MB", first, again,
-          Double(growth.0) / 1e6, Double(growth.1) / 1e6))
+        "first \(tenths(first)) ms, again \(tenths(again)) ms, private \(tenths(Double(growth.0) / 1e6)) MB, "
+          + "mapped \(tenths(Double(growth.1) / 1e6)) MB")
     }
   }
+
+  private static func tenths(_ value: Double) -> Double { (value * 10).rounded() / 10 }
 
   private static func figure(_ key: String, _ file: String) -> Int {
     let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""

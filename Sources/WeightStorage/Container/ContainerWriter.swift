@@ -69,14 +69,13 @@ package final class ContainerWriter {
     }
   }
 
-  /// Counts the bytes; what of the file is long enough behind to be taken from the page cache.
+  /// Counts the bytes; what of the file is to be taken from the page cache now. From the start each time: pages that
+  /// were on their way to the disk the last time stayed, and where none are it costs nothing.
   private func release(_ byteCount: Int) -> Range<Int> {
-    let unreleased = 8 << 20
     end += byteCount
-    guard end - released > unreleased else { return 0..<0 }
-    let range = capacity + max(released - unreleased, 0)..<capacity + end
+    guard end - released > 8 << 20 else { return 0..<0 }
     released = end
-    return range
+    return 0..<capacity + end
   }
 
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
