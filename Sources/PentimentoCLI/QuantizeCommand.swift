@@ -56,6 +56,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let model = try reading.open(URL(fileURLWithPath: input))
+      try checkDistinct([("OUTPUT", output)], sparing: model.weightPaths)
       for note in model.notes { PentimentoCLI.note(note) }
       var request = QuantizationRequest(precision: weights, scales: scales)
       (request.nativeSize, request.kept) = (nativeSize, keep)

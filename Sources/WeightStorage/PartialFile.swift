@@ -1,27 +1,49 @@
 import FoundationEssentials
 import Glibc
 
-/// A file that is written beside its place and put there when all of it is on disk: whoever opens the path sees the
-/// old file or the new one, and a run that is stopped leaves nothing under that name.
+/// A file that is put in its place when all of it is on disk: whoever opens the path sees the old file or the new one,
+/// and a run that is stopped leaves nothing under that name.
 ///
-/// What was not committed is removed at deinit. Errors name the path, not the file beside it.
+/// Until then it has no name at all where the file system can do so (`O_TMPFILE`), and vanishes with the process
+/// however that ends; elsewhere it stands beside its place, and is removed at deinit. Errors name the path.
 final class PartialFile {
   let path: String
   private let partial: String
   private let descriptor: Int32
+  private let isNamed: Bool
   private var isCommitted = false
 
+  /// - Throws: `outputIsFolder`, `outputFolderMissing`, `writeFailed`.
   init(path: String) throws(WeightFileError) {
+    guard !FileReader.isFolder(path) else { throw .outputIsFolder(file: path) }
+    guard !FileReader.isLinkLoop(path) else { throw Self.failure(path) }
+    let folder = Self.folder(of: path)
+    guard FileReader.isFolder(folder) else { throw .outputFolderMissing(file: path, folder: folder) }
     self.path = path
     partial = "\(path).\(getpid())-\(UInt32.random(in: 0...UInt32.max)).partial"
+    // The macro O_TMPFILE is not imported; its own bit is the same on every Linux this runs on.
+    let unnamed = open(folder, O_WRONLY | 0o20000000 | O_DIRECTORY | O_CLOEXEC, 0o666)
+    // It gets its name through /proc, which a closed-off environment may lack.
+    if unnamed >= 0, access(Self.place(unnamed), F_OK) == 0 {
+      (descriptor, isNamed) = (unnamed, false)
+      return
+    }
+    if unnamed >= 0 { close(unnamed) }
+    isNamed = true
     descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw Self.failure(path) }
   }
 
   deinit {
     close(descriptor)
-    if !isCommitted { unlink(partial) }
+    if isNamed, !isCommitted { unlink(partial) }
   }
+
+  private static func folder(of path: String) -> String {
+    URL(fileURLWithPath: path).deletingLastPathComponent().path
+  }
+
+  private static func place(_ descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
 
   /// Writes all of `bytes` from `offset` on.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(WeightFileError) {
@@ -49,10 +71,21 @@ final class PartialFile {
 
   /// Puts the file in place.
   func commit() throws(WeightFileError) {
-    guard fsync(descriptor) == 0, rename(partial, path) == 0 else { throw Self.failure(path) }
+    guard fsync(descriptor) == 0 else { throw Self.failure(path) }
+    // A link cannot replace a file, but a rename can.
+    if !isNamed,
+      linkat(AT_FDCWD, Self.place(descriptor), AT_FDCWD, partial, AT_SYMLINK_FOLLOW) != 0
+    {
+      throw Self.failure(path)
+    }
+    guard rename(partial, path) == 0 else {
+      let failure = Self.failure(path)
+      unlink(partial)
+      throw failure
+    }
     isCommitted = true
     // Makes the new name last through a power cut too. The file itself is safe already, so failing is no error.
-    let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+    let folder = open(Self.folder(of: path), O_RDONLY | O_CLOEXEC)
     guard folder >= 0 else { return }
     fsync(folder)
     close(folder)
