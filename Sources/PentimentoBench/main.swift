@@ -5,6 +5,7 @@
 // time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
 //
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
+// pentimento-bench fuzz [READER …] …              gives hostile files to the readers: see FuzzMode.
 import Kernels
 import Tensors
 
@@ -23,6 +24,16 @@ if CommandLine.arguments.dropFirst().first == "edits" {
   } catch {
     EditsMode.say("pentimento-bench: \(error)")
     exit(error is EditsMode.Misuse ? 64 : 1)
+  }
+}
+
+if CommandLine.arguments.dropFirst().first == "fuzz" {
+  do {
+    try FuzzMode(CommandLine.arguments.dropFirst(2)).run()
+    exit(0)
+  } catch {
+    EditsMode.say("pentimento-bench: \(error)")
+    exit(error is FuzzMode.Misuse ? 64 : 1)
   }
 }
 
