@@ -42,7 +42,7 @@ private func checkRoundTrip<C: Encodable & Equatable>(
 
 @Sendable func useUNet(_ json: Data) throws {
   let configuration = try UNetConfiguration(json: json)
-  _ = try configuration.timestepSinusoid(timestep: 999).values.first
+  _ = configuration.timestepSinusoid(timestep: 999)
   _ = configuration.timeIDSinusoid?([512, 512, 0, 0, 512, 512])
   try checkRoundTrip(configuration) { try UNetConfiguration(json: $0) }
   let side = 1 << (configuration.down.count - 1)

@@ -14,7 +14,7 @@ package protocol FuzzTarget {
   ///
   /// - Parameter folder: of its own, empty but for what the last call left.
   /// - Throws: why the input was refused. `Broken` if it was accepted and should not have been.
-  func read(_ parts: [[UInt8]], in folder: String) throws
+  func read(_ parts: [[UInt8]], in folder: String) async throws
 }
 
 extension FuzzTarget {

@@ -42,16 +42,18 @@ package struct Fuzzer {
   /// Runs so many inputs, or for a time, whichever ends first.
   ///
   /// - Throws: `Broken`, or what cannot be written.
-  package mutating func run(executions: Int = .max, for time: Duration = .seconds(1 << 30)) throws -> Result {
+  package mutating func run(executions: Int = .max, for time: Duration = .seconds(1 << 30)) async throws
+    -> Result
+  {
     var result = Result()
-    for seed in target.seeds { try target.read(seed, in: "\(folder)/work") }
+    for seed in target.seeds { try await target.read(seed, in: "\(folder)/work") }
     let clock = ContinuousClock.now
     while result.executions < executions, ContinuousClock.now - clock < time {
       let parts = next()
       try save(parts)
       let start = ContinuousClock.now
       do {
-        try target.read(parts, in: "\(folder)/work")
+        try await target.read(parts, in: "\(folder)/work")
         result.accepted += 1
       } catch let error as Broken {
         throw error
@@ -80,11 +82,11 @@ package struct Fuzzer {
   }
 
   /// Reads an input that an earlier run left in `folder`.
-  package func replay() throws {
+  package func replay() async throws {
     let parts = try target.seeds[0].indices.map { i in
       [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder)/input/\(i)")))
     }
-    try target.read(parts, in: "\(folder)/work")
+    try await target.read(parts, in: "\(folder)/work")
   }
 }
 

@@ -51,13 +51,13 @@ struct FuzzMode {
     if readers.isEmpty { readers = FuzzReader.allCases }
   }
 
-  func run() throws {
+  func run() async throws {
     if let replay {
-      return try Fuzzer(readers[0], seed: seed, fixtures: fixtures, folder: replay).replay()
+      return try await Fuzzer(readers[0], seed: seed, fixtures: fixtures, folder: replay).replay()
     }
     for reader in readers {
       var fuzzer = try Fuzzer(reader, seed: seed, fixtures: fixtures, folder: "\(output)/\(reader.rawValue)")
-      let result = try fuzzer.run(for: .seconds(seconds))
+      let result = try await fuzzer.run(for: .seconds(seconds))
       let milliseconds = Int(result.slowest / .milliseconds(1))
       print(
         "\(reader.rawValue)  \(result.executions) executions  \(result.accepted) accepted  "

@@ -29,7 +29,7 @@ if CommandLine.arguments.dropFirst().first == "edits" {
 
 if CommandLine.arguments.dropFirst().first == "fuzz" {
   do {
-    try FuzzMode(CommandLine.arguments.dropFirst(2)).run()
+    try await FuzzMode(CommandLine.arguments.dropFirst(2)).run()
     exit(0)
   } catch {
     EditsMode.say("pentimento-bench: \(error)")

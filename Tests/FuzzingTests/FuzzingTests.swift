@@ -8,10 +8,10 @@ import Testing
 
   /// `Tools/fuzz` tries more. A crash ends the tests; the input is in the folder then, and stays there.
   @Test("are refused with an error or read in full, never more", arguments: FuzzReader.allCases)
-  func survives(reader: FuzzReader) throws {
+  func survives(reader: FuzzReader) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "fuzz-\(reader.rawValue)-\(UUID())")
     var fuzzer = try Fuzzer(reader, seed: 2024, fixtures: Self.fixtures, folder: folder.path)
-    let result = try fuzzer.run(executions: 1000, for: .milliseconds(500))
+    let result = try await fuzzer.run(executions: 1000, for: .milliseconds(500))
     try FileManager.default.removeItem(at: folder)
     #expect(result.executions > 5)
     #expect(result.errors.values.reduce(result.accepted, +) == result.executions)

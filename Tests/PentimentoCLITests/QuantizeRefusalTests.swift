@@ -84,7 +84,9 @@ import Testing
   func fullDisk() async throws {
     let place = try place()
     let disk = place.path("folder.safetensors")
-    guard try Self.runs("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk) else { return }  // not allowed here
+    guard try Self.runs("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk) else {
+      return  // not allowed here
+    }
     defer { _ = try? Self.runs("umount", "-l", disk) }
     var refusal = Refusal(status: Status.cannotWrite, says: "No space left on device", "check free space")
     refusal.arguments = Self.quantize(Self.model, "folder.safetensors/out.safetensors")
