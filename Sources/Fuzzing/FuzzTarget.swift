@@ -35,6 +35,7 @@ package struct Broken: Error, CustomStringConvertible {
 /// The readers by name.
 package enum FuzzReader: String, CaseIterable, Sendable {
   case safetensors, gguf, container
+  case singleFile = "single-file"
   case unet, vae, text, scheduler
   case index = "model-index"
   case shards, defaults, tokenizer
@@ -45,6 +46,7 @@ package enum FuzzReader: String, CaseIterable, Sendable {
     case .safetensors: try SafetensorsTarget(fixtures)
     case .gguf: try GGUFTarget(fixtures)
     case .container: try ContainerTarget(fixtures)
+    case .singleFile: try SingleFileTarget(fixtures)
     case .unet: try ConfigurationTarget(fixtures, "unet/config.json", useUNet)
     case .vae: try ConfigurationTarget(fixtures, "vae/config.json", useAutoencoder)
     case .text: try ConfigurationTarget(fixtures, "text_encoder/config.json", useTextEncoder)

@@ -96,3 +96,8 @@ func write(_ bytes: [UInt8], to path: String) throws {
   let written = fwrite(bytes, 1, bytes.count, file)
   guard fclose(file) == 0, written == bytes.count else { throw Broken("\(path) cannot be written") }
 }
+
+/// More of the file, which is zeros and takes no room.
+func extend(_ path: String, to count: Int) throws {
+  guard truncate(path, off_t(count)) == 0 else { throw Broken("\(path) cannot have \(count) bytes") }
+}
