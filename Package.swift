@@ -52,8 +52,10 @@ let package = Package(
         "Pentimento", "ImageFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift),
+    room("Fuzzing", ["Pentimento", "Packing", "StableDiffusion", "Editing", "WeightStorage"]),
     .executableTarget(
-      name: "PentimentoBench", dependencies: ["Kernels", "Tensors", "Evaluation"], swiftSettings: swift),
+      name: "PentimentoBench", dependencies: ["Kernels", "Tensors", "Evaluation", "Fuzzing"],
+      swiftSettings: swift),
 
     room("TestSupport", ["Tensors", "Editing", "WeightStorage"]),
     tests(of: "Tensors"),
@@ -67,6 +69,7 @@ let package = Package(
     tests(of: "ImageFiles"),
     tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),
     tests(of: "Evaluation", ["Pentimento", "ImageFiles"]),
+    tests(of: "Fuzzing"),
     // Runs the built program, so it has to be built.
     tests(of: "PentimentoCLI", ["ImageFiles", "WeightStorage", "Tensors"]),
   ],

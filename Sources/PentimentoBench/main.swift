@@ -6,6 +6,7 @@
 //
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
 // pentimento-bench open MODEL                     measures how a model is opened: see OpenMode.
+// pentimento-bench fuzz [READER …] …              gives hostile files to the readers: see FuzzMode.
 import Kernels
 import Tensors
 
@@ -34,6 +35,16 @@ if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "open" {
   } catch {
     EditsMode.say("pentimento-bench: \(error)")
     exit(1)
+  }
+}
+
+if CommandLine.arguments.dropFirst().first == "fuzz" {
+  do {
+    try await FuzzMode(CommandLine.arguments.dropFirst(2)).run()
+    exit(0)
+  } catch {
+    EditsMode.say("pentimento-bench: \(error)")
+    exit(error is FuzzMode.Misuse ? 64 : 1)
   }
 }
 

@@ -63,7 +63,7 @@ extension EditError {
 }
 
 /// Runs a command's work: its errors become one sentence on standard error and the exit status, an interrupt
-/// cancels it.
+/// (SIGINT, SIGTERM, SIGHUP) cancels it.
 func reportingErrors(_ work: @escaping @Sendable () async throws -> Void) async throws {
   let task = Task { try await work() }
   let interrupts = Interrupts { task.cancel() }
@@ -79,22 +79,30 @@ func reportingErrors(_ work: @escaping @Sendable () async throws -> Void) async 
   }
 }
 
-/// Calls back on the first interrupt; a second one ends the process.
+/// Calls back on the first interrupt, or when the process is asked to end; a second one ends it.
 private final class Interrupts {
-  private let source: any DispatchSourceSignal
+  private static let signals = [SIGINT, SIGTERM, SIGHUP]
+  private let sources: [any DispatchSourceSignal]
 
   init(_ onInterrupt: @escaping @Sendable () -> Void) {
-    signal(SIGINT, SIG_IGN)
-    source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-    source.setEventHandler {
-      signal(SIGINT, SIG_DFL)
-      onInterrupt()
+    sources = Self.signals.map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler {
+        Self.restore()
+        onInterrupt()
+      }
+      source.resume()
+      return source
     }
-    source.resume()
+  }
+
+  private static func restore() {
+    for number in signals { signal(number, SIG_DFL) }
   }
 
   func stop() {
-    source.cancel()
-    signal(SIGINT, SIG_DFL)
+    for source in sources { source.cancel() }
+    Self.restore()
   }
 }

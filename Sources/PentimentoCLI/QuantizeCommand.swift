@@ -73,6 +73,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let model = try reading.open(URL(fileURLWithPath: input))
+      try checkDistinct([("OUTPUT", output)], sparing: model.weightPaths)
       var request = QuantizationRequest(precision: weights, scales: scales)
       (request.nativeSize, request.kept) = (nativeSize, keep)
       let output = URL(fileURLWithPath: output)

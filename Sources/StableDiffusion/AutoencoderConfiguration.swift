@@ -51,7 +51,7 @@ extension AutoencoderConfiguration {
     for width in channels where width % groups != 0 {
       throw fields.inconsistent("block_out_channels", "holds \(width), no multiple of \(groups) groups")
     }
-    resnets = try fields.count("layers_per_block", default: 1)
+    resnets = try fields.count("layers_per_block", default: 1, atMost: ConfigurationFields.mostLayers)
     hasMiddleAttention = try fields.flag("mid_block_add_attention", default: true)
     hasQuantConv = try fields.flag("use_quant_conv", default: true)
     hasPostQuantConv = try fields.flag("use_post_quant_conv", default: true)

@@ -59,10 +59,16 @@ struct ConfigurationFields {
   subscript(_ field: String) -> JSON? { values[field].flatMap { $0 == .null ? nil : $0 } }
 
   /// A count: at least 1, and small enough that products of counts cannot overflow.
-  func count(_ field: String, default fallback: Int? = nil) throws(ModelError) -> Int {
+  func count(
+    _ field: String, default fallback: Int? = nil, atMost limit: Int = most
+  ) throws(ModelError) -> Int {
     guard let value = values[field] else { return try given(fallback, field) }
-    return try count(value, field)
+    return try count(value, field, atMost: limit)
   }
+
+  private static let most = 1 << 20
+  /// Of blocks one after the other; a network is defined block by block before anything else is looked at.
+  static let mostLayers = 100
 
   func number(_ field: String, default fallback: Double? = nil) throws(ModelError) -> Double {
     guard let value = values[field] else { return try given(fallback, field) }
@@ -89,10 +95,12 @@ struct ConfigurationFields {
     return flag
   }
 
-  func counts(_ field: String, default fallback: [Int]? = nil) throws(ModelError) -> [Int] {
+  func counts(
+    _ field: String, default fallback: [Int]? = nil, atMost limit: Int = most
+  ) throws(ModelError) -> [Int] {
     guard let value = values[field] else { return try given(fallback, field) }
     guard case .list(let list) = value, !list.isEmpty else { throw malformed(field, "a list", value) }
-    return try list.map { (item) throws(ModelError) in try count(item, field) }
+    return try list.map { (item) throws(ModelError) in try count(item, field, atMost: limit) }
   }
 
   func texts(_ field: String, default fallback: [String]? = nil) throws(ModelError) -> [String] {
@@ -105,14 +113,16 @@ struct ConfigurationFields {
   }
 
   /// A count for each of `levels`, written as one number for all or as a list.
-  func counts(_ field: String, perLevel levels: Int, default fallback: Int) throws(ModelError) -> [Int] {
+  func counts(
+    _ field: String, perLevel levels: Int, default fallback: Int, atMost limit: Int = most
+  ) throws(ModelError) -> [Int] {
     guard case .list(let list) = values[field] else {
-      return Array(repeating: try count(field, default: fallback), count: levels)
+      return Array(repeating: try count(field, default: fallback, atMost: limit), count: levels)
     }
     guard list.count == levels else {
       throw inconsistent(field, "has \(list.count) entries for \(levels) levels")
     }
-    return try counts(field)
+    return try counts(field, atMost: limit)
   }
 
   /// A count for each of the layers of one level, written as one number for all levels, as one for each, or as a
@@ -121,18 +131,20 @@ struct ConfigurationFields {
     _ field: String, ofLevel level: Int, of levels: Int, layers: Int, default fallback: Int
   ) throws(ModelError) -> [Int] {
     guard case .list(let list) = values[field] else {
-      return Array(repeating: try count(field, default: fallback), count: layers)
+      return Array(repeating: try count(field, default: fallback, atMost: Self.mostLayers), count: layers)
     }
     guard list.count == levels else {
       throw inconsistent(field, "has \(list.count) entries for \(levels) levels")
     }
     guard case .list(let own) = list[level] else {
-      return Array(repeating: try count(list[level], field), count: layers)
+      return Array(repeating: try count(list[level], field, atMost: Self.mostLayers), count: layers)
     }
     guard own.count >= layers else {
       throw inconsistent(field, "has \(own.count) entries for \(layers) layers of level \(level)")
     }
-    return try own.prefix(layers).map { (item) throws(ModelError) in try count(item, field) }
+    return try own.prefix(layers).map { (item) throws(ModelError) in
+      try count(item, field, atMost: Self.mostLayers)
+    }
   }
 
   func isNull(_ field: String) -> Bool { values[field] == .null }
@@ -152,11 +164,11 @@ struct ConfigurationFields {
     .inconsistent(file: file, field: field, reason: reason)
   }
 
-  private func count(_ value: JSON, _ field: String) throws(ModelError) -> Int {
-    guard case .number(let number) = value, let count = Int(exactly: number), (1...1 << 20).contains(count)
-    else {
+  private func count(_ value: JSON, _ field: String, atMost limit: Int) throws(ModelError) -> Int {
+    guard case .number(let number) = value, let count = Int(exactly: number), count >= 1 else {
       throw malformed(field, "a count", value)
     }
+    guard count <= limit else { throw malformed(field, "a count up to \(limit)", value) }
     return count
   }
 

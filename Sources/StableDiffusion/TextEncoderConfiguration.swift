@@ -41,7 +41,7 @@ extension TextEncoderConfiguration {
     tokens = try fields.count("max_position_embeddings", default: 77)
     width = try fields.count("hidden_size", default: 512)
     hiddenWidth = try fields.count("intermediate_size", default: 2048)
-    layers = try fields.count("num_hidden_layers", default: 12)
+    layers = try fields.count("num_hidden_layers", default: 12, atMost: ConfigurationFields.mostLayers)
     heads = try fields.count("num_attention_heads", default: 8)
     self.activation = activation
     epsilon = Float(try fields.number("layer_norm_eps", default: 1e-5))

@@ -21,8 +21,10 @@ package struct TinyAutoencoderConfiguration: Equatable, Sendable {
   package init(json: Data, file: String = "vae/config.json") throws(ModelError) {
     let fields = try ConfigurationFields(json, file: file)
     for (field, value) in Self.supported { try fields.require(field, value) }
-    encoderBlocks = try fields.counts("num_encoder_blocks", default: [1, 3, 3, 3])
-    decoderBlocks = try fields.counts("num_decoder_blocks", default: [3, 3, 3, 1])
+    encoderBlocks = try fields.counts(
+      "num_encoder_blocks", default: [1, 3, 3, 3], atMost: ConfigurationFields.mostLayers)
+    decoderBlocks = try fields.counts(
+      "num_decoder_blocks", default: [3, 3, 3, 1], atMost: ConfigurationFields.mostLayers)
     var widths: Set<Int> = []
     for (field, blocks) in [
       ("encoder_block_out_channels", encoderBlocks), ("decoder_block_out_channels", decoderBlocks),

@@ -81,7 +81,8 @@ extension UNetConfiguration {
       throw fields.inconsistent(headsField, "holds \(heads), which does not divide \(width) channels")
     }
 
-    let resnets = try fields.counts("layers_per_block", perLevel: levels, default: 2)
+    let resnets = try fields.counts(
+      "layers_per_block", perLevel: levels, default: 2, atMost: ConfigurationFields.mostLayers)
     let attendsDown = try Self.attention(
       fields, "down_block_types", levels: levels, with: "CrossAttnDownBlock2D", without: "DownBlock2D",
       default: [true, true, true, false])

@@ -21,7 +21,7 @@ package struct DiffusersFolder: ModelFiles {
     self.path = path
     var isFolder = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw .missingFile(file: path)
+      throw FileReader.isLinkLoop(path) ? .linkLoop(file: path) : .missingFile(file: path)
     }
     guard isFolder else { throw .notAModelFolder(folder: path, reason: "it is a single file") }
     guard FileManager.default.fileExists(atPath: "\(path)/model_index.json") else {

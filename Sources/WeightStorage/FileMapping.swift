@@ -50,10 +50,12 @@ package final class FileMapping: Sendable {
     if first < end { madvise(address(first), end - first, MADV_DONTNEED) }
   }
 
-  /// - Throws: `truncated` if bytes could not be read since the file was opened.
+  /// - Throws: `truncated` if the file has become shorter, or bytes could not be read since it was opened: it may
+  ///   have grown again, and the zeros that stood for them have been computed with.
   func check() throws(WeightFileError) {
-    guard MappingGuard.hasFailed(slot) else { return }
-    throw .truncated(file: reader.label, needs: reader.count, has: reader.currentCount)
+    // Behind the end of a file, the rest of its last page reads as zeros without a fault.
+    let has = min(reader.currentCount, MappingGuard.firstFailure(slot) ?? .max)
+    if has < reader.count { throw .truncated(file: reader.label, needs: reader.count, has: has) }
   }
 }
 
@@ -62,7 +64,11 @@ private enum MappingGuard {
   static let capacity = 64
 
   /// Plain words, so that a signal handler may read and write them.
-  private struct Slot { var start: UInt = 0, count: UInt = 0, failed: UInt = 0 }
+  private struct Slot {
+    var start: UInt = 0, count: UInt = 0
+    /// 1 + the offset of the first byte that could not be read; 0 if all could.
+    var failed: UInt = 0
+  }
 
   private nonisolated(unsafe) static let slots: UnsafeMutablePointer<Slot> = {
     let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
@@ -91,12 +97,20 @@ private enum MappingGuard {
 
   static func remove(_ slot: Int) { lock.withLock { _ in slots[slot] = Slot() } }
 
-  static func hasFailed(_ slot: Int) -> Bool { slots[slot].failed != 0 }
+  /// Offset of the first byte that could not be read.
+  static func firstFailure(_ slot: Int) -> Int? {
+    slots[slot].failed == 0 ? nil : Int(slots[slot].failed - 1)
+  }
 
   /// Nothing here allocates or locks. A fault elsewhere is none of ours: it happens again under the handler that was
-  /// there before.
+  /// there before. A signal that was sent does not come again by itself, so it is sent again.
   private static func handle(_ number: Int32, _ info: UnsafeMutablePointer<siginfo_t>?) {
-    let address = UInt(bitPattern: info?.pointee._sifields._sigfault.si_addr)
+    guard let info, info.pointee.si_code > 0 else {
+      sigaction(number, previous, nil)
+      raise(number)
+      return
+    }
+    let address = UInt(bitPattern: info.pointee._sifields._sigfault.si_addr)
     for i in 0..<capacity where address >= slots[i].start && address - slots[i].start < slots[i].count {
       let saved = errno
       let zeros = mmap(
@@ -104,7 +118,7 @@ private enum MappingGuard {
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
       errno = saved
       guard zeros != MAP_FAILED else { break }
-      slots[i].failed = 1
+      if slots[i].failed == 0 { slots[i].failed = 1 + address - slots[i].start }
       return
     }
     sigaction(number, previous, nil)

@@ -15,15 +15,18 @@ package final class FileReader: Sendable {
   package let count: Int
   private let descriptor: Int32
 
-  /// - Throws: `missingFile`, `unreadable`, or `notARegularFile` for folders, pipes and devices.
+  /// - Throws: `missingFile`, `linkLoop`, `unreadable`, or `notARegularFile` for folders, pipes and devices.
   package init(path: String, label: String? = nil) throws(WeightFileError) {
     let label = label ?? path
     // Without O_NONBLOCK, opening a pipe would wait for its writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       let code = errno
-      throw code == ENOENT || code == ENOTDIR
-        ? .missingFile(file: label) : .unreadable(file: label, reason: String(cString: strerror(code)))
+      switch code {
+      case ENOENT, ENOTDIR: throw .missingFile(file: label)
+      case ELOOP: throw .linkLoop(file: label)
+      default: throw .unreadable(file: label, reason: String(cString: strerror(code)))
+      }
     }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -119,6 +122,11 @@ extension FileReader {
   static func isFolder(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  static func isLinkLoop(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) != 0 && errno == ELOOP
   }
 
   /// A whole small file, such as a configuration or a vocabulary.

@@ -159,13 +159,16 @@ struct JSONScanner {
     var sizes: [Int] = []
     var first = true
     try open("[")
-    while try nextElement(&first) {
-      guard case .integer(let size) = try number(), size >= 0 else {
-        throw failure("a size that is no whole number")
-      }
-      sizes.append(size)
-    }
+    while try nextElement(&first) { sizes.append(try size()) }
     return sizes
+  }
+
+  /// A whole number that is not negative.
+  mutating func size() throws(JSONError) -> Int {
+    guard case .integer(let size) = try number(), size >= 0 else {
+      throw failure("a size that is no whole number")
+    }
+    return size
   }
 
   @discardableResult private mutating func skip(_ character: Unicode.Scalar) -> Bool {

@@ -2,27 +2,47 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// A file that is written beside its place and put there when all of it is on disk: whoever opens the path sees the
-/// old file or the new one, and a run that is stopped leaves nothing under that name.
+/// A file that is put in its place when all of it is on disk: whoever opens the path sees the old file or the new one,
+/// and a run that is stopped leaves nothing under that name.
 ///
-/// What was not committed is removed at deinit. Errors name the path, not the file beside it.
 final class PartialFile: Sendable {
   let path: String
   private let partial: String
   private let descriptor: Int32
+  private let isNamed: Bool
   private let isCommitted = Atomic(false)
 
+  /// - Throws: `outputIsFolder`, `outputFolderMissing`, `writeFailed`.
   init(path: String) throws(WeightFileError) {
+    guard !FileReader.isFolder(path) else { throw .outputIsFolder(file: path) }
+    guard !FileReader.isLinkLoop(path) else { throw Self.failure(path) }
+    let folder = Self.folder(of: path)
+    guard FileReader.isFolder(folder) else { throw .outputFolderMissing(file: path, folder: folder) }
     self.path = path
     partial = "\(path).\(getpid())-\(UInt32.random(in: 0...UInt32.max)).partial"
+    // The macro O_TMPFILE is not imported; its own bit is the same on every Linux this runs on.
+    let unnamed = open(folder, O_WRONLY | 0o20000000 | O_DIRECTORY | O_CLOEXEC, 0o666)
+    // It gets its name through /proc, which a closed-off environment may lack.
+    if unnamed >= 0, access(Self.place(unnamed), F_OK) == 0 {
+      (descriptor, isNamed) = (unnamed, false)
+      return
+    }
+    if unnamed >= 0 { close(unnamed) }
+    isNamed = true
     descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw Self.failure(path) }
   }
 
   deinit {
     close(descriptor)
-    if !isCommitted.load(ordering: .relaxed) { unlink(partial) }
+    if isNamed, !isCommitted.load(ordering: .relaxed) { unlink(partial) }
   }
+
+  private static func folder(of path: String) -> String {
+    URL(fileURLWithPath: path).deletingLastPathComponent().path
+  }
+
+  private static func place(_ descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
 
   /// Writes all of `bytes` from `offset` on.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(WeightFileError) {
@@ -55,10 +75,20 @@ final class PartialFile: Sendable {
     let start = ContinuousClock.now
     guard fsync(descriptor) == 0 else { throw Self.failure(path) }
     let duration = ContinuousClock.now - start
-    guard rename(partial, path) == 0 else { throw Self.failure(path) }
+    // A link cannot replace a file, but a rename can.
+    if !isNamed,
+      linkat(AT_FDCWD, Self.place(descriptor), AT_FDCWD, partial, AT_SYMLINK_FOLLOW) != 0
+    {
+      throw Self.failure(path)
+    }
+    guard rename(partial, path) == 0 else {
+      let failure = Self.failure(path)
+      unlink(partial)
+      throw failure
+    }
     isCommitted.store(true, ordering: .relaxed)
     // Makes the new name last through a power cut too. The file itself is safe already, so failing is no error.
-    let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+    let folder = open(Self.folder(of: path), O_RDONLY | O_CLOEXEC)
     guard folder >= 0 else { return duration }
     fsync(folder)
     close(folder)

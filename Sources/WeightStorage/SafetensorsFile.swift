@@ -20,7 +20,7 @@ package final class SafetensorsFile: TensorFile {
     metadata = header.metadata
     tensors = header.tensors
     positions = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
-    mapping = metadata[ContainerFile.formatKey] == nil ? nil : try FileMapping(reader)
+    mapping = ContainerFile.isContainer(metadata) ? try FileMapping(reader) : nil
   }
 
   package subscript(name: String) -> TensorEntry? { positions[name].map { tensors[$0] } }

@@ -7,8 +7,13 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case missingFile(file: String)
   case unreadable(file: String, reason: String)
   case notARegularFile(file: String)
+  case linkLoop(file: String)
   case readFailed(file: String, reason: String)
+
+  // Writing a file.
   case writeFailed(file: String, reason: String)
+  case outputIsFolder(file: String)
+  case outputFolderMissing(file: String, folder: String)
 
   // What kind of file it is.
   case notAWeightFile(file: String, reason: String)
@@ -58,6 +63,7 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case badContainer(file: String, reason: String)
   case noHashes(file: String)
   case damagedTensor(file: String, tensor: String)
+  case misaligned(file: String, tensor: String, offset: Int)
   case badScale(file: String, tensor: String, value: String)
 }
 
@@ -70,10 +76,16 @@ extension WeightFileError: CustomStringConvertible {
       "\(file): cannot be opened (\(reason)); check its permissions"
     case .notARegularFile(let file):
       "\(file): is not a file but a folder or a device; name the weight file itself"
+    case .linkLoop(let file):
+      "\(file): is a symbolic link that leads back to itself; name the file that is meant"
     case .readFailed(let file, let reason):
       "\(file): reading failed (\(reason)); check the disk or card and copy the file again"
     case .writeFailed(let file, let reason):
       "\(file): cannot be written (\(reason)); check free space and permissions"
+    case .outputIsFolder(let file):
+      "\(file): cannot be written, it is a folder; name a file in it"
+    case .outputFolderMissing(let file, let folder):
+      "\(file): cannot be written, there is no folder \(folder); create it first"
     case .notAWeightFile(let file, let reason):
       "\(file): is not a safetensors file: \(reason)"
     case .pickle(let file):
@@ -149,6 +161,9 @@ extension WeightFileError: CustomStringConvertible {
       "\(file): has no hashes to compare with; only containers, which pentimento quantize writes, have them"
     case .damagedTensor(let file, let tensor):
       "\(file): tensor \(tensor) has changed since it was written; download or quantize it again"
+    case .misaligned(let file, let tensor, let offset):
+      "\(file): tensor \(tensor) starts at byte \(offset), which is no multiple of 64; "
+        + "the file was rewritten by another program, quantize the model again"
     case .badScale(let file, let tensor, let value):
       "\(file): tensor \(tensor) holds the scale \(value); the file is damaged, download or quantize it again"
     }

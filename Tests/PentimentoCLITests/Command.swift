@@ -47,6 +47,28 @@ struct Command {
     interruptAfter delay: Double? = nil,
     copy: URL? = nil
   ) async throws -> Run {
+    // Taken where it happens: this task may have to wait for a thread that other tests keep busy.
+    let interrupted = Instants()
+    var (run, end) = try await run(arguments, in: folder, model: model, copy: copy, after: delay) { id in
+      interrupted.first.withLock { $0 = .now }
+      kill(id, SIGINT)
+    }
+    run.afterInterrupt = interrupted.first.withLock { $0 }.map { end - $0 }
+    return run
+  }
+
+  /// Runs it in `folder`, and after so many seconds does something to it or to what it reads.
+  static func run(
+    _ arguments: [String], in folder: Workplace, model: URL? = smallModel, after delay: Double,
+    _ action: @escaping @Sendable (pid_t) -> Void
+  ) async throws -> Run {
+    try await run(arguments, in: folder, model: model, copy: nil, after: delay, action).run
+  }
+
+  private static func run(
+    _ arguments: [String], in folder: Workplace, model: URL?, copy: URL?, after delay: Double?,
+    _ action: @escaping @Sendable (pid_t) -> Void
+  ) async throws -> (run: Run, end: ContinuousClock.Instant) {
     let process = Process()
     process.executableURL = copy ?? executable
     process.arguments = arguments
@@ -59,29 +81,24 @@ struct Command {
     let handles = try (FileHandle(forWritingTo: output), FileHandle(forWritingTo: errors))
     (process.standardOutput, process.standardError) = handles
     process.standardInput = FileHandle.nullDevice
-    // Taken where they happen: this task may have to wait for a thread that other tests keep busy.
-    let interrupted = Instants()
     let end = try await withCheckedThrowingContinuation { ended in
       process.terminationHandler = { _ in ended.resume(returning: ContinuousClock.now) }
       do {
         try process.run()
         if let delay {
           let id = process.processIdentifier
-          DispatchQueue.global().asyncAfter(deadline: .now() + delay) {
-            interrupted.first.withLock { $0 = .now }
-            kill(id, SIGINT)
-          }
+          DispatchQueue.global().asyncAfter(deadline: .now() + delay) { action(id) }
         }
       } catch {
         process.terminationHandler = nil
         ended.resume(throwing: error)
       }
     }
-    return Run(
+    let run = Run(
       exited: process.terminationReason == .exit, status: process.terminationStatus,
       output: try String(contentsOf: output, encoding: .utf8),
-      errors: try String(contentsOf: errors, encoding: .utf8),
-      afterInterrupt: interrupted.first.withLock { $0 }.map { end - $0 })
+      errors: try String(contentsOf: errors, encoding: .utf8))
+    return (run, end)
   }
 
   private final class Instants: Sendable {

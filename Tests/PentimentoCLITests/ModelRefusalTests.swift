@@ -102,6 +102,20 @@ import WeightStorage
       Damage("tokenizer/vocab.json", "missing", says: "tokenizer/vocab.json: there is no such file") { _ in
         nil
       },
+      Damage(
+        "tokenizer/vocab.json", "with ids beyond the text encoder", says: "the tokenizer makes token 999",
+        Damage.replacing("\"cat</w>\": 654", by: "\"cat</w>\": 999")),
+      Damage(
+        "tokenizer/vocab.json", "with negative ids", says: "the tokenizer makes token -54",
+        Damage.replacing("\"cat</w>\": 654", by: "\"cat</w>\": -54")),
+      Damage(
+        "text_encoder/config.json", "of a million layers", says: "not a count up to 100",
+        Damage.replacing(
+          "\"num_attention_heads\": 4,\n \"num_hidden_layers\": 3",
+          by: "\"num_attention_heads\":4,\"num_hidden_layers\":99999")),
+      Damage("scheduler/scheduler_config.json", "with less than no noise", says: "beta_start and beta_end") {
+        _ in Array(#"{"beta_start": -0.01, "beta_schedule": "linear"}"#.utf8)
+      },
       Damage("tokenizer/vocab.json", "cut", says: "vocab.json") { Array($0[..<100]) },
       Damage("tokenizer/merges.txt", "missing", says: "tokenizer/merges.txt: there is no such file") { _ in
         nil

@@ -16,7 +16,10 @@ private let rooms: [String: Set<String>] = [
     "Runtime", "StableDiffusion", "Editing", "Packing", "WeightStorage", "NeuralGraph", "Kernels", "Tensors",
   ],
   "Evaluation": ["Pentimento", "ImageFiles", "Editing", "Tensors"],
-  "PentimentoBench": ["Evaluation", "Pentimento", "Kernels", "CKernels", "Tensors"],
+  "Fuzzing": [
+    "Pentimento", "Packing", "StableDiffusion", "Editing", "WeightStorage", "NeuralGraph", "Tensors",
+  ],
+  "PentimentoBench": ["Evaluation", "Fuzzing", "Pentimento", "Kernels", "CKernels", "Tensors"],
   "PentimentoCLI": [
     "Pentimento", "ImageFiles", "Packing", "Kernels", "Editing", "Tensors", "ArgumentParser",
   ],

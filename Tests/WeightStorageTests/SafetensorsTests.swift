@@ -75,17 +75,13 @@ import WeightStorage
   @Test("that cannot be written is named and leaves nothing behind")
   func cannotWrite() throws {
     let path = folder.path + "/no/such/folder.safetensors"
-    #expect(throws: WeightFileError.writeFailed(file: path, reason: "No such file or directory")) {
-      try SafetensorsWriter.write(tensors, to: path)
-    }
+    let missing = WeightFileError.outputFolderMissing(file: path, folder: folder.path + "/no/such")
+    #expect(throws: missing) { try SafetensorsWriter.write(tensors, to: path) }
     try FileManager.default.createDirectory(
       atPath: folder.path + "/taken/x", withIntermediateDirectories: true)
-    do {
-      try SafetensorsWriter.write(tensors, to: folder.path + "/taken")
-      Issue.record("was written over a folder")
-    } catch {
-      guard case .writeFailed = error else { throw error }
-    }
+    let taken = WeightFileError.outputIsFolder(file: folder.path + "/taken")
+    #expect(throws: taken) { try SafetensorsWriter.write(tensors, to: folder.path + "/taken") }
+    #expect(throws: WeightFileError.self) { try SafetensorsWriter.write(tensors, to: "/sys/a.safetensors") }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["taken"])
   }
 

@@ -72,6 +72,12 @@ extension NoiseSchedule {
       kind: all.betaSchedule!, betaStart: all.betaStart!, betaEnd: all.betaEnd!,
       prediction: all.predictionType!,
       setsAlphaToOne: all.setsAlphaToOne!, stepsOffset: all.stepsOffset!, spacing: c.spacing)
+    // Every level holds signal and noise, and none more signal than the one before.
+    guard alphaBars.allSatisfy({ $0 > 0 && $0 < 1 }), zip(alphaBars, alphaBars.dropFirst()).allSatisfy(>=)
+    else {
+      throw .unsupportedScheduler(
+        option: "beta_start and beta_end", value: "\(all.betaStart!) and \(all.betaEnd!)")
+    }
   }
 
   /// Samplers whose networks answer another question than "which noise is in this latent".

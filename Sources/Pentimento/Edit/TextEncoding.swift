@@ -50,6 +50,7 @@ extension Editor {
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     return try texts.map { text in
       let encoding = try part.tokenizer().encode(text, maxLength: part.encoder.configuration.tokens)
+      try part.encoder.configuration.check(ids: encoding.ids)
       let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
       let one = HostTensor(shape: [1], values: [1])
       let out = try executor.run([["ids": ids, Adapter.scaleName: one]])[0]

@@ -1,6 +1,9 @@
 import WeightStorage
 
 extension Model {
+  /// Paths of the files that the model's weights are read from.
+  public var weightPaths: [String] { weightFiles.map(\.path) }
+
   /// The files that the model's weights are read from, each once, sorted.
   var weightFiles: [FileReader] {
     let checkpoints = textEncoders.map(\.weights) + [unetWeights, autoencoderWeights]

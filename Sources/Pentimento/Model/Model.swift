@@ -169,8 +169,19 @@ public final class Model: Sendable {
     for (weights, stages) in parts {
       let read = stages.flatMap(\.graph.weights)
       for weight in read {
-        _ = try weights.tensor(weight.name, shape: weight.shape)
-        _ = try weights.element(of: weight.name)
+        let tensor = try weights.tensor(weight.name, shape: weight.shape)
+        let used = weight.type(storedAs: try weights.element(of: weight.name))
+        // What is mapped is computed from as it lies.
+        guard try weights.address(of: weight.name) != nil,
+          tensor.layout != used.layout || tensor.element != StoredElement(used.element)
+            || used.element == .s8 && used.layout != .panels
+        else { continue }
+        throw WeightFileError.badContainer(
+          file: weights.label,
+          reason:
+            "tensor \(weight.name) is \(tensor.element.rawValue)\(tensor.layout == .panels ? " panels" : "") "
+            + "where the network reads \(StoredElement(used.element).rawValue)"
+            + (used.layout == .panels ? " panels" : ""))
       }
       guard weights.isTranslated else { continue }
       if let unread = Set(weights.names).subtracting(read.map(\.name)).min() {

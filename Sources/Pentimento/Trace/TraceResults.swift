@@ -54,6 +54,10 @@ public final class TraceResults: Sendable {
 
   /// Whether an error says that `write` could not.
   public static func isWriteError(_ error: any Error) -> Bool {
-    if case WeightFileError.writeFailed = error { true } else { false }
+    switch error {
+    case WeightFileError.writeFailed, WeightFileError.outputIsFolder, WeightFileError.outputFolderMissing:
+      true
+    default: false
+    }
   }
 }

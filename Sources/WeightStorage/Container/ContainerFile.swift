@@ -39,29 +39,26 @@ package struct ContainerFile: Sendable {
   /// By component, under the component's own names.
   private let tensors: [String: [TensorEntry]]
 
-  package static func isContainer(_ file: SafetensorsFile) -> Bool { file.metadata[formatKey] != nil }
+  package static func isContainer(_ file: SafetensorsFile) -> Bool { isContainer(file.metadata) }
 
-  /// - Throws: `containerVersion`; `missingTensor`, `sizeMismatch` where the tables do not fit the tensors; `badScale`.
+  /// A container that lost its version is one all the same.
+  static func isContainer(_ metadata: [String: String]) -> Bool {
+    metadata[formatKey] != nil || Table.allCases.contains { metadata[$0.rawValue] != nil }
+  }
+
+  /// - Throws: `containerVersion`; `badJSON`, `duplicateKey`, `wrongValue` for a table that cannot be read;
+  ///   `misaligned`, `unsupportedElement`, `missingTensor`, `sizeMismatch`, `shapeMismatch`, `badScale` or
+  ///   `badContainer` for a tensor that is not what the tables say.
   package init(_ file: SafetensorsFile) throws(WeightFileError) {
     self.file = file
     let found = file.metadata[Self.formatKey] ?? "none"
     guard found == Self.version else {
       throw .containerVersion(file: file.reader.label, found: found, supported: Self.version)
     }
-    let shapes = try Self.shapes(file)
-    let rotations = try Self.json(.rotations, file)
-    for name in shapes.keys { _ = try file.tensor(name) }
+    let check = try ContainerCheck(file)
     var tensors: [String: [TensorEntry]] = [:]
-    for tensor in file.tensors where !tensor.name.hasPrefix(Self.paddingPrefix) {
-      guard let dot = tensor.name.firstIndex(of: ".") else { continue }
-      var view = tensor
-      if let shape = shapes[tensor.name] {
-        let rotation = rotations[tensor.name]
-        let group = rotation.isPresent ? try rotation.integer() : nil
-        view = try Self.packed(tensor, shape, rotation: group, file.reader.label)
-      } else if tensor.name.hasSuffix(Self.scaleSuffix) {
-        try Self.checkScales(tensor, file)
-      }
+    for tensor in file.tensors {
+      guard let view = try check.weight(tensor), let dot = tensor.name.firstIndex(of: ".") else { continue }
       let own = String(tensor.name[tensor.name.index(after: dot)...])
       tensors[String(tensor.name[..<dot]), default: []].append(view.renamed(own))
     }
@@ -79,58 +76,13 @@ package struct ContainerFile: Sendable {
   package func table(_ table: Table) throws(WeightFileError) -> ConfigValue { try Self.json(table, file) }
 
   private static func json(_ table: Table, _ file: SafetensorsFile) throws(WeightFileError) -> ConfigValue {
-    let label = "\(file.reader.label) (\(table.rawValue))"
+    let label = label(table, file)
     let text = file.metadata[table.rawValue] ?? "{}"
     return ConfigValue(file: label, value: try JSONValue(parsing: Array(text.utf8), file: label))
   }
 
-  /// Scanned, not decoded: thousands of entries are read whenever the file is opened.
-  private static func shapes(_ file: SafetensorsFile) throws(WeightFileError) -> [String: [Int]] {
-    let label = "\(file.reader.label) (\(Table.shapes.rawValue))"
-    var scanner = JSONScanner(Array((file.metadata[Table.shapes.rawValue] ?? "{}").utf8))
-    var shapes: [String: [Int]] = [:]
-    do throws(JSONError) {
-      var names: Set<String> = []
-      try scanner.open("{")
-      while let name = try scanner.nextKey(&names) { shapes[name] = try scanner.sizes() }
-      try scanner.expectEnd()
-    } catch {
-      throw error.inFile(label) { .badJSON(file: label, reason: $0) }
-    }
-    return shapes
-  }
-
-  /// A weight in panels, whose bytes have to be just those of its shape.
-  private static func packed(
-    _ tensor: TensorEntry, _ shape: [Int], rotation: Int?, _ file: String
-  ) throws(WeightFileError) -> TensorEntry {
-    guard let element = tensor.element.weight, [2, 4].contains(shape.count) else {
-      throw .badContainer(file: file, reason: "\(tensor.name) cannot be panels of \(shape)")
-    }
-    // A product of these sizes stays far below an overflow: the file's own size bounds what is compared with it.
-    guard shape.allSatisfy({ (1...1 << 24).contains($0) }),
-      shape.reduce(1.0, { $0 * Double($1) }) < 1e15
-    else { throw .sizeOverflow(file: file, tensor: tensor.name, shape: shape) }
-    let needs = TensorType.panels(of: shape, element).byteCount
-    guard needs == tensor.range.count else {
-      throw .sizeMismatch(file: file, tensor: tensor.name, needs: needs, has: tensor.range.count)
-    }
-    if let rotation, shape[1] % rotation != 0 || ![16, 64, 256].contains(rotation) {
-      throw .badContainer(file: file, reason: "\(tensor.name) is rotated in groups of \(rotation)")
-    }
-    return tensor.packed(shape, rotation: rotation)
-  }
-
-  private static func checkScales(_ tensor: TensorEntry, _ file: SafetensorsFile) throws(WeightFileError) {
-    let label = file.reader.label
-    guard tensor.element == .f32, let mapping = file.mapping else {
-      throw .badContainer(file: label, reason: "\(tensor.name) is no list of scales")
-    }
-    let scales = mapping.address(tensor.range.lowerBound).assumingMemoryBound(to: Float.self)
-    for i in 0..<tensor.count where !(scales[i] >= 0 && scales[i] < .infinity) {
-      throw .badScale(file: label, tensor: tensor.name, value: "\(scales[i])")
-    }
-    try mapping.check()
+  static func label(_ table: Table, _ file: SafetensorsFile) -> String {
+    "\(file.reader.label) (\(table.rawValue))"
   }
 }
 

@@ -17,6 +17,8 @@ struct GGUFCursor {
   private var bufferStart = 0
 
   private static let pieceBytes = 1 << 16
+  /// What the tables may have in bytes, as those of a safetensors file; vocabularies are a few megabytes.
+  private static let longest = SafetensorsHeader.longest
   /// Keys, names and texts are short; more is damage.
   private static let longestString = 1 << 24
 
@@ -25,9 +27,7 @@ struct GGUFCursor {
   func damaged(_ reason: String) -> WeightFileError { .badHeader(file: file.label, reason: reason) }
 
   mutating func bytes(_ count: Int) throws(WeightFileError) -> [UInt8] {
-    guard count <= file.count - position else {
-      throw .truncated(file: file.label, needs: position + count, has: file.count)
-    }
+    try expect(count)
     if position + count > bufferStart + buffer.count {
       bufferStart = position
       buffer = try file.bytes(position..<min(file.count, position + max(count, Self.pieceBytes)))
@@ -35,6 +35,16 @@ struct GGUFCursor {
     defer { position += count }
     let start = position - bufferStart
     return Array(buffer[start..<start + count])
+  }
+
+  /// - Throws: `truncated`, `headerTooLong` if there are not so many bytes of tables.
+  private func expect(_ count: Int) throws(WeightFileError) {
+    guard count <= file.count - position else {
+      throw .truncated(file: file.label, needs: position + count, has: file.count)
+    }
+    guard count <= Self.longest - position else {
+      throw .headerTooLong(file: file.label, bytes: UInt64(position + count), limit: Self.longest)
+    }
   }
 
   mutating func integer<I: FixedWidthInteger>(_: I.Type) throws(WeightFileError) -> I {
@@ -78,11 +88,28 @@ struct GGUFCursor {
   private mutating func array() throws(WeightFileError) -> GGUFValue {
     let type = try integer(UInt32.self)
     guard type != 9 else { throw damaged("an array of arrays") }
-    let count = try count(limit: file.count, of: "elements of an array")
+    let count = try count(limit: Self.longest, of: "elements of an array")
+    // Numbers that nobody asks for are passed over.
+    if count > 16, let size = Self.size(ofType: type) {
+      try expect(count * size)
+      position += count * size
+      return .array(count: count)
+    }
     var integers: [Int] = []
     for _ in 0..<count {
       if case .integer(let value) = try value(ofType: type), count <= 16 { integers.append(value) }
     }
     return integers.count == count && count > 0 ? .integers(integers) : .array(count: count)
+  }
+
+  /// Bytes of a value; nil where they differ from one to the next.
+  private static func size(ofType type: UInt32) -> Int? {
+    switch type {
+    case 0, 1, 7: 1
+    case 2, 3: 2
+    case 4, 5, 6: 4
+    case 10, 11, 12: 8
+    default: nil
+    }
   }
 }
