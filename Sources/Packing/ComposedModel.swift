@@ -25,6 +25,9 @@ struct ComposedModel: ModelFiles {
 
   var path: String { base.path }
   var usesPublishedVocabulary: Bool { base.usesPublishedVocabulary }
+  var mayOmitVocabulary: Bool {
+    base.mayOmitVocabulary || parts.values.contains { $0.model?.mayOmitVocabulary == true }
+  }
   var notes: [String] { base.notes }
 
   func has(_ component: String) -> Bool { parts[component] != nil || base.has(component) }

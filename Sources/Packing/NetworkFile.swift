@@ -7,8 +7,8 @@ struct NetworkFile: Sendable {
   /// `config.json`, and what errors call it.
   let configuration: Data
   let configurationLabel: String
-  /// The folder of a whole model, which brings a text encoder's tokenizer.
-  let model: DiffusersFolder?
+  /// A folder or container of a whole model, which brings a text encoder's tokenizer.
+  let model: (any ModelFiles)?
 
   /// - Parameters:
   ///   - path: a folder of a whole model or of this network, or a file of tensors of either.
@@ -30,6 +30,14 @@ struct NetworkFile: Sendable {
       configuration = try folder.data("\(component)/config.json")
       configurationLabel = "\(path)/\(component)/config.json"
       model = folder
+      return
+    }
+    if !isFolder, let container = try ContainerModel(at: path) {
+      guard container.has(component) else { throw .noSuchNetwork(file: path, network: component) }
+      let name = "\(component)/config.json"
+      weights = container.weights(of: component)
+      (configuration, configurationLabel) = (try container.data(name), container.label(name))
+      model = container
       return
     }
     model = nil

@@ -26,8 +26,7 @@ struct CompareCommand: AsyncParsableCommand {
   @OptionGroup var size: SizeOptions
   @OptionGroup var reading: ModelReadingOptions
 
-  @Option(name: .shortAndLong, help: "Threads. The result does not depend on them.")
-  var threads = ProcessInfo.processInfo.activeProcessorCount
+  @OptionGroup var parallel: ThreadOptions
 
   @Option(help: "json: the figures as JSON instead of a table.")
   var report: ReportFormat?
@@ -42,7 +41,7 @@ struct CompareCommand: AsyncParsableCommand {
       let geometry = Geometry(picture: Extent(original), working: working)
       let fidelity = try await Fidelity(
         of: model, against: reference, picture: geometry.workingPicture(original),
-        prompts: (sourcePrompt, prompt), withEdits: edits, threads: threads,
+        prompts: (sourcePrompt, prompt), withEdits: edits, threads: parallel.threads,
         progress: { note("comparing: \($0)") })
       if report == .json {
         print(try jsonText(fidelity))

@@ -20,6 +20,7 @@ struct EditOptions: ParsableArguments {
   @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
   @OptionGroup(title: "Region") var region: RegionOptions
   @OptionGroup(title: "Inversion") var inversion: InversionOptions
+  @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
 
   /// Where the picture lies; nil if none was named.
@@ -43,7 +44,7 @@ struct EditOptions: ParsableArguments {
     request.keepsInversion = inversion.saveInversion != nil
     request.sourcePrompt = sourcePrompt
     request.settings = settings.settings
-    request.seed = size.seed ?? saved?.origin.seed ?? request.seed
+    request.seed = noise.seed ?? saved?.origin.seed ?? request.seed
     try prompts.apply(to: &request)
     let mask = try region.apply(to: &request, geometry)
     // The choice looks only at whether there is a mask; its form depends on the choice.

@@ -9,6 +9,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
   @OptionGroup var prompts: PromptOptions
   @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
+  @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: OutputOptions
   @OptionGroup var runtime: RuntimeOptions
@@ -21,7 +22,7 @@ struct GenerateCommand: AsyncParsableCommand {
       var request = EditRequest(
         method: "generate", width: working.padded.width, height: working.padded.height)
       request.settings = settings.settings
-      request.seed = size.seed ?? request.seed
+      request.seed = noise.seed ?? request.seed
       try prompts.apply(to: &request)
       request.method = try MethodEntry.choose(for: request).name
       let result = try await perform(

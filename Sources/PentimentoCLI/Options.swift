@@ -22,15 +22,20 @@ struct ModelOptions: ParsableArguments {
       valueName: "file[:scale]"))
   var lora: [String] = []
 
+  @OptionGroup var parallel: ThreadOptions
+  var threads: Int { parallel.threads }
+
+  func open(_ url: URL) throws -> Model {
+    try reading.open(url).adapted(by: lora.map(LoRAReference.init(parsing:)))
+  }
+}
+
+struct ThreadOptions: ParsableArguments {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
 
   func validate() throws {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
-  }
-
-  func open(_ url: URL) throws -> Model {
-    try reading.open(url).adapted(by: lora.map(LoRAReference.init(parsing:)))
   }
 }
 
@@ -123,10 +128,12 @@ struct PromptOptions: ParsableArguments {
   }
 }
 
-struct SizeOptions: ParsableArguments {
+struct SeedOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Seed of the noise. (default: 42, or that of the inversion)")
   var seed: UInt64?
+}
 
+struct SizeOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: "Working size: one number for the side of a square of that area, or WIDTHxHEIGHT.")

@@ -44,13 +44,14 @@ struct QuantizeCommand: AsyncParsableCommand {
   var calibrate: String?
 
   @Option(parsing: .unconditional, help: "What the picture of --calibrate shows.")
-  var sourcePrompt = ""
+  var sourcePrompt: String?
 
-  @Option(help: "Longer side at which --calibrate works, in pixels; the model's own if left out.")
-  var size: Int?
+  @Option(
+    parsing: .unconditional,
+    help: "Working size of --calibrate, as edit takes it; the model's own if left out.")
+  var size: String?
 
-  @Option(name: .shortAndLong, help: "Threads. The result does not depend on them.")
-  var threads = ProcessInfo.processInfo.activeProcessorCount
+  @OptionGroup var parallel: ThreadOptions
 
   @Option(help: "json: the report as JSON on standard output instead of a table.")
   var report: ReportFormat?
@@ -61,9 +62,15 @@ struct QuantizeCommand: AsyncParsableCommand {
     guard output.hasSuffix(".safetensors") else {
       throw ValidationError("\(output): the file to write has to end in .safetensors")
     }
-    guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
     if calibrate != nil, weights != .int8 {
       throw ValidationError("--calibrate is for --weights int8; nothing else has anything to rotate")
+    }
+    if calibrate == nil, sourcePrompt != nil || size != nil {
+      throw ValidationError(
+        "--\(size == nil ? "source-prompt" : "size") is for --calibrate: name its picture, or leave it out")
+    }
+    if !keep.isEmpty, weights != .int8 {
+      throw ValidationError("--keep is for --weights int8: everything stays as wide as fp16 without it")
     }
     if let nativeSize, !(64...4096).contains(nativeSize) || nativeSize % 8 != 0 {
       throw ValidationError("--native-size takes a multiple of 8 from 64 to 4096")
@@ -79,14 +86,14 @@ struct QuantizeCommand: AsyncParsableCommand {
       let output = URL(fileURLWithPath: output)
       var calibration: Calibration?
       if let sample = try calibrationPicture(for: model) {
-        calibration = try await model.calibrate(on: sample, for: request, beside: output, threads: threads) {
+        calibration = try await model.calibrate(on: sample, for: request, beside: output, threads: parallel.threads) {
           note("calibrating: \($0)")
         }
         request.rotations = calibration!.widths
       }
       let line = ProgressLine("weights")
       defer { line.clear() }
-      let result = try model.quantize(to: output, request, threads: threads) { line.show($0, of: $1) }
+      let result = try model.quantize(to: output, request, threads: parallel.threads) { line.show($0, of: $1) }
       line.clear()
       if report == .json {
         print(try jsonText(Report(quantization: result, calibration: calibration)))
@@ -99,10 +106,10 @@ struct QuantizeCommand: AsyncParsableCommand {
   private func calibrationPicture(for model: Model) throws -> CalibrationPicture? {
     guard let calibrate else { return nil }
     let original = try PictureFile.read(calibrate)
-    let options = try SizeOptions.parse(size.map { ["--size", "\($0)"] } ?? [])
+    let options = try SizeOptions.parse(size.map { ["--size", $0] } ?? [])
     let working = try options.workingSize(of: Extent(original), for: model)
     let geometry = Geometry(picture: Extent(original), working: working)
-    return CalibrationPicture(geometry.workingPicture(original), prompt: sourcePrompt)
+    return CalibrationPicture(geometry.workingPicture(original), prompt: sourcePrompt ?? "")
   }
 }
 

@@ -24,6 +24,8 @@ public enum ModelError: Error, Equatable {
   case sequenceLengths([Int])
   /// The network reads a pooled text vector of another width than the second encoder writes (nil: none).
   case pooledWidth(network: Int, encoder: Int?)
+  /// Two models that were to be compared have other networks.
+  case differentNetworks(String, String)
   /// A network gave NaN or an infinity for ordinary inputs.
   case notFinite(part: String)
 }
@@ -80,6 +82,8 @@ extension ModelError: CustomStringConvertible {
       \(encoder.map { "text_encoder_2 writes \($0)" } ?? "no text encoder writes one"): take unet and \
       text_encoder_2 from one model
       """
+    case .differentNetworks(let model, let reference):
+      "\(model) was not made from \(reference), its networks are others: name the model that was quantized"
     case .notFinite(let part):
       "\(part) computes values that are not finite: its weights are damaged, download them again"
     }

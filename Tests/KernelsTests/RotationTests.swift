@@ -4,7 +4,7 @@ import Tensors
 import Testing
 
 @Suite("Rotation") struct RotationTests {
-  static let sizes = [(64, 64), (192, 64), (256, 256), (1280, 256), (1024, 1024)]
+  static let sizes = [(16, 16), (48, 16), (320, 16), (64, 64), (192, 64), (256, 256), (1280, 256), (1024, 1024)]
 
   @Test("has the bits of the scalar twin, in place and beside", arguments: KernelSet.runnable, sizes)
   func twins(set: KernelSet, size: (n: Int, width: Int)) {
@@ -40,16 +40,16 @@ import Testing
     #expect(abs(energies[0] - energies[1]) <= 2 * stages * unit * Double(width).squareRoot() * energies[0])
   }
 
-  @Test("of rows and weight leaves a product as it is", arguments: [[9, 128], [5, 64, 3, 3]])
-  func product(shape: [Int]) {
+  @Test("of rows and weight leaves a product as it is", arguments: [[9, 128], [5, 64, 3, 3]], [16, 64])
+  func product(shape: [Int], width: Int) {
     let pool = ThreadPool(threads: 2)
     let (channels, taps) = (shape[1], shape.dropFirst(2).reduce(1, *))
     let weight = Random(1).floats(shape.reduce(1, *))
     var turned = weight
-    turned.withUnsafeMutableBufferPointer { rotateWeight($0, checkpointShape: shape, width: 64, pool) }
+    turned.withUnsafeMutableBufferPointer { rotateWeight($0, checkpointShape: shape, width: width, pool) }
     let x = Buffer(random: [taps, channels], seed: 2)
     let before = x.doubles
-    rotateRows(x.ref, width: 64, pool)
+    rotateRows(x.ref, width: width, pool)
     for o in 0..<shape[0] {
       var (plain, rotated, size) = (0.0, 0.0, 0.0)
       for t in 0..<taps {
@@ -60,23 +60,25 @@ import Testing
           size += 1
         }
       }
-      // Both factors carry the roundings of six stages on values of order √64·u.
+      // Both factors carry the roundings of six stages, or four, on values of order √64·u, or less.
       #expect(abs(plain - rotated) <= 2 * 6 * 8 * unit * size)
     }
   }
 
-  @Test("of quantized rows is the rotation, then the quantization", arguments: KernelSet.runnable, [1, 2])
-  func quantized(set: KernelSet, threads: Int) {
+  @Test("of quantized rows is the rotation, then the quantization", arguments: KernelSet.runnable,
+    [(1, 64), (2, 64), (2, 16)])
+  func quantized(set: KernelSet, of: (threads: Int, width: Int)) {
+    let (threads, width) = of
     let pool = ThreadPool(threads: threads, kernels: set)
     let x = Buffer(random: [37, 320], seed: 1)
     let before = x.values
     let memory = Buffer([Int8Rows.byteCount(x.type)], element: .s8)
     let rows = Int8Rows(x.type, at: memory.address)
     withScratch(rotationScratchBytes(x.type, threads: threads)) {
-      quantizeRows(x.ref, rotatedBy: 64, into: rows, scratch: $0, pool)
+      quantizeRows(x.ref, rotatedBy: width, into: rows, scratch: $0, pool)
     }
     #expect(x.values == before)
-    rotateRows(x.ref, width: 64, pool)
+    rotateRows(x.ref, width: width, pool)
     let (wanted, scales) = quantizedRows(x.values, columns: 320)
     #expect((0..<37).allSatisfy { rows.scales[$0] == scales[$0] })
     #expect(

@@ -28,6 +28,12 @@ import Testing
     Layer(testDescription: "convolution 1×1", input: [4, 4, 9]) { g, x in
       try g["l"].conv(x, to: 16, kernel: 1)
     },
+    Layer(testDescription: "linear, rotated by 16", input: [5, 48], rotation: 16) { g, x in
+      try g["l"].linear(x, to: 19)
+    },
+    Layer(testDescription: "convolution, rotated by 16", input: [4, 5, 48], rotation: 16) { g, x in
+      try g["l"].conv(x, to: 18, kernel: 3)
+    },
     Layer(testDescription: "linear, rotated by 64", input: [5, 128], rotation: 64) { g, x in
       try g["l"].linear(x, to: 19)
     },
@@ -49,7 +55,7 @@ import Testing
     let wanted = network.twin.run(["x": dequantizedRows(rotated(x, layer))], ThreadPool(threads: 1))
     // The same real numbers: integers are exact there; scales, products and the float twin's sums of up to 576
     // values below 20 times the largest result round. Where rotated values differ by a rounding, one of them
-    // may fall to the next step: 1/127 of a value beside a weight, of 64 to 576 that make up a result.
+    // may fall to the next step: 1/127 of a value beside a weight, of 48 to 576 that make up a result.
     let scale = wanted.values.map(abs).max()!
     let step: Float = layer.rotation == nil ? 0 : scale / 127
     #expect(zip(y.values, wanted.values).allSatisfy { abs($0 - $1) <= 600 * halfUlp * 20 * scale + step })

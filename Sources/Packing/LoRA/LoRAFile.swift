@@ -21,6 +21,8 @@ package struct LoRAFile: Sendable {
   /// - Throws: `WeightFileError` or `LoRAError`.
   package init(path: String) throws {
     let file = try SafetensorsFile(path: path)
+    // Its tensors would be used as they lie.
+    guard !ContainerFile.isContainer(file) else { throw LoRAError.notALoRA(file: path) }
     try self.init(file, tensors: file.tensors)
   }
 

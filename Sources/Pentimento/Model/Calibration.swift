@@ -73,6 +73,7 @@ extension Model {
     on sample: CalibrationPicture, for request: QuantizationRequest, beside url: URL, threads: Int,
     progress: (String) -> Void = { _ in }
   ) async throws -> Calibration {
+    try check(request)
     var calibration = Calibration()
     progress("activations")
     let quantizer = Quantizer(precision: .int8, scales: request.scales, keeping: request.kept)
@@ -144,7 +145,7 @@ extension Model {
     threads: Int, progress: (String) -> Void
   ) async throws -> (groups: [Calibration.Group], whole: Double?) {
     let items = try packingList()
-    let file = URL(fileURLWithPath: url.path + ".calibration")
+    let file = URL(fileURLWithPath: "\(url.path).\(ProcessInfo.processInfo.processIdentifier).calibration")
     defer { try? FileManager.default.removeItem(at: file) }
     let reference = try await reconstruction(of: sample, threads: threads)
     func error(_ only: String?) async throws -> Double? {
@@ -154,7 +155,9 @@ extension Model {
         items, texts: texts(nativeSize: nil), provenance: { "{}" }, to: file.path,
         ThreadPool(threads: threads)
       ) { _ in }
-      let result = try await Model(at: file).reconstruction(of: sample, threads: threads)
+      let quantized = try Model(at: file)
+      try? FileManager.default.removeItem(at: file)  // open, it stays readable; a run that is killed leaves none
+      let result = try await quantized.reconstruction(of: sample, threads: threads)
       let decibels = result.peakSignalToNoise(against: reference)
       return decibels == .infinity ? nil : (100 * decibels).rounded() / 100
     }

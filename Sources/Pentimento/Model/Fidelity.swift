@@ -29,11 +29,14 @@ public struct Fidelity: Sendable, Codable {
   /// - Parameters:
   ///   - picture: at a working size of both models.
   ///   - prompts: what the picture shows, and what an edit should make of it.
-  /// - Throws: whatever running the models throws; `ModelError` if they do not have the same networks.
+  /// - Throws: whatever running the models throws; `ModelError.differentNetworks`.
   public init(
     of model: Model, against reference: Model, picture: Picture, prompts: (source: String, target: String),
     withEdits: Bool = true, threads: Int, progress: (String) -> Void = { _ in }
   ) async throws {
+    guard model.hasNetworks(of: reference) else {
+      throw ModelError.differentNetworks(model.name, reference.name)
+    }
     let (ours, theirs) = (Editor(model: model, threads: threads), Editor(model: reference, threads: threads))
     progress("text")
     let texts = [prompts.source, prompts.target]
@@ -82,6 +85,16 @@ public struct Fidelity: Sendable, Codable {
 
   private mutating func add(_ part: String, _ decibels: Double) {
     rows.append(Row(part: part, decibels: decibels == .infinity ? nil : (100 * decibels).rounded() / 100))
+  }
+}
+
+extension Model {
+  /// Whether text encoders and noise network are those of another model, but for the weights.
+  fileprivate func hasNetworks(of other: Model) -> Bool {
+    var network = unet.configuration
+    network.sampleSize = other.unet.configuration.sampleSize  // --native-size may have changed it
+    return network == other.unet.configuration
+      && textEncoders.map(\.encoder.configuration) == other.textEncoders.map(\.encoder.configuration)
   }
 }
 

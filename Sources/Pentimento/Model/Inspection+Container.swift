@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Packing
 import WeightStorage
 
@@ -25,8 +26,11 @@ extension Inspection {
   /// - Returns: a sentence for the user.
   /// - Throws: `WeightFileError.damagedTensor` naming the first that differs; `noHashes` for a file that has none.
   public static func verify(_ path: String) throws -> String {
-    let file = try SafetensorsFile(path: path)
-    guard ContainerFile.isContainer(file) else { throw WeightFileError.noHashes(file: path) }
+    var isFolder = false
+    _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    guard !isFolder, let file = try openTensorFile(path: path) as? SafetensorsFile,
+      ContainerFile.isContainer(file)
+    else { throw WeightFileError.noHashes(file: path) }
     let count = try ContainerFile(file).verify()
     return "\(path): all \(count) tensors are as they were written"
   }

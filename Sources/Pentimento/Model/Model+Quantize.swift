@@ -32,11 +32,11 @@ extension Model {
   /// layout it came in.
   ///
   /// - Parameter onWeight: told how many weights of how many are done.
-  /// - Throws: `WeightFileError`, `CancellationError`; nothing is left at `url` then.
+  /// - Throws: `WeightFileError`, `RequestError`, `CancellationError`; nothing is left at `url` then.
   public func quantize(
     to url: URL, _ request: QuantizationRequest, threads: Int, onWeight: (Int, Int) -> Void = { _, _ in }
   ) throws -> QuantizationReport {
-    guard !(files is ContainerModel) else { throw WeightFileError.alreadyPacked(file: files.path) }
+    try check(request)
     let items = try packingList()
     var quantizer = Quantizer(
       precision: request.precision, scales: request.scales, keeping: request.kept)
@@ -61,6 +61,23 @@ extension Model {
   /// Where the weights come from and what wrote the container; of the same length for every source.
   private func provenance(sourceHash: String) -> String {
     "{\"source_sha256\":\"\(sourceHash)\",\"tool\":\"pentimento \(programVersion)\"}"
+  }
+
+  /// What can be known before any work is done.
+  ///
+  /// - Throws: `alreadyPacked` where weights come from a container, `RequestError.settingValue` for a layer to be kept
+  ///   that there is none of.
+  func check(_ request: QuantizationRequest) throws {
+    let checkpoints = textEncoders.map(\.weights) + [unetWeights, autoencoderWeights]
+    for file in checkpoints.flatMap(\.files) where file.mapping != nil {
+      throw WeightFileError.alreadyPacked(file: file.reader.path)
+    }
+    let names = try packingList().map(\.name)
+    for part in request.kept where part.isEmpty || !names.contains(where: { $0.contains(part) }) {
+      throw RequestError.settingValue(
+        setting: "keep", value: part.isEmpty ? "empty" : part,
+        allowed: "a part of a weight's name, as unet.mid_block")
+    }
   }
 
   /// Every weight that a network reads, by the names of today's files, with its name in this model's files.

@@ -143,7 +143,7 @@ public final class Model: Sendable {
     func optional(_ name: String) throws -> Data? {
       files.contains("\(folder)/\(name)") ? try files.data("\(folder)/\(name)") : nil
     }
-    let isPublished = files.usesPublishedVocabulary && !files.contains("\(folder)/vocab.json")
+    let isPublished = files.usesPublishedVocabulary && !files.contains("\(folder)/merges.txt")
     return try TokenizerFiles(
       vocabulary: isPublished || files.mayOmitVocabulary
         ? optional("vocab.json") : files.data("\(folder)/vocab.json"),
