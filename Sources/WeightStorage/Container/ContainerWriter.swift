@@ -110,7 +110,7 @@ package final class ContainerWriter {
   /// Writes the table and puts the file in place.
   ///
   /// - Returns: what it took to bring to disk what was not there yet.
-  package func finish(metadata: [String: String]) throws -> Duration {
+  @discardableResult package func finish(metadata: [String: String]) throws -> Duration {
     try thread.wait()
     var metadata = metadata
     metadata[ContainerFile.formatKey] = ContainerFile.version
