@@ -75,3 +75,9 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// libFuzzer over the readers (Tools/fuzz --libfuzzer), which few toolchains have.
+if Context.environment["PENTIMENTO_LIBFUZZER"] == "1" {
+  package.targets.append(
+    .executableTarget(name: "LibFuzzer", dependencies: ["Fuzzing"]))
+}

@@ -1,5 +1,5 @@
 /// A reader of files that strangers write, as something hostile files can be given to.
-package protocol FuzzTarget {
+package protocol FuzzTarget: Sendable {
   /// Sound files to begin with; the parts of an input that lies in several files one after the other.
   var seeds: [[[UInt8]]] { get }
   /// Words that its files are made of.

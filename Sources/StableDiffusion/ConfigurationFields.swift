@@ -72,7 +72,10 @@ struct ConfigurationFields {
 
   func number(_ field: String, default fallback: Double? = nil) throws(ModelError) -> Double {
     guard let value = values[field] else { return try given(fallback, field) }
-    guard case .number(let number) = value else { throw malformed(field, "a number", value) }
+    // Kernels take it in 32 bits.
+    guard case .number(let number) = value, Float(number).isFinite else {
+      throw malformed(field, "a number", value)
+    }
     return number
   }
 

@@ -73,6 +73,9 @@ import WeightStorage
       Damage(
         "unet/config.json", "for inpainting", says: "in_channels is 9",
         Damage.replacing("\"in_channels\": 4", by: "\"in_channels\": 9")),
+      Damage(
+        "vae/config.json", "with a factor beyond 32 bits", says: "scaling_factor is 1e+99, not a number",
+        Damage.replacing("\"scaling_factor\": 0.18215", by: "\"scaling_factor\": 1.0e+99")),
       Damage("vae/config.json", "missing", says: "vae/config.json: there is no such file") { _ in nil },
       Damage("text_encoder/config.json", "missing", says: "text_encoder/config.json: there is no such file") {
         _ in nil
