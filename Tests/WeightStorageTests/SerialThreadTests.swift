@@ -6,36 +6,36 @@ import WeightStorage
   struct Failure: Error, Equatable { var number: Int }
 
   @Test("does jobs in the order given") func order() throws {
-    let done = Mutex<[Int]>([])
+    let numbers = Numbers()
     let thread = SerialThread()
-    for i in 0..<100 { thread.run { _ in done.withLock { $0.append(i) } } }
+    for i in 0..<100 { thread.run { _ in numbers.all.withLock { $0.append(i) } } }
     try thread.wait()
-    #expect(done.withLock { $0 } == Array(0..<100))
+    #expect(numbers.all.withLock { $0 } == Array(0..<100))
   }
 
   @Test("waits until few enough are left") func bounded() throws {
-    let done = Atomic(0)
+    let done = Counter()
     let thread = SerialThread()
     for i in 1...50 {
-      thread.run { _ in done.add(1, ordering: .relaxed) }
+      thread.run { _ in done.add() }
       try thread.wait(until: 1)
-      #expect(done.load(ordering: .relaxed) >= i - 1)
+      #expect(done.value >= i - 1)
     }
   }
 
   @Test("says what failed first, and does nothing after it") func failure() throws {
-    let done = Atomic(0)
+    let done = Counter()
     let thread = SerialThread()
     thread.run { _ in throw Failure(number: 1) }
     for i in 2...5 {
       thread.run { _ in
-        done.add(1, ordering: .relaxed)
+        done.add()
         throw Failure(number: i)
       }
     }
     #expect(throws: Failure(number: 1)) { try thread.wait() }
     #expect(throws: Failure(number: 1)) { try thread.wait(until: 3) }
-    #expect(done.load(ordering: .relaxed) == 0)
+    #expect(done.value == 0)
   }
 
   @Test("ends the job that runs when nobody wants its result", .timeLimit(.minutes(1))) func abandoned() {
@@ -50,6 +50,16 @@ import WeightStorage
       while !begun.isOpen {}
     }
     #expect(ended.isOpen)
+  }
+
+  private final class Numbers: Sendable {
+    let all = Mutex<[Int]>([])
+  }
+
+  private final class Counter: Sendable {
+    private let count = Atomic(0)
+    var value: Int { count.load(ordering: .acquiring) }
+    func add() { count.add(1, ordering: .acquiringAndReleasing) }
   }
 
   private final class Gate: Sendable {

@@ -4,7 +4,6 @@ import Kernels
 import NeuralGraph
 import Packing
 import StableDiffusion
-import Synchronization
 import WeightStorage
 
 /// How a model is written as a container.
@@ -41,19 +40,10 @@ extension Model {
     var quantizer = Quantizer(
       precision: request.precision, scales: request.scales, keeping: request.kept)
     quantizer.rotations = request.rotations
-    // Takes as long as everything else, and needs nothing of it.
-    let hash = Mutex("")
-    let thread = SerialThread()
-    thread.run { [weightFiles] check in
-      let digits = try Self.sourceHash(weightFiles, check: check)
-      hash.withLock { $0 = digits }
-    }
+    let hash = SourceHash(weightFiles)
     return try quantizer.write(
       items, texts: texts(nativeSize: request.nativeSize),
-      provenance: {
-        try thread.wait()
-        return provenance(sourceHash: hash.withLock { $0 })
-      }, to: url.path,
+      provenance: { provenance(sourceHash: try hash.value()) }, to: url.path,
       ThreadPool(threads: threads)
     ) { onWeight($0, items.count) }
   }

@@ -1,3 +1,4 @@
+import Synchronization
 import WeightStorage
 
 extension Model {
@@ -11,16 +12,32 @@ extension Model {
     for file in checkpoints.flatMap(\.files) { files[file.reader.path] = file.reader }
     return files.values.sorted { $0.path < $1.path }
   }
+}
 
-  /// SHA-256 of the file that the weights come from, as model sites publish it. Of several files, that of the list of
-  /// their hashes, a line each, in the order of their paths.
+/// SHA-256 of the file that a model's weights come from, as model sites publish it. Of several files, that of the list
+/// of their hashes, a line each, in the order of their paths.
+///
+/// Taken on a thread of its own: it needs as long as packing the weights, and nothing of it. Given up at deinit.
+struct SourceHash {
+  private final class Digits: Sendable {
+    let text = Mutex("")
+  }
+  private let digits = Digits()
+  private let thread = SerialThread()
+
+  init(_ files: [FileReader]) {
+    thread.run { [digits] check in
+      let hashes = try files.map { try $0.hash(0..<$0.count, check: check) }
+      let hash = hashes.count == 1 ? hashes[0] : SHA256.hex(of: hashes.map { "\($0)\n" }.joined().utf8)
+      digits.text.withLock { $0 = hash }
+    }
+  }
+
+  /// Waits for it.
   ///
-  /// - Throws: `WeightFileError`, `CancellationError`.
-  ///
-  /// - Parameter check: called for every megabyte; throws to end it.
-  static func sourceHash(_ files: [FileReader], check: () throws -> Void) throws -> String {
-    let hashes = try files.map { try $0.hash(0..<$0.count, check: check) }
-    guard hashes.count > 1 else { return hashes[0] }
-    return SHA256.hex(of: hashes.map { "\($0)\n" }.joined().utf8)
+  /// - Throws: `WeightFileError`
+  func value() throws -> String {
+    try thread.wait()
+    return digits.text.withLock { $0 }
   }
 }
