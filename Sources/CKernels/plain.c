@@ -19,6 +19,26 @@ void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y
   for (size_t j = 0; j < n; j++) y[j] = a[j] + by * b[j];
 }
 
+void difference_energies(size_t n, const float *x, const float *y, double *sums) {
+  double signal[8] = {0}, error[8] = {0};
+  size_t j = 0;
+  for (; j + 8 <= n; j += 8)
+    for (size_t l = 0; l < 8; l++) {
+      double value = x[j + l], lost = x[j + l] - y[j + l];
+      signal[l] += value * value;
+      error[l] += lost * lost;
+    }
+  for (size_t l = 0; j < n; j++, l++) {
+    double value = x[j], lost = x[j] - y[j];
+    signal[l] += value * value;
+    error[l] += lost * lost;
+  }
+  for (size_t l = 0; l < 8; l++) {
+    sums[0] += signal[l];
+    sums[1] += error[l];
+  }
+}
+
 void relu_row(size_t n, const float *x, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = x[j] < 0 ? 0 : x[j]; /* NaN stays */
 }

@@ -25,6 +25,14 @@ INLINE __m256 from_bf16(__m128i x) {
 WIDEN(widen_f16_avx2, _mm256_cvtph_ps)
 WIDEN(widen_bf16_avx2, from_bf16)
 
+TARGET void narrow_f16_avx2(size_t n, const float *x, uint16_t *y) {
+  for (size_t j = 0; j < n; j += 8) {
+    __m128i halves = _mm256_cvtps_ph(load(n - j, x + j), _MM_FROUND_TO_NEAREST_INT);
+    if (n - j >= 8) _mm_storeu_si128((__m128i *)(y + j), halves);
+    else memcpy(y + j, &halves, (n - j) * sizeof *y);
+  }
+}
+
 /* 8 × 8: rounds of 1 and 2 lanes within halves, then halves are exchanged between rows four apart. */
 INLINE void transpose_8x8(const float *x, size_t ldx, float *y, size_t ldy) {
   __m256 a[8], b[8];

@@ -27,6 +27,14 @@ TARGET void widen_bf16_avx512(size_t n, const uint16_t *x, float *y) {
   }
 }
 
+TARGET void narrow_f16_avx512(size_t n, const float *x, uint16_t *y) {
+  for (size_t j = 0; j < n; j += 16) {
+    __mmask16 m = lanes(n - j);
+    __m256i halves = _mm512_cvtps_ph(load(m, x + j), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    _mm256_mask_storeu_epi16(y + j, m, halves);
+  }
+}
+
 /* Four rounds swap blocks of 1, 2, 4 and 8 lanes between rows that far apart. */
 TARGET void transpose_16x16_avx512(const float *x, size_t ldx, float *y, size_t ldy) {
   __m512 a[16], b[16];

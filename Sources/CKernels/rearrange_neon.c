@@ -30,6 +30,18 @@ static inline float32x4_t from_bf16(uint16x4_t x) { return vreinterpretq_f32_u32
 WIDEN(f16)
 WIDEN(bf16)
 
+void narrow_f16_neon(size_t n, const float *x, uint16_t *y) {
+  size_t j = 0;
+  for (; j + 4 <= n; j += 4) vst1_u16(y + j, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(x + j))));
+  if (j < n) {
+    float from[4] = {0};
+    uint16_t to[4];
+    memcpy(from, x + j, (n - j) * sizeof *x);
+    vst1_u16(to, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(from))));
+    memcpy(y + j, to, (n - j) * sizeof *y);
+  }
+}
+
 void transpose_16x16_neon(const float *x, size_t ldx, float *y, size_t ldy) {
   for (size_t i = 0; i < 16; i += 4)
     for (size_t j = 0; j < 16; j += 4) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ckernels.h"
+#include "math_scalar.h"
 
 static float from_bits(uint32_t bits) {
   float value;
@@ -20,6 +21,20 @@ void widen_f16_scalar(size_t n, const uint16_t *x, float *y) {
 
 void widen_bf16_scalar(size_t n, const uint16_t *x, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = from_bits((uint32_t)x[j] << 16);
+}
+
+/* Below 2^−14 a half counts in steps of 2^−24; from there on its bits are the float's without the last 13. */
+void narrow_f16_scalar(size_t n, const float *x, uint16_t *y) {
+  for (size_t j = 0; j < n; j++) {
+    uint32_t bits, half;
+    memcpy(&bits, x + j, sizeof bits);
+    const uint32_t sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff;
+    if (size > 0x7f800000) half = 0x7e00 | (size >> 13 & 0x1ff);
+    else if (size >= 0x47800000) half = 0x7c00;
+    else if (size < 0x38800000) half = (uint32_t)nearest(from_bits(size) * 0x1p24f);
+    else half = (size + 0xfff + (size >> 13 & 1) - 0x38000000) >> 13;
+    y[j] = (uint16_t)(sign | half);
+  }
 }
 
 void transpose_16x16_scalar(const float *x, size_t ldx, float *y, size_t ldy) {

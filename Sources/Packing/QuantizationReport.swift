@@ -29,10 +29,13 @@ public struct QuantizationReport: Sendable, Codable, Equatable {
   public var entries: [Entry] = []
   /// Of the whole file.
   public var bytes = 0
+  /// What it took until the last byte was written, and until all of them were on disk from there on.
+  public var seconds = 0.0, syncSeconds = 0.0
 
   enum CodingKeys: String, CodingKey {
     case precision = "weights"
-    case scales, bytes
+    case scales, bytes, seconds
+    case syncSeconds = "fsync_seconds"
     case entries = "tensors"
   }
 

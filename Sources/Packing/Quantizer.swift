@@ -55,6 +55,7 @@ package struct Quantizer {
     _ items: [Item], texts: [String: String], provenance: () throws -> String, to path: String,
     _ pool: ThreadPool, onWeight: (Int) -> Void
   ) throws -> QuantizationReport {
+    let start = ContinuousClock.now
     let names = items.flatMap { [$0.name, "\($0.name).scale"] }
     // A text is longer in JSON, at most by a backslash for every byte; a row of the tables has at most 120 bytes.
     let tables = items.reduce(0) { $0 + 2 * $1.name.utf8.count + 240 }
@@ -85,8 +86,11 @@ package struct Quantizer {
       "{\"weights\":\"\(precision.rawValue)\",\"scales\":\"\(scales.rawValue)\","
       + "\"snr\":{\(losses.joined(separator: ","))}}"
     metadata[ContainerFile.Table.provenance.rawValue] = try provenance()
-    try writer.finish(metadata: metadata)
+    let waited = try writer.finish(metadata: metadata)
     report.bytes = writer.fileByteCount
+    (report.seconds, report.syncSeconds) = (
+      (start.duration(to: .now) - waited) / .seconds(1), waited / .seconds(1)
+    )
     return report
   }
 }

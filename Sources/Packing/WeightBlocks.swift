@@ -3,7 +3,8 @@ import NeuralGraph
 import Tensors
 import WeightStorage
 
-/// The rows of a checkpoint's weight, a block after the other. Leaves nothing of the file in the page cache.
+/// The rows of a checkpoint's weight, a block after the other. Leaves in the page cache of the file
+/// what was there before.
 struct WeightBlocks {
   let weight: Weight
   /// What the checkpoint is read as.
@@ -12,10 +13,13 @@ struct WeightBlocks {
   let rowsPerBlock: Int
   private let source: String
   private let checkpoint: Checkpoint
+  private let memory: PackingMemory
 
   /// - Parameter values: about so many are read at a time.
-  init(_ weight: Weight, _ source: String, _ checkpoint: Checkpoint, values: Int) throws(WeightFileError) {
-    (self.weight, self.source, self.checkpoint) = (weight, source, checkpoint)
+  init(
+    _ weight: Weight, _ source: String, _ checkpoint: Checkpoint, values: Int, _ memory: PackingMemory
+  ) throws(WeightFileError) {
+    (self.weight, self.source, self.checkpoint, self.memory) = (weight, source, checkpoint, memory)
     element = try checkpoint.element(of: source)
     let rows = weight.shape.first ?? 1
     rowsPerBlock = min(
@@ -26,55 +30,48 @@ struct WeightBlocks {
 
   /// The rows as `element`.
   func forEach(_ body: (Range<Int>, UnsafeRawBufferPointer) throws -> Void) throws {
-    let window = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: rowsPerBlock * rowValues * element.byteCount, alignment: 64)
-    defer { window.deallocate() }
+    let window = memory.source.bytes(rowsPerBlock * rowValues * element.byteCount)
     let count = weight.shape.first ?? 1
     for start in stride(from: 0, to: count, by: rowsPerBlock) {
       try Task.checkCancellation()
       let rows = start..<min(start + rowsPerBlock, count)
+      let wasCached = try checkpoint.isCached(source, rows: rows)
       try body(rows, try checkpoint.read(rows, of: source, into: window))
-      try checkpoint.dropCache(of: source, rows: rows)
-    }
-  }
-
-  /// The rows as floats.
-  private func forEachAsFloats(_ body: (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void) throws
-  {
-    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: rowsPerBlock * rowValues)
-    defer { floats.deallocate() }
-    try forEach { rows, bytes in
-      convertToFloat(bytes, element: element, into: floats.baseAddress!)
-      try body(rows, UnsafeMutableBufferPointer(rebasing: floats[..<(rows.count * rowValues)]))
+      if !wasCached { try checkpoint.dropCache(of: source, rows: rows) }
     }
   }
 
   /// The rows as f16 or f32; adds what is lost.
+  ///
+  /// - Throws: `HalfOverflow` where a value has no half.
   func forEach(
-    as wanted: ElementType, _ energies: inout QuantizationEnergies,
+    as wanted: ElementType, _ energies: inout QuantizationEnergies, _ pool: ThreadPool,
     _ body: (Range<Int>, UnsafeRawBufferPointer) throws -> Void
   ) throws {
     if wanted == element { return try forEach(body) }
-    guard wanted == .f16 else {
-      return try forEachAsFloats { try body($0, UnsafeRawBufferPointer($1)) }
-    }
-    try forEachAsFloats { rows, floats in
-      let halves = floats.map { Float16($0) }
-      for i in floats.indices {
-        let lost = floats[i] - Float(halves[i])
-        energies.signal += Double(floats[i] * floats[i])
-        energies.error += Double(lost * lost)
+    try forEach { rows, bytes in
+      let converted = memory.converted.bytes(rows.count * rowValues * wanted.byteCount)
+      if wanted == .f16 {
+        let largest = narrowToHalf(
+          bytes, element: element, into: converted.baseAddress!.assumingMemoryBound(to: UInt16.self),
+          &energies, pool)
+        if largest > Float(Float16.greatestFiniteMagnitude) { throw HalfOverflow() }
+      } else {
+        convertToFloat(
+          bytes, element: element, into: converted.baseAddress!.assumingMemoryBound(to: Float.self))
       }
-      try halves.withUnsafeBytes { try body(rows, $0) }
+      try body(rows, UnsafeRawBufferPointer(converted))
     }
   }
+}
 
-  /// Whether every value is within the range of sixteen bits.
-  func fitHalf() throws -> Bool {
-    var largest: Float = 0
-    try forEachAsFloats { _, floats in
-      for value in floats { largest = max(largest, abs(value)) }
-    }
-    return largest <= Float(Float16.greatestFiniteMagnitude)
-  }
+/// A value beyond 65504.
+struct HalfOverflow: Error {}
+
+/// What is held of a weight while it is packed, the same memory for all of them: an allocator that is asked for
+/// megabytes of every size keeps several times as much.
+final class PackingMemory {
+  /// Rows as they are read, and what they are converted to.
+  let source = ReusedBuffer(), converted = ReusedBuffer()
+  let scratch = ReusedBuffer()
 }

@@ -11,6 +11,7 @@ final class WeightPacker {
   private let writer: ContainerWriter
   private let pool: ThreadPool
   private let choice: ScaleChoice
+  private let memory = PackingMemory()
   /// Scales of the int8 weights so far; they are written together, behind everything else.
   private var scales: [(name: String, values: [Float])] = []
 
@@ -31,9 +32,20 @@ final class WeightPacker {
     _ weight: Weight, as name: String, _ element: ElementType, rotation: Int? = nil, from source: String,
     of checkpoint: Checkpoint
   ) throws -> QuantizationReport.Entry {
-    let blocks = try WeightBlocks(weight, source, checkpoint, values: Self.blockValues)
-    let fits = element != .f16 || blocks.element == .f16 ? true : try blocks.fitHalf()
-    let element = fits ? element : .f32
+    let blocks = try WeightBlocks(weight, source, checkpoint, values: Self.blockValues, memory)
+    do {
+      return try pack(blocks, as: name, element, rotation, source, checkpoint)
+    } catch is HalfOverflow {
+      writer.cancelTensor()
+      return try pack(blocks, as: name, .f32, nil, source, checkpoint)
+    }
+  }
+
+  private func pack(
+    _ blocks: WeightBlocks, as name: String, _ element: ElementType, _ rotation: Int?, _ source: String,
+    _ checkpoint: Checkpoint
+  ) throws -> QuantizationReport.Entry {
+    let weight = blocks.weight
     let type = weight.type(storedAs: element)
     let start = writer.byteCount
     try writer.begin(name, StoredElement(element), Self.storedShape(type))
@@ -56,7 +68,7 @@ final class WeightPacker {
   }
 
   /// Writes the scales of all int8 weights.
-  func writeScales() throws(WeightFileError) {
+  func writeScales() throws {
     for (name, values) in scales {
       try writer.begin("\(name)\(ContainerFile.scaleSuffix)", .f32, [values.count])
       try writer.append(values)
@@ -79,24 +91,17 @@ final class WeightPacker {
   ) throws -> [Float] {
     let type = blocks.weight.type(storedAs: .s8)
     let panelBytes = type.byteCount / ((type.shape[0] + 15) / 16)
-    let panels = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: (blocks.rowsPerBlock + 15) / 16 * panelBytes, alignment: 64)
-    let scratch = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: quantizer.scratchBytes(threads: pool.threads), alignment: 64)
-    defer {
-      panels.deallocate()
-      scratch.deallocate()
-    }
+    let scratch = memory.scratch.bytes(quantizer.scratchBytes(threads: pool.threads))
     var scales = [Float](repeating: 0, count: blocks.weight.shape[0])
     try blocks.forEach { rows, source in
-      let filled = UnsafeMutableRawBufferPointer(rebasing: panels[..<((rows.count + 15) / 16 * panelBytes)])
-      scales.withUnsafeMutableBufferPointer {
-        quantizer.quantize(
-          source, element: blocks.element, rows: rows, into: filled,
-          scales: UnsafeMutableBufferPointer(rebasing: $0[rows]), energies: &energies,
-          scratch: scratch.baseAddress!, pool)
+      try writer.append((rows.count + 15) / 16 * panelBytes) { panels in
+        scales.withUnsafeMutableBufferPointer {
+          quantizer.quantize(
+            source, element: blocks.element, rows: rows, into: panels,
+            scales: UnsafeMutableBufferPointer(rebasing: $0[rows]), energies: &energies,
+            scratch: scratch.baseAddress!, pool)
+        }
       }
-      try writer.append(UnsafeRawBufferPointer(filled))
     }
     return scales
   }
@@ -106,21 +111,17 @@ final class WeightPacker {
   ) throws {
     let weight = blocks.weight
     let rowBytes = weight.shape.dropFirst().reduce(element.byteCount, *)
-    let panels = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: (blocks.rowsPerBlock + 15) / 16 * 16 * rowBytes, alignment: 64)
-    defer { panels.deallocate() }
-    try blocks.forEach(as: element, &energies) { rows, source in
-      let filled = UnsafeMutableRawBufferPointer(
-        rebasing: panels[..<((rows.count + 15) / 16 * 16 * rowBytes)])
-      packPanels(source, element: element, checkpointShape: weight.shape, rows: rows, into: filled, pool)
-      try writer.append(UnsafeRawBufferPointer(filled))
+    try blocks.forEach(as: element, &energies, pool) { rows, source in
+      try writer.append((rows.count + 15) / 16 * 16 * rowBytes) { panels in
+        packPanels(source, element: element, checkpointShape: weight.shape, rows: rows, into: panels, pool)
+      }
     }
   }
 
   private func appendPlain(
     _ blocks: WeightBlocks, _ element: ElementType, _ energies: inout QuantizationEnergies
   ) throws {
-    try blocks.forEach(as: element, &energies) { _, source in try writer.append(source) }
+    try blocks.forEach(as: element, &energies, pool) { _, source in try writer.append(source) }
   }
 }
 

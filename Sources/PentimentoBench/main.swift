@@ -5,6 +5,7 @@
 // time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
 //
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
+// pentimento-bench open MODEL                     measures how a model is opened: see OpenMode.
 import Kernels
 import Tensors
 
@@ -23,6 +24,16 @@ if CommandLine.arguments.dropFirst().first == "edits" {
   } catch {
     EditsMode.say("pentimento-bench: \(error)")
     exit(error is EditsMode.Misuse ? 64 : 1)
+  }
+}
+
+if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "open" {
+  do {
+    try OpenMode.run(CommandLine.arguments[2])
+    exit(0)
+  } catch {
+    EditsMode.say("pentimento-bench: \(error)")
+    exit(1)
   }
 }
 

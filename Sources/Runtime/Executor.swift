@@ -91,7 +91,7 @@ package final class Executor {
   private func walk(lanes: Int, only nodes: Set<Int>?) throws {
     let staging = MemoryRegion(byteCount: plan.windowBytes == 0 ? 0 : plan.stagingBytes)
     var released: [String] = []
-    for step in plan.steps {
+    for (position, step) in plan.steps.enumerated() {
       try Task.checkCancellation()
       switch step {
       case .fetch(let weight):
@@ -103,6 +103,9 @@ package final class Executor {
         let place = window.address + plan.windowOffset[weight.name]!
         try loader.load(weight, into: place, staging: staging, pool: pool)
       case .run(let index):
+        if plan.readAheadBytes > 0, position > 0, case .fetch = plan.steps[position - 1] {
+          try readAhead(from: position)
+        }
         if let nodes, !nodes.contains(index) { continue }
         let node = graph.nodes[index]
         for lane in 0..<lanes {
@@ -120,6 +123,19 @@ package final class Executor {
       }
     }
     try loader.checkpoint.checkMapping()
+  }
+
+  /// Asks the system for the weights that are fetched next, in this pass or the one after it; does not wait.
+  private func readAhead(from position: Int) throws {
+    var isAsking = false
+    for i in 1..<plan.steps.count {
+      guard case .fetch(let weight) = plan.steps[(position + i) % plan.steps.count] else {
+        if isAsking { return }
+        continue
+      }
+      isAsking = true
+      try loader.checkpoint.prefetch(weight.name)
+    }
   }
 
   private func reference(_ value: Value, _ lane: Int) -> TensorRef {

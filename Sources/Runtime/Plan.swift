@@ -35,12 +35,14 @@ package struct Plan: Sendable {
   package internal(set) var residentBytes = 0
   /// Weights that are fetched anew for every pass: the largest node's share.
   package internal(set) var windowBytes = 0
+  /// Of the file, read ahead while the node before computes; 0 where the budget has no room for it.
+  package internal(set) var readAheadBytes = 0
   /// Rows of a checkpoint tensor on their way from the file into kernel layout.
   package internal(set) var stagingBytes = 0
 
-  /// What the executor allocates for this plan.
+  /// What the executor allocates for this plan, and what it lets the system read ahead.
   package var peakBytes: Int {
-    arenaBytes * lanes + scratchBytes + residentBytes + windowBytes + stagingBytes
+    arenaBytes * lanes + scratchBytes + residentBytes + windowBytes + readAheadBytes + stagingBytes
   }
 }
 

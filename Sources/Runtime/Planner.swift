@@ -71,6 +71,8 @@ package struct Planner {
         plan.lanes =
           (1...max(lanes, 1)).filter { ($0 - 1) * arena <= room }
           .min { readPerQuery($0) < readPerQuery($1) } ?? 1
+        // What the next node needs is read while one computes.
+        if room - (plan.lanes - 1) * arena >= window { plan.readAheadBytes = window }
         var left = budget - plan.peakBytes - window
         resident = []
         for (weight, bytes) in perNode.joined().uniqued {

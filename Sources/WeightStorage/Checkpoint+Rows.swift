@@ -34,6 +34,12 @@ extension Checkpoint {
     file.reader.dropCache(tensor.range)
   }
 
+  /// Whether some rows seem to be in the page cache.
+  package func isCached(_ name: String, rows: Range<Int>) throws(WeightFileError) -> Bool {
+    let (file, tensor) = try place(of: name)
+    return file.reader.isCached(tensor.bytes(of: rows))
+  }
+
   /// Gives the cached pages of some rows back to the system.
   package func dropCache(of name: String, rows: Range<Int>) throws(WeightFileError) {
     let (file, tensor) = try place(of: name)

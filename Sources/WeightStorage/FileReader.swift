@@ -95,6 +95,20 @@ package final class FileReader: Sendable {
     advise(start..<end, POSIX_FADV_DONTNEED)
   }
 
+  /// Whether all of a range is in the page cache already. What somebody else keeps there is not ours to drop: they,
+  /// or this program's other thread, would read it from disk again.
+  package func isCached(_ range: Range<Int>) -> Bool {
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    let start = range.lowerBound / page * page
+    let length = range.upperBound - start
+    guard length > 0, let pages = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, off_t(start)),
+      pages != MAP_FAILED
+    else { return false }
+    defer { munmap(pages, length) }
+    var isResident = [UInt8](repeating: 0, count: (length + page - 1) / page)
+    return mincore(pages, length, &isResident) == 0 && isResident.allSatisfy { $0 & 1 == 1 }
+  }
+
   private func advise(_ range: Range<Int>, _ advice: Int32) {
     guard !range.isEmpty else { return }  // length 0 would mean "to the end of the file"
     _ = posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), advice)
@@ -128,18 +142,22 @@ extension FileReader {
   /// - Throws: `truncated`, `readFailed`, `CancellationError`.
   package func hash() throws -> String { try hash(0..<count) }
 
-  package func hash(_ range: Range<Int>) throws -> String {
+  /// - Parameter check: called for every megabyte; throws to end it.
+  package func hash(
+    _ range: Range<Int>, check: () throws -> Void = { try Task.checkCancellation() }
+  ) throws -> String {
     let piece = 1 << 20
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 64)
     defer { buffer.deallocate() }
     var hash = SHA256()
     for start in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
-      try Task.checkCancellation()
+      try check()
       let part = start..<min(start + piece, range.upperBound)
       let window = UnsafeMutableRawBufferPointer(rebasing: buffer[..<part.count])
+      let wasCached = isCached(part)
       try read(into: window, at: part.lowerBound)
       hash.update(window)
-      dropCache(part)
+      if !wasCached { dropCache(part) }
     }
     return hash.finalize()
   }

@@ -23,8 +23,8 @@ struct JSONError: Error, Equatable {
 struct JSONScanner {
   static let deepest = 64
 
-  private let bytes: [UInt8]
-  private(set) var offset = 0
+  let bytes: [UInt8]
+  var offset = 0
   private var depth = 0
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }

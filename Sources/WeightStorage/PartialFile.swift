@@ -1,15 +1,16 @@
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// A file that is written beside its place and put there when all of it is on disk: whoever opens the path sees the
 /// old file or the new one, and a run that is stopped leaves nothing under that name.
 ///
 /// What was not committed is removed at deinit. Errors name the path, not the file beside it.
-final class PartialFile {
+final class PartialFile: Sendable {
   let path: String
   private let partial: String
   private let descriptor: Int32
-  private var isCommitted = false
+  private let isCommitted = Atomic(false)
 
   init(path: String) throws(WeightFileError) {
     self.path = path
@@ -20,7 +21,7 @@ final class PartialFile {
 
   deinit {
     close(descriptor)
-    if !isCommitted { unlink(partial) }
+    if !isCommitted.load(ordering: .relaxed) { unlink(partial) }
   }
 
   /// Writes all of `bytes` from `offset` on.
@@ -48,14 +49,20 @@ final class PartialFile {
   }
 
   /// Puts the file in place.
-  func commit() throws(WeightFileError) {
-    guard fsync(descriptor) == 0, rename(partial, path) == 0 else { throw Self.failure(path) }
-    isCommitted = true
+  ///
+  /// - Returns: what it took to bring to disk what was not there yet.
+  @discardableResult func commit() throws(WeightFileError) -> Duration {
+    let start = ContinuousClock.now
+    guard fsync(descriptor) == 0 else { throw Self.failure(path) }
+    let duration = ContinuousClock.now - start
+    guard rename(partial, path) == 0 else { throw Self.failure(path) }
+    isCommitted.store(true, ordering: .relaxed)
     // Makes the new name last through a power cut too. The file itself is safe already, so failing is no error.
     let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-    guard folder >= 0 else { return }
+    guard folder >= 0 else { return duration }
     fsync(folder)
     close(folder)
+    return duration
   }
 
   private static func failure(_ path: String) -> WeightFileError {

@@ -23,12 +23,61 @@ import Testing
     for (pattern, value) in zip(patterns, floats) { #expect(value.bitPattern == UInt32(pattern) << 16) }
   }
 
+  /// Every half, what lies in the middle between it and the next, and the floats beside that.
+  @Test("narrows to the nearest half, ties to even", arguments: KernelSet.runnable)
+  func narrows(set: KernelSet) {
+    var floats: [Float] = []
+    for pattern in UInt16(0)..<0x7c00 {
+      let half = Float(Float16(bitPattern: pattern))
+      // The next half of the largest would be 65536.
+      let next = pattern == 0x7bff ? 65536 : Float(Float16(bitPattern: pattern + 1))
+      let middle = (half + next) / 2
+      floats += [half, middle.nextDown, middle, middle.nextUp]
+    }
+    floats += [0x1p-26, 0x1p-149, .leastNormalMagnitude, 65519.9, 65520, 1e30, .infinity]
+    floats += floats.map { -$0 } + [.nan, Float(bitPattern: 0xff80_0001)]
+    var halves = [UInt16](repeating: 0, count: floats.count)
+    set.table.pointee.narrow_f16(floats.count, floats, &halves)
+    for (float, pattern) in zip(floats, halves) {
+      let half = Float16(bitPattern: pattern)
+      #expect(half.bitPattern == Float16(float).bitPattern || (half.isNaN && float.isNaN), "\(float)")
+    }
+  }
+
+  @Test("narrows a weight in the same way on any thread, and says what is lost", arguments: [1, 3])
+  func narrowing(threads: Int) {
+    let floats = Random(3).floats(20_000) + [70_000]
+    var halves = [UInt16](repeating: 0, count: floats.count)
+    var energies = QuantizationEnergies()
+    let largest = floats.withUnsafeBytes {
+      narrowToHalf($0, element: .f32, into: &halves, &energies, ThreadPool(threads: threads))
+    }
+    #expect(largest == 70_000 && halves == floats.map { Float16($0).bitPattern })
+    #expect(energies.error == .infinity)
+    var (signal, error) = (0.0, 0.0)
+    for float in floats.dropLast() {
+      signal += Double(float) * Double(float)
+      error += Double(float - Float(Float16(float))) * Double(float - Float(Float16(float)))
+    }
+    energies = QuantizationEnergies()
+    _ = floats.dropLast().withUnsafeBytes {
+      narrowToHalf($0, element: .f32, into: &halves, &energies, ThreadPool(threads: threads))
+    }
+    // The order of 20,000 additions in double.
+    #expect(abs(energies.signal - signal) <= 20_000 * 0x1p-53 * signal)
+    #expect(abs(energies.error - error) <= 20_000 * 0x1p-53 * error && error > 0)
+  }
+
   @Test("reads and writes nothing behind a short row", arguments: KernelSet.runnable, 0...17)
   func tails(set: KernelSet, count: Int) {
     let patterns = (0..<count).map { UInt16($0 + 0x3c00) }
     let floats = Buffer([count])
     set.table.pointee.widen_f16(count, patterns, floats.floats)
     set.table.pointee.widen_bf16(count, patterns, floats.floats)
+    var halves = [UInt16](repeating: 7, count: count + 1)
+    let row = FencedRow(count, seed: 1)
+    withExtendedLifetime(row) { set.table.pointee.narrow_f16(count, row.floats, &halves) }
+    #expect(halves[count] == 7)
   }
 
   @Test("transposes 16 × 16 with any row distance", arguments: KernelSet.runnable)

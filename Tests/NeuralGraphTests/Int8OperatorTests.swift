@@ -80,6 +80,34 @@ import Testing
     #expect(zip(dx.values, back.values).allSatisfy { abs($0 - $1) <= 16 * 16 * halfUlp * scale })
   }
 
+  @Test(
+    "give large pictures the bits of small ones: bands meet without a seam",
+    arguments: [(kernel: 3, stride: 1), (kernel: 3, stride: 2), (kernel: 1, stride: 1)])
+  func bands(kernel: Int, stride: Int) throws {
+    // Four megabytes are 256 of these lines, so the last four are a band of their own.
+    let (height, width, channels, part) = (260, 256, 64, 20)
+    let pool = ThreadPool(threads: 2)
+    func run(_ x: HostTensor) throws -> HostTensor {
+      try ByteNetwork(x.shape) { try $0["l"].conv($1, to: 16, kernel: kernel, stride: stride) }
+        .run(["x": x], pool)
+    }
+    let x = HostTensor.random([height, width, channels], seed: 3)
+    let y = try run(x)
+    for first in [0, height - part] {
+      let lines = HostTensor(
+        shape: [part, width, channels],
+        values: Array(x.values[first * width * channels..<(first + part) * width * channels]))
+      let small = try run(lines)
+      // The first and last line of a part see other neighbours than in the whole.
+      let line = small.shape[1] * small.shape[2]
+      for i in 1..<small.shape[0] - 1 {
+        let from = (first / stride + i) * line
+        let isEqual = y.values[from..<from + line].elementsEqual(small.values[i * line..<(i + 1) * line])
+        #expect(isEqual, "line \(i) of the part from \(first)")
+      }
+    }
+  }
+
   @Test("refuse the gradient of what is quantized, by name")
   func refuses() throws {
     let builder = GraphBuilder { $0 == "l.weight" ? WeightFormat(.s8) : WeightFormat(.f32) }

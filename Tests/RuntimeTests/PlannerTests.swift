@@ -50,6 +50,11 @@ import Testing
     #expect(tight.residentOffset.keys.contains("conv.0.weight"))
     #expect(!tight.residentOffset.keys.contains("conv.4.weight"))
     #expect(tight.windowBytes > 0)
+    #expect(tight.readAheadBytes == tight.windowBytes, "the next node's weights are read while one computes")
+    // The least that works reads nothing ahead.
+    let floor = tight.peakBytes - tight.residentBytes - tight.readAheadBytes
+    let tightest = try Planner(threads: 1, budget: floor).plan(graph, keep: ["y": y])
+    #expect(tightest.readAheadBytes == 0 && tightest.peakBytes <= floor)
   }
 
   @Test("computes queries side by side where that saves reading, and only where it fits")

@@ -74,6 +74,9 @@ typedef void dequantize_block_fn(size_t rows, size_t groups, const int8_t *b, co
 /* y[n] = x[n], exact; x holds half or bfloat16 bit patterns */
 typedef void widen_fn(size_t n, const uint16_t *x, float *y);
 
+/* y[n] = the half next to x[n], ties to even; from 65520 up infinite; NaN stays NaN, quiet */
+typedef void narrow_fn(size_t n, const float *x, uint16_t *y);
+
 /* y[j·ldy + i] = x[i·ldx + j] for 16 × 16 floats */
 typedef void transpose_fn(const float *x, size_t ldx, float *y, size_t ldy);
 
@@ -144,6 +147,7 @@ uint32_t cpu_features(void);
 #define KERNELS(K)                                                                  \
   K(widen_fn, widen_f16)                                                            \
   K(widen_fn, widen_bf16)                                                           \
+  K(narrow_fn, narrow_f16)                                                          \
   K(max_size_fn, max_size)                                                          \
   K(quantize_row_fn, quantize_row)                                                  \
   K(dequantize_block_fn, dequantize_block)                                          \
@@ -233,6 +237,9 @@ void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y
  * groups of 16 columns (missing rows become zero columns); elements of 2 or 4 bytes.               */
 void pack_panel_16bit(size_t rows, size_t channels, size_t taps, const uint16_t *x, uint16_t *y);
 void pack_panel_32bit(size_t rows, size_t channels, size_t taps, const uint32_t *x, uint32_t *y);
+
+/* sums[0] += Σ x²,  sums[1] += Σ (x − y)², in double: value j in lane j mod 8, lanes in one order */
+void difference_energies(size_t n, const float *x, const float *y, double *sums);
 
 /* Σ (by·x)² in the lanes and the tree of quantization_error_fn */
 double energy(size_t n, const float *x, float by);

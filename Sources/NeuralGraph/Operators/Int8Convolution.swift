@@ -20,15 +20,49 @@ struct Int8Convolution: Op {
   }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    let product = int8ConvolutionScratchBytes(x: inputs[0], weight: inputs[1], geometry, threads: threads)
-    return quantizedRowsBytes(inputs[0], rotation, andThen: product, threads: threads)
+    let (x, weight) = (inputs[0], inputs[1])
+    return bands(of: x.shape, weight.shape).map { band in
+      let lines = TensorType([band.lines.count] + x.shape.dropFirst())
+      let product = int8ConvolutionScratchBytes(x: lines, weight: weight, band.geometry, threads: threads)
+      return quantizedRowsBytes(lines, rotation, andThen: product, threads: threads)
+    }.max() ?? 0
   }
 
   func run(_ io: borrowing OpIO) {
-    let x = io.quantizedRows(rotation)
-    convolution(
-      x.rows, weight: io.int8Weight, bias: io[optional: 3], geometry, into: io[out: 0], scratch: x.scratch,
-      io.pool)
+    let (x, y) = (io[in: 0], io[out: 0])
+    for band in bands(of: x.type.shape, io[in: 1].type.shape) {
+      let lines = io.quantized(x.lines(band.lines), rotation)
+      convolution(
+        lines.rows, weight: io.int8Weight, bias: io[optional: 3], band.geometry, into: y.lines(band.output),
+        scratch: lines.scratch, io.pool)
+    }
+  }
+
+  /// Some lines of the result, the lines of x that they are made of, and the convolution between the two.
+  private struct Band {
+    var output: Range<Int>
+    var lines: Range<Int>
+    var geometry: ConvolutionGeometry
+  }
+
+  /// About so many bytes of x are there at a time: a large picture is quantized in bands, which overlap by the lines
+  /// that a kernel looks beyond its own. A band still has so many pixels that reading the weight again for each costs
+  /// nothing beside them.
+  static let bandBytes = 4 << 20
+
+  private func bands(of x: [Int], _ weight: [Int]) -> [Band] {
+    let (height, kernel) = (x[0], weight[1])
+    let rows = geometry.outputSize(height: height, width: x[1], kernel: (kernel, weight[2])).height
+    let step = max(1, Self.bandBytes / (x[1] * x[2]) / geometry.stride)
+    return stride(from: 0, to: rows, by: step).map { first in
+      let end = min(first + step, rows)
+      let start = first * geometry.stride - geometry.top
+      let lines = max(start, 0)..<min((end - 1) * geometry.stride - geometry.top + kernel, height)
+      var part = geometry
+      part.top = lines.lowerBound - start
+      part.bottom = (end - first - 1) * geometry.stride + kernel - part.top - lines.count
+      return Band(output: first..<end, lines: lines, geometry: part)
+    }
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
@@ -76,5 +110,14 @@ extension Scope {
   ) throws(GraphError) -> Value {
     let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias)
     return try emit(Int8Convolution(geometry: geometry, rotation: format("weight").rotation), inputs)[0]
+  }
+}
+
+extension TensorRef {
+  /// Lines of a picture `[H, W, C]`.
+  fileprivate func lines(_ range: Range<Int>) -> TensorRef {
+    let line = type.shape[1] * type.shape[2] * type.element.byteCount
+    return TensorRef(
+      TensorType([range.count] + type.shape.dropFirst()), at: address + range.lowerBound * line)
   }
 }

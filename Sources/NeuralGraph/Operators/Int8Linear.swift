@@ -27,7 +27,7 @@ struct Int8Linear: Op {
   }
 
   func run(_ io: borrowing OpIO) {
-    let x = io.quantizedRows(rotation)
+    let x = io.quantized(io[in: 0], rotation)
     linear(
       x.rows, weight: io.int8Weight, bias: io[optional: 3], into: io[out: 0], scratch: x.scratch, io.pool)
   }
@@ -72,20 +72,20 @@ extension OpIO {
   /// Inputs 1 and 2 of the int8 operators.
   var int8Weight: Int8Weight { Int8Weight(panels: self[in: 1], scales: self[in: 2]) }
 
-  /// Input 0, rotated if wanted, as bytes at the front of scratch, and the scratch behind them.
-  func quantizedRows(_ rotation: Int?) -> (rows: Int8Rows, scratch: UnsafeMutableRawPointer) {
-    let rows = Int8Rows(self[in: 0].type, at: scratch)
-    let rest = scratch + Int8Rows.byteCount(self[in: 0].type)
+  /// x, rotated if wanted, as bytes at the front of scratch, and the scratch behind them.
+  func quantized(_ x: TensorRef, _ rotation: Int?) -> (rows: Int8Rows, scratch: UnsafeMutableRawPointer) {
+    let rows = Int8Rows(x.type, at: scratch)
+    let rest = scratch + Int8Rows.byteCount(x.type)
     if let rotation {
-      quantizeRows(self[in: 0], rotatedBy: rotation, into: rows, scratch: rest, pool)
+      quantizeRows(x, rotatedBy: rotation, into: rows, scratch: rest, pool)
     } else {
-      quantizeRows(self[in: 0], into: rows, pool)
+      quantizeRows(x, into: rows, pool)
     }
     return (rows, rest)
   }
 }
 
-/// Scratch for `OpIO.quantizedRows` and a product that needs `bytes` after it.
+/// Scratch for `OpIO.quantized` and a product that needs `bytes` after it.
 func quantizedRowsBytes(_ x: TensorType, _ rotation: Int?, andThen bytes: Int, threads: Int) -> Int {
   Int8Rows.byteCount(x) + max(bytes, rotation == nil ? 0 : rotationScratchBytes(x, threads: threads))
 }

@@ -37,7 +37,9 @@ extension MemoryPlan.Stage {
   init(_ name: String, _ plan: Plan, stored: Int) {
     self.init(
       name: name, arena: plan.arenaBytes * plan.lanes, scratch: plan.scratchBytes,
-      residentWeights: plan.residentBytes, streaming: plan.windowBytes + plan.stagingBytes, stored: stored)
+      residentWeights: plan.residentBytes,
+      streaming: plan.windowBytes + plan.readAheadBytes + plan.stagingBytes,
+      stored: stored)
   }
 }
 

@@ -4,6 +4,7 @@ import Kernels
 import NeuralGraph
 import Packing
 import StableDiffusion
+import Synchronization
 import WeightStorage
 
 /// How a model is written as a container.
@@ -40,15 +41,26 @@ extension Model {
     var quantizer = Quantizer(
       precision: request.precision, scales: request.scales, keeping: request.kept)
     quantizer.rotations = request.rotations
+    // Takes as long as everything else, and needs nothing of it.
+    let hash = Mutex("")
+    let thread = SerialThread()
+    thread.run { [weightFiles] check in
+      let digits = try Self.sourceHash(weightFiles, check: check)
+      hash.withLock { $0 = digits }
+    }
     return try quantizer.write(
-      items, texts: texts(nativeSize: request.nativeSize), provenance: { try provenance() }, to: url.path,
+      items, texts: texts(nativeSize: request.nativeSize),
+      provenance: {
+        try thread.wait()
+        return provenance(sourceHash: hash.withLock { $0 })
+      }, to: url.path,
       ThreadPool(threads: threads)
     ) { onWeight($0, items.count) }
   }
 
   /// Where the weights come from and what wrote the container; of the same length for every source.
-  private func provenance() throws -> String {
-    "{\"source_sha256\":\"\(try sourceHash())\",\"tool\":\"pentimento \(programVersion)\"}"
+  private func provenance(sourceHash: String) -> String {
+    "{\"source_sha256\":\"\(sourceHash)\",\"tool\":\"pentimento \(programVersion)\"}"
   }
 
   /// What can be known before any work is done.

@@ -2,7 +2,7 @@ import WeightStorage
 
 extension Model {
   /// The files that the model's weights are read from, each once, sorted.
-  private var weightFiles: [FileReader] {
+  var weightFiles: [FileReader] {
     let checkpoints = textEncoders.map(\.weights) + [unetWeights, autoencoderWeights]
     var files: [String: FileReader] = [:]
     for file in checkpoints.flatMap(\.files) { files[file.reader.path] = file.reader }
@@ -13,8 +13,10 @@ extension Model {
   /// their hashes, a line each, in the order of their paths.
   ///
   /// - Throws: `WeightFileError`, `CancellationError`.
-  func sourceHash() throws -> String {
-    let hashes = try weightFiles.map { try $0.hash() }
+  ///
+  /// - Parameter check: called for every megabyte; throws to end it.
+  static func sourceHash(_ files: [FileReader], check: () throws -> Void) throws -> String {
+    let hashes = try files.map { try $0.hash(0..<$0.count, check: check) }
     guard hashes.count > 1 else { return hashes[0] }
     return SHA256.hex(of: hashes.map { "\($0)\n" }.joined().utf8)
   }

@@ -1,13 +1,17 @@
 /// Writes a container: tensors one after another, each in pieces, the table last.
 ///
-/// Holds names and sizes, never a tensor. The space before the data is kept for a table that is as long as it can
-/// become, and what it does not need is filled with spaces.
+/// Holds names and sizes and two pieces, never a tensor: while one is written and hashed, the next is made. The space
+/// before the data is kept for a table that is as long as it can become, and what it does not need is filled with
+/// spaces.
 package final class ContainerWriter {
   private let file: PartialFile
   private let capacity: Int
   private var entries: [(name: String, element: StoredElement, shape: [Int], range: Range<Int>)] = []
-  private var hashes: [(name: String, hash: String)] = []
-  private var current: (name: String, element: StoredElement, shape: [Int], start: Int, hash: SHA256)?
+  private var hashes: [TensorHash] = []
+  private var current: (element: StoredElement, shape: [Int], start: Int)?
+  private let thread = SerialThread()
+  /// What is written, and what is filled.
+  private var pieces = (ReusedBuffer(), ReusedBuffer())
   /// End of what is written, from the start of the data.
   private var end = 0
   private var paddings = 0
@@ -24,61 +28,116 @@ package final class ContainerWriter {
     file = try PartialFile(path: path)
   }
 
+  /// The thread writes from the pieces, so it ends before them.
+  deinit { try? thread.wait() }
+
   /// Bytes of all tensors so far.
   package var byteCount: Int { end }
   /// Bytes of the file.
   package var fileByteCount: Int { capacity + end }
 
   /// Begins a tensor at a multiple of 64.
-  package func begin(_ name: String, _ element: StoredElement, _ shape: [Int]) throws(WeightFileError) {
+  package func begin(_ name: String, _ element: StoredElement, _ shape: [Int]) throws {
     precondition(current == nil, "\(name) begins inside another tensor")
     let gap = (ContainerFile.alignment - end % ContainerFile.alignment) % ContainerFile.alignment
     if gap > 0 {
-      try file.write([UInt8](repeating: 0, count: gap), at: capacity + end)
       entries.append(("\(ContainerFile.paddingPrefix)\(paddings)", .u8, [gap], end..<end + gap))
+      let zeros = [UInt8](repeating: 0, count: gap)
+      thread.run { [file, place = capacity + end] _ in try file.write(zeros, at: place) }
       (paddings, end) = (paddings + 1, end + gap)
     }
-    current = (name, element, shape, end, SHA256())
+    hashes.append(TensorHash(name))
+    current = (element, shape, end)
   }
 
-  package func append(_ bytes: UnsafeRawBufferPointer) throws(WeightFileError) {
-    try file.write(bytes, at: capacity + end)
-    current!.hash.update(bytes)
-    end += bytes.count
-    let unreleased = 8 << 20
-    guard end - released > unreleased else { return }
-    file.release(capacity + max(released - unreleased, 0)..<capacity + end)
-    released = end
-  }
-
-  package func append(_ values: [Float]) throws(WeightFileError) {
-    var failure: WeightFileError?
-    values.withUnsafeBytes { bytes in
-      do throws(WeightFileError) { try append(bytes) } catch { failure = error }
+  /// Adds a piece to the tensor.
+  ///
+  /// - Parameter fill: writes all of its bytes.
+  /// - Throws: `WeightFileError` of this piece or one before; whatever `fill` throws.
+  package func append(_ byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
+    try thread.wait(until: 1)
+    pieces = (pieces.1, pieces.0)
+    let filled = pieces.0.bytes(byteCount)
+    try fill(filled)
+    // The thread is done with the bytes before they are filled again.
+    nonisolated(unsafe) let bytes = UnsafeRawBufferPointer(filled)
+    let (place, finished) = (capacity + end, release(byteCount))
+    thread.run { [file, hash = hashes.last!] _ in
+      try file.write(bytes, at: place)
+      hash.update(bytes)
+      file.release(finished)
     }
-    if let failure { throw failure }
+  }
+
+  /// Counts the bytes; what of the file is to be taken from the page cache now. From the start each time: pages that
+  /// were on their way to the disk the last time stayed, and where none are it costs nothing.
+  private func release(_ byteCount: Int) -> Range<Int> {
+    end += byteCount
+    guard end - released > 8 << 20 else { return 0..<0 }
+    released = end
+    return 0..<capacity + end
+  }
+
+  package func append(_ bytes: UnsafeRawBufferPointer) throws {
+    try append(bytes.count) { $0.copyMemory(from: bytes) }
+  }
+
+  package func append(_ values: [Float]) throws {
+    try values.withUnsafeBytes { try append($0) }
   }
 
   /// Ends the tensor that was begun; its bytes have to be those of its shape.
   package func endTensor() {
-    guard let tensor = current else { preconditionFailure("no tensor was begun") }
+    guard let tensor = current, let name = hashes.last?.name else {
+      preconditionFailure("no tensor was begun")
+    }
     precondition(
       tensor.shape.reduce(tensor.element.byteCount, *) == end - tensor.start,
-      "\(end - tensor.start) bytes for \(tensor.name) \(tensor.shape)")
-    entries.append((tensor.name, tensor.element, tensor.shape, tensor.start..<end))
-    hashes.append((tensor.name, tensor.hash.finalize()))
+      "\(end - tensor.start) bytes for \(name) \(tensor.shape)")
+    entries.append((name, tensor.element, tensor.shape, tensor.start..<end))
+    current = nil
+  }
+
+  /// Forgets the tensor that was begun; the next takes its place.
+  package func cancelTensor() {
+    guard let tensor = current else { return }
+    end = tensor.start
+    released = min(released, end)
+    hashes.removeLast()
     current = nil
   }
 
   /// Writes the table and puts the file in place.
-  package func finish(metadata: [String: String]) throws(WeightFileError) {
+  ///
+  /// - Returns: what it took to bring to disk what was not there yet.
+  package func finish(metadata: [String: String]) throws -> Duration {
+    try thread.wait()
     var metadata = metadata
     metadata[ContainerFile.formatKey] = ContainerFile.version
-    let hashes = self.hashes.map { "\"\($0.name)\":\"\($0.hash)\"" }
+    let hashes = self.hashes.map { "\"\($0.name)\":\"\($0.digits)\"" }
     metadata[ContainerFile.Table.hashes.rawValue] = "{\(hashes.joined(separator: ","))}"
     var table = SafetensorsTable(metadata)
     for entry in entries { table.add(entry.name, entry.element, entry.shape, entry.range) }
     try file.write(table.header(alignedTo: ContainerFile.alignment, capacity: capacity), at: 0)
-    try file.commit()
+    let duration = try file.commit()
+    file.release(0..<fileByteCount)
+    return duration
+  }
+}
+
+/// The hash of a tensor that is being written.
+///
+/// `@unchecked Sendable`: it is updated by the writing thread only, and read when that has nothing left to do.
+private final class TensorHash: @unchecked Sendable {
+  let name: String
+  private var hash = SHA256()
+
+  init(_ name: String) { self.name = name }
+
+  func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bytes) }
+
+  var digits: String {
+    let hash = hash
+    return hash.finalize()
   }
 }
