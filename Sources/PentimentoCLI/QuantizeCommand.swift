@@ -86,14 +86,18 @@ struct QuantizeCommand: AsyncParsableCommand {
       let output = URL(fileURLWithPath: output)
       var calibration: Calibration?
       if let sample = try calibrationPicture(for: model) {
-        calibration = try await model.calibrate(on: sample, for: request, beside: output, threads: parallel.threads) {
+        calibration = try await model.calibrate(
+          on: sample, for: request, beside: output, threads: parallel.threads
+        ) {
           note("calibrating: \($0)")
         }
         request.rotations = calibration!.widths
       }
       let line = ProgressLine("weights")
       defer { line.clear() }
-      let result = try model.quantize(to: output, request, threads: parallel.threads) { line.show($0, of: $1) }
+      let result = try model.quantize(to: output, request, threads: parallel.threads) {
+        line.show($0, of: $1)
+      }
       line.clear()
       if report == .json {
         print(try jsonText(Report(quantization: result, calibration: calibration)))

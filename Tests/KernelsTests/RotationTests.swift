@@ -4,7 +4,9 @@ import Tensors
 import Testing
 
 @Suite("Rotation") struct RotationTests {
-  static let sizes = [(16, 16), (48, 16), (320, 16), (64, 64), (192, 64), (256, 256), (1280, 256), (1024, 1024)]
+  static let sizes = [
+    (16, 16), (48, 16), (320, 16), (64, 64), (192, 64), (256, 256), (1280, 256), (1024, 1024),
+  ]
 
   @Test("has the bits of the scalar twin, in place and beside", arguments: KernelSet.runnable, sizes)
   func twins(set: KernelSet, size: (n: Int, width: Int)) {
@@ -65,7 +67,8 @@ import Testing
     }
   }
 
-  @Test("of quantized rows is the rotation, then the quantization", arguments: KernelSet.runnable,
+  @Test(
+    "of quantized rows is the rotation, then the quantization", arguments: KernelSet.runnable,
     [(1, 64), (2, 64), (2, 16)])
   func quantized(set: KernelSet, of: (threads: Int, width: Int)) {
     let (threads, width) = of

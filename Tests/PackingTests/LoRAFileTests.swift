@@ -32,6 +32,13 @@ import WeightStorage
     return try LoRAFile(path: file.path).branches(on: Self.networks)
   }
 
+  @Test("that calls itself a container is none: its tensors would be used where they lie")
+  func container() throws {
+    let tensors = ["unet.a.lora_A.weight": Self.zeros([2, 8]), "unet.a.lora_B.weight": Self.zeros([8, 2])]
+    let file = try SingleFile(tensors, metadata: ["pentimento.format": "1"])
+    #expect(throws: LoRAError.notALoRA(file: file.path)) { try LoRAFile(path: file.path) }
+  }
+
   @Test(
     "finds a layer however diffusers, PEFT or kohya-ss spell it",
     arguments: [

@@ -104,7 +104,7 @@ import WeightStorage
       "norm3": ["ff.net.0.proj"],
     ]
     var count = 0
-    for name in values.keys where name.contains("transformer_blocks") && name.hasSuffix(".weight") {
+    for name in values.keys.sorted() where name.contains("transformer_blocks") && name.hasSuffix(".weight") {
       let parts = name.split(separator: ".")
       guard let weights = readers[String(parts[parts.count - 2])] else { continue }
       let block = parts.dropLast(2).joined(separator: ".")

@@ -90,7 +90,8 @@ extension Model {
   /// Runs the model on a picture and finds the layers whose inputs have outlier channels.
   ///
   /// - Throws: `WeightFileError`, `CancellationError`.
-  package func rotations(for sample: CalibrationPicture, threads: Int) async throws -> [Calibration.Rotation] {
+  package func rotations(for sample: CalibrationPicture, threads: Int) async throws -> [Calibration.Rotation]
+  {
     let editor = Editor(model: self, threads: threads)
     let (width, height) = (sample.picture.width, sample.picture.height)
     var survey = RotationSurvey(editor.pool)
