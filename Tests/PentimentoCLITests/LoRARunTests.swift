@@ -31,6 +31,21 @@ import Testing
     #expect(inspected.output.contains("LoRA for 4 layers of text_encoder, 8 layers of unet; rank 2"))
   }
 
+  @Test("belong to an inversion that was made with them, which names them where they are missing")
+  func inversion() async throws {
+    let place = try Workplace.furnished()
+    let lora = ["--lora", Self.file + ":0.5"]
+    let made = try await Command.run(
+      Self.edit + ["a.png", "--source-prompt", "a dog", "--save-inversion", "a.inv"] + lora, in: place)
+    #expect(made.status == Status.done, "\(made.errors)")
+    let use = ["edit", "--inversion", "a.inv", "-p", "a cat", "-o", "b.png"]
+    let used = try await Command.run(use + lora, in: place)
+    #expect(used.status == Status.done, "\(used.errors)")
+    var refusal = Refusal(says: "(\"model with kohya.safetensors:0.5\"): give the same --model and --lora")
+    refusal.arguments = use
+    try await refusal.check(in: place)
+  }
+
   @Test(
     "are refused with the next step",
     arguments: [

@@ -19,7 +19,7 @@ public enum InversionError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .differs(.model(let made)):
-      "the inversion was made with another model (\"\(made)\"): name that one with --model, or invert again"
+      "the inversion was made with another model (\"\(made)\"): give the same --model and --lora, or invert again"
     case .differs(.picture):
       "the inversion was made from another picture: give that one, leave --image out, or invert again"
     case .differs(.size(let made, let asked)):

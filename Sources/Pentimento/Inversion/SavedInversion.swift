@@ -49,7 +49,7 @@ extension SavedInversion.Origin {
   /// What `request` makes of `model`.
   init(_ request: EditRequest, _ picture: Picture, _ model: Model) throws {
     method = request.method
-    modelName = model.name
+    modelName = ([model.name] + model.adapters).joined(separator: " with ")
     self.model = try model.identity()
     self.picture = SHA256.hex(of: picture.pixels)
     (width, height) = (request.width, request.height)

@@ -109,7 +109,7 @@ extension Model {
     for (i, part) in textEncoders.enumerated() {
       let ids = try part.tokenizer().encode(sample.prompt, maxLength: tokens).ids.map(Float.init)
       let query = ["ids": HostTensor(shape: [ids.count], values: ids)]
-      _ = try run(editor.stages.textEncoder(i), i == 0 ? "text_encoder" : "text_encoder_2", [query])
+      _ = try run(editor.stages.textEncoder(i), Self.encoderNames[i], [query])
     }
     _ = try run(
       editor.stages.encoder(width: width, height: height), "vae", [["image": sample.picture.signal]])

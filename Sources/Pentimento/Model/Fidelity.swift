@@ -35,7 +35,7 @@ public struct Fidelity: Sendable, Codable {
     withEdits: Bool = true, threads: Int, progress: (String) -> Void = { _ in }
   ) async throws {
     guard model.hasNetworks(of: reference) else {
-      throw ModelError.differentNetworks(model.name, reference.name)
+      throw ModelError.differentNetworks(model.files.path, reference.files.path)
     }
     let (ours, theirs) = (Editor(model: model, threads: threads), Editor(model: reference, threads: threads))
     progress("text")

@@ -76,8 +76,6 @@ extension Model {
       adapters: adapters + ["\(reference)"])
   }
 
-  private static let encoderNames = ["text_encoder", "text_encoder_2"]
-
   /// The networks that a LoRA can change, with their layers.
   private func adaptedNetworks() throws -> [AdaptedNetwork] {
     func network(_ component: String, _ define: (Scope) throws -> Void) throws -> AdaptedNetwork {

@@ -91,7 +91,7 @@ extension Model {
         if isOwn { encoder = TextEncoder(encoder.configuration) }
         _ = try encoder.define(g)
       }
-      add(i == 0 ? "text_encoder" : "text_encoder_2", part.weights, own: own, here: here)
+      add(Self.encoderNames[i], part.weights, own: own, here: here)
     }
     let side = sizeMultiple / AutoencoderConfiguration.pixelsPerLatent
     let (own, here) = try builders { g, _ in

@@ -36,6 +36,9 @@ public final class Model: Sendable {
   /// The files that were laid over the model (`adapted(by:)`), with their factors.
   public let adapters: [String]
 
+  /// Components of the text encoders, in their order.
+  static let encoderNames = ["text_encoder", "text_encoder_2"]
+
   /// One text encoder with what it reads.
   struct TextEncoderPart: Sendable {
     let encoder: TextEncoder
