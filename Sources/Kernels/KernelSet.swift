@@ -42,12 +42,17 @@ package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
   /// The set that the environment variable `PENTIMENTO_ISA` names, otherwise the best one. Read once.
   package static let chosen: KernelSet = {
     guard let wish = getenv("PENTIMENTO_ISA") else { return runnable.last! }
-    let name = String(cString: wish)
-    guard let set = named(name) else {
-      preconditionFailure("PENTIMENTO_ISA=\(name): this processor runs \(runnable.map(\.name))")
-    }
+    guard let set = named(String(cString: wish)) else { preconditionFailure(misnamed!) }
     return set
   }()
+
+  /// What is wrong with `PENTIMENTO_ISA`; nil if it is not set or names a set that runs here. Whoever asks first can
+  /// say so before `chosen` ends the process.
+  package static var misnamed: String? {
+    guard let wish = getenv("PENTIMENTO_ISA"), named(String(cString: wish)) == nil else { return nil }
+    let names = runnable.map(\.name).joined(separator: ", ")
+    return "PENTIMENTO_ISA is \"\(String(cString: wish))\", and this processor runs \(names)"
+  }
 
   package static func named(_ name: String) -> KernelSet? { runnable.first { $0.name == name } }
 }

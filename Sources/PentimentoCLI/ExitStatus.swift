@@ -3,6 +3,7 @@ import Dispatch
 import Editing
 import Glibc
 import ImageFiles
+import Kernels
 import Pentimento
 
 /// What the command ends with; the numbers of sysexits.h where one fits.
@@ -65,7 +66,10 @@ extension EditError {
 /// Runs a command's work: its errors become one sentence on standard error and the exit status, an interrupt
 /// (SIGINT, SIGTERM, SIGHUP) cancels it.
 func reportingErrors(_ work: @escaping @Sendable () async throws -> Void) async throws {
-  let task = Task { try await work() }
+  let task = Task {
+    if let wrong = KernelSet.misnamed { throw ValidationError(wrong) }
+    try await work()
+  }
   let interrupts = Interrupts { task.cancel() }
   defer { interrupts.stop() }
   do {

@@ -81,6 +81,9 @@ struct QuantizeCommand: AsyncParsableCommand {
     try await reportingErrors {
       let model = try reading.open(URL(fileURLWithPath: input))
       try checkDistinct([("OUTPUT", output)], sparing: model.weightPaths)
+      if let nativeSize, nativeSize % model.sizeMultiple != 0 {
+        throw ValidationError("--native-size takes a multiple of \(model.sizeMultiple) for this model")
+      }
       var request = QuantizationRequest(precision: weights, scales: scales)
       (request.nativeSize, request.kept) = (nativeSize, keep)
       let output = URL(fileURLWithPath: output)

@@ -73,20 +73,20 @@ import Testing
     }
   }
 
-  @Test(
-    "is refused with the next step",
-    arguments: [
-      Refusal("--config", Command.smallModel.path, says: "--config is for a model in a single file"),
-      Refusal(
-        "-m", "\(ggufFolder)/pruned-unet-q8_0.gguf", status: Status.badModel,
-        says: "it has no autoencoder and no text encoder", "--vae and --text-encoder"),
-      Refusal(
-        "--text-encoder-2", "model.ckpt", status: Status.badModel, says: "the model has no text_encoder_2"),
-      Refusal("--vae", "model.ckpt", status: Status.badModel, says: "is a pickle", "convert it"),
-      Refusal("--vae", "lora.safetensors", status: Status.badModel, says: "has no vae; name a file"),
-      Refusal("-m", "model.ckpt", status: Status.badModel, says: "is a pickle", "convert it"),
-      Refusal("-m", "lora.safetensors", status: Status.badModel, says: "it is a LoRA"),
-    ])
+  private static let refusals = [
+    Refusal("--config", Command.smallModel.path, says: "--config is for a model in a single file"),
+    Refusal(
+      "-m", "\(ggufFolder)/pruned-unet-q8_0.gguf", status: Status.badModel,
+      says: "it has no autoencoder and no text encoder", "--vae and --text-encoder"),
+    Refusal(
+      "--text-encoder-2", "model.ckpt", status: Status.badModel, says: "the model has no text_encoder_2"),
+    Refusal("--vae", "model.ckpt", status: Status.badModel, says: "is a pickle", "convert it"),
+    Refusal("--vae", "lora.safetensors", status: Status.badModel, says: "has no vae; name a file"),
+    Refusal("-m", "model.ckpt", status: Status.badModel, says: "is a pickle", "convert it"),
+    Refusal("-m", "lora.safetensors", status: Status.badModel, says: "it is a LoRA"),
+  ]
+
+  @Test("is refused with the next step", arguments: refusals)
   func refuses(refusal: Refusal) async throws {
     let place = try Workplace.furnished()
     try place.add("model.ckpt", [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 100))
