@@ -32,7 +32,7 @@ private final class Written {
     while text.last == 0x20 { text.removeLast() }
     precondition(text.count <= dataStart - 8)
     text += [UInt8](repeating: 0x20, count: dataStart - 8 - text.count)
-    try Data(bytes[..<8] + text + bytes[dataStart...]).write(to: url)
+    try (Data(bytes[..<8]) + Data(text) + Data(bytes[dataStart...])).write(to: url)
     return try Model(at: url)
   }
 }
