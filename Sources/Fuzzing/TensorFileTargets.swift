@@ -24,7 +24,8 @@ func mutatedTable(_ file: [UInt8], other: [UInt8], _ mutator: inout Mutator) -> 
   guard mutator.below(8) > 0 else { return mutator.mutate(file, other: other) }
   var text = mutator.mutate(table(file), other: table(other))
   while text.count % 64 != 56 { text.append(0x20) }
-  return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text + file[dataStart(file)...]
+  let length: [UInt8] = (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }
+  return length + text + Array(file[dataStart(file)...])
 }
 
 struct SafetensorsTarget: FuzzTarget {
