@@ -56,7 +56,7 @@ package struct Quantizer {
     _ pool: ThreadPool, onWeight: (Int) -> Void
   ) throws -> QuantizationReport {
     let start = ContinuousClock.now
-    let names = items.flatMap { [$0.name, "\($0.name).scale"] }
+    let names = items.flatMap { [$0.name, $0.name + ContainerFile.scaleSuffix] }
     // A text is longer in JSON, at most by a backslash for every byte; a row of the tables has at most 120 bytes.
     let tables = items.reduce(0) { $0 + 2 * $1.name.utf8.count + 240 }
     let bytes = texts.reduce(0) { $0 + $1.key.utf8.count + 2 * $1.value.utf8.count + 8 } + tables
