@@ -1,13 +1,6 @@
 import Pentimento
+import Platform
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// What one edit of one pair came to.
 public struct EditRecord: Sendable, Codable {

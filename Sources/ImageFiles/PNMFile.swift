@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Platform
 
 /// Binary PGM (`P5`) and PPM (`P6`): a header of words, then rows of samples, most significant byte first.
 enum PNMFile {

@@ -1,13 +1,6 @@
 import CKernels
+import Platform
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// o = softmax(q·kᵀ/√d)·v for every head of d = C/heads channels; with `causal`, query i sees keys 0…i.
 ///

@@ -1,13 +1,6 @@
 import CKernels
+import Platform
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Shapes and tile sizes of one attention call, and the steps its passes share.
 ///

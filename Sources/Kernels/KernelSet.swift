@@ -1,12 +1,5 @@
 import CKernels
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Platform
 
 /// The microkernels of one instruction set: what the `KERNEL_SETS` list of `ckernels.h` names.
 ///

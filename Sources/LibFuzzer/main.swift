@@ -1,13 +1,6 @@
 import Dispatch
 import Fuzzing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Platform
 
 // The readers for libFuzzer, which finds new ways through the code by itself. Built where PENTIMENTO_LIBFUZZER=1:
 //

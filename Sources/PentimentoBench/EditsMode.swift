@@ -1,13 +1,6 @@
 import Evaluation
 import Pentimento
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Platform
 
 /// `pentimento-bench edits`: every editing method over rendered pairs, where the right answer is known.
 ///

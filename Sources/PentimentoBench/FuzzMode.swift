@@ -1,12 +1,5 @@
 import Fuzzing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Platform
 
 /// `pentimento-bench fuzz`: hostile files for every reader, in this process.
 ///

@@ -1,12 +1,5 @@
 import Kernels
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Platform
 
 /// Seconds of the repetitions of one case.
 struct Timing {

@@ -8,15 +8,8 @@
 // pentimento-bench open MODEL                     measures how a model is opened: see OpenMode.
 // pentimento-bench fuzz [READER …] …              gives hostile files to the readers: see FuzzMode.
 import Kernels
+import Platform
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 if CommandLine.arguments.dropFirst().first == "edits" {
   do {

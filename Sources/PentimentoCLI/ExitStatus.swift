@@ -1,10 +1,10 @@
 import ArgumentParser
 import Dispatch
 import Editing
-import Glibc
 import ImageFiles
 import Kernels
 import Pentimento
+import Platform
 
 /// What the command ends with; the numbers of sysexits.h where one fits.
 enum ExitStatus: Int32 {

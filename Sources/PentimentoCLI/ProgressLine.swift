@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 
 /// One line on a terminal's standard error: what is done and the time left. Silent where nobody looks.
 final class ProgressLine: Sendable {

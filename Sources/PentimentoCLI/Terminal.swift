@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Glibc
+import Platform
 
 /// Writes to standard error, where everything goes that is not a result.
 func writeToStandardError(_ text: String) {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
+import Platform
 
 /// Anonymous pages that belong to one owner and go back to the system at once when it ends.
 struct MemoryRegion: ~Copyable {

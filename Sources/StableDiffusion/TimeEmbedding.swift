@@ -1,13 +1,6 @@
 import NeuralGraph
+import Platform
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// The sinusoids that tell the network a number (Vaswani et al. 2017, section 3.5).
 ///

@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 import Synchronization
 
 /// A file's bytes as memory that the system may drop and read again whenever it likes.

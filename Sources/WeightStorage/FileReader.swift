@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Glibc
+import Platform
 
 /// An open file that is read at any position and is closed at deinit.
 ///

@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Glibc
+import Platform
 import Synchronization
 
 /// A file that is put in its place when all of it is on disk: whoever opens the path sees the old file or the new one,

@@ -3,25 +3,27 @@ import Testing
 
 /// The package's modules and what each may import: every arrow points down.
 private let rooms: [String: Set<String>] = [
+  "Platform": [],
   "Tensors": [],
-  "Kernels": ["CKernels", "Tensors"],
+  "Kernels": ["CKernels", "Tensors", "Platform"],
   "NeuralGraph": ["Kernels", "Tensors"],
-  "WeightStorage": ["CKernels", "Tensors"],
-  "Runtime": ["NeuralGraph", "WeightStorage", "Kernels", "Tensors"],
+  "WeightStorage": ["CKernels", "Tensors", "Platform"],
+  "Runtime": ["NeuralGraph", "WeightStorage", "Kernels", "Tensors", "Platform"],
   "StableDiffusion": ["NeuralGraph", "Tensors"],
   "Packing": ["NeuralGraph", "Kernels", "WeightStorage", "Tensors"],
   "Editing": ["Tensors"],
-  "ImageFiles": ["Tensors", "CPNG"],
+  "ImageFiles": ["Tensors", "CPNG", "Platform"],
   "Pentimento": [
     "Runtime", "StableDiffusion", "Editing", "Packing", "WeightStorage", "NeuralGraph", "Kernels", "Tensors",
+    "Platform",
   ],
-  "Evaluation": ["Pentimento", "ImageFiles", "Editing", "Tensors"],
+  "Evaluation": ["Pentimento", "ImageFiles", "Editing", "Tensors", "Platform"],
   "Fuzzing": [
     "Pentimento", "Packing", "StableDiffusion", "Editing", "WeightStorage", "NeuralGraph", "Tensors",
   ],
   "PentimentoBench": ["Evaluation", "Fuzzing", "Pentimento", "Kernels", "CKernels", "Tensors"],
   "PentimentoCLI": [
-    "Pentimento", "ImageFiles", "Packing", "Kernels", "Editing", "Tensors", "ArgumentParser",
+    "Pentimento", "ImageFiles", "Packing", "Kernels", "Editing", "Tensors", "Platform", "ArgumentParser",
   ],
 ]
 

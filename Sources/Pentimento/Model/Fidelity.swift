@@ -1,12 +1,7 @@
 import Editing
+import Platform
 import StableDiffusion
 import Tensors
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
 
 /// How close a quantized model computes to the one that it was made from: the signal-to-noise ratio of every
 /// network on the same inputs, and of whole edits.
