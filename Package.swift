@@ -17,7 +17,12 @@ func tests(of name: String, _ uses: [Target.Dependency] = []) -> Target {
 
 /// Rooms in which decisions were made explain them in a README of their own.
 func readme(_ name: String) -> [String] {
-  ["NeuralGraph", "Runtime", "Kernels", "Packing"].contains(name) ? ["README.md"] : []
+  let explained = [
+    "Editing", "Files", "Kernels", "NeuralGraph", "Packing", "Pentimento", "Pictures", "Runtime",
+    "StableDiffusion",
+    "WeightStorage",
+  ]
+  return explained.contains(name) ? ["README.md"] : []
 }
 
 let package = Package(
@@ -31,48 +36,78 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
+    // The machine and the C library.
+    .target(name: "CPlatform", cSettings: c),
+    room("Platform", ["CPlatform"]),
     .target(name: "CKernels", cSettings: c),
-    room("Platform"),
     room("Tensors"),
     room("Kernels", ["CKernels", "Tensors", "Platform"]),
+
+    // Networks and their weights.
     room("NeuralGraph", ["Kernels", "Tensors"]),
-    room("WeightStorage", ["Tensors", "CKernels", "Platform"]),
+    room("JSON"),
+    room("Files", ["CKernels", "Platform"]),
+    room("WeightStorage", ["Files", "JSON", "Tensors", "CKernels", "Platform"]),
     room("Runtime", ["NeuralGraph", "WeightStorage", "Kernels", "Platform"]),
-    room("StableDiffusion", ["NeuralGraph"]),
-    room("Packing", ["NeuralGraph", "Kernels", "WeightStorage"]),
-    room("Editing", ["Tensors"]),
+    room("StableDiffusion", ["NeuralGraph", "JSON", "Platform"]),
+    room("Packing", ["StableDiffusion", "NeuralGraph", "Kernels", "WeightStorage", "Files", "JSON"]),
+
+    // Methods and pictures.
+    room("Editing", ["Tensors", "JSON"]),
     .systemLibrary(
       name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c, linkerSettings: [.linkedLibrary("png")]),
-    room("ImageFiles", ["Tensors", "CPNG", "Platform"]),
-    room("Pentimento", ["Runtime", "StableDiffusion", "Editing", "Packing", "WeightStorage", "Platform"]),
-    room("Evaluation", ["Pentimento", "ImageFiles", "Platform"]),
+    .target(name: "CJPEG", cSettings: c, linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    room("Pictures", ["Tensors"]),
+    room("ImageFiles", ["Pictures", "Files", "Tensors", "CPNG", "CJPEG", "Platform"]),
+
+    // The library and what is made of it.
+    room(
+      "Pentimento",
+      [
+        "Runtime", "StableDiffusion", "Editing", "Packing", "WeightStorage", "ImageFiles", "Pictures",
+        "Files", "JSON",
+        "Platform",
+      ]),
+    room("Trace", ["Pentimento", "Editing", "Packing", "StableDiffusion", "WeightStorage", "Files", "JSON"]),
+    room("Evaluation", ["Pentimento", "ImageFiles", "JSON", "Platform"]),
     .executableTarget(
       name: "PentimentoCLI",
       dependencies: [
-        "Pentimento", "ImageFiles", "Platform", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Pentimento", "Trace", "ImageFiles", "WeightStorage", "Files", "JSON", "Platform",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift),
-    room("Fuzzing", ["Pentimento", "Packing", "StableDiffusion", "Editing", "WeightStorage"]),
+    room(
+      "Fuzzing",
+      [
+        "Pentimento", "Packing", "StableDiffusion", "Editing", "WeightStorage", "ImageFiles", "Files", "JSON",
+        "Platform",
+      ]),
     .executableTarget(
-      name: "PentimentoBench", dependencies: ["Kernels", "Tensors", "Evaluation", "Fuzzing"],
+      name: "PentimentoBench",
+      dependencies: ["Kernels", "Tensors", "Evaluation", "Fuzzing", "ImageFiles", "Platform"],
       swiftSettings: swift),
 
-    room("TestSupport", ["Tensors", "Editing", "WeightStorage"]),
+    room("TestSupport", ["Tensors", "Kernels", "Pictures", "Editing", "WeightStorage", "Files", "JSON"]),
+    tests(of: "Platform"),
+    tests(of: "Files", ["Platform"]),
+    tests(of: "JSON"),
     tests(of: "Tensors"),
-    tests(of: "Kernels", ["CKernels"]),
+    tests(of: "Kernels", ["CKernels", "Platform"]),
     tests(of: "NeuralGraph", ["Runtime"]),
-    tests(of: "WeightStorage"),
+    tests(of: "WeightStorage", ["Files", "JSON"]),
     tests(of: "Runtime"),
     tests(of: "StableDiffusion", ["Pentimento", "Packing"]),
     tests(of: "Packing", ["Pentimento", "StableDiffusion", "WeightStorage"]),
-    tests(of: "Editing"),
+    tests(of: "Editing", ["JSON"]),
+    tests(of: "Pictures"),
     tests(of: "ImageFiles"),
-    tests(of: "Pentimento", ["ImageFiles", "WeightStorage"]),
+    tests(of: "Pentimento", ["Trace", "ImageFiles", "WeightStorage", "Files", "JSON"]),
     tests(of: "Evaluation", ["Pentimento", "ImageFiles"]),
     tests(of: "Fuzzing"),
     // Runs the built program, so it has to be built.
-    tests(of: "PentimentoCLI", ["ImageFiles", "WeightStorage", "Tensors"]),
+    tests(of: "PentimentoCLI", ["Editing", "ImageFiles", "WeightStorage", "Tensors"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,20 +1,20 @@
 import Tensors
 
 /// A diffusion model as the editing methods see it.
-public struct Diffusion<Unet: NoisePredictor>: Sendable {
-  public var unet: Unet
+public struct Diffusion: Sendable {
+  public var unet: any NoisePredictor
   public var schedule: NoiseSchedule
   /// What guidance points away from: the condition of the empty prompt, or of a negative one.
   public var empty: Condition
 
-  public init(unet: Unet, schedule: NoiseSchedule, empty: Condition) {
+  public init(unet: any NoisePredictor, schedule: NoiseSchedule, empty: Condition) {
     self.unet = unet
     self.schedule = schedule
     self.empty = empty
   }
 
   /// Several guided predictions from one list of queries, that is, one pass over the weights.
-  public func guided(_ asked: [GuidedQuery]) async throws -> [Latent] {
+  package func guided(_ asked: [GuidedQuery]) async throws -> [Latent] {
     let queries = asked.map { ask in
       ask.guidance.queries(
         ask.latent, timestep: ask.timestep, ask.condition, over: ask.unconditional ?? empty,
@@ -33,14 +33,14 @@ public struct Diffusion<Unet: NoisePredictor>: Sendable {
   }
 
   /// One guided prediction.
-  public func guided(
+  package func guided(
     _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance
   ) async throws -> Latent {
     try await guided([GuidedQuery(latent, timestep: timestep, condition, guidance)])[0]
   }
 
   /// The prediction for the empty prompt.
-  public func unguided(_ latent: Latent, timestep: Int) async throws -> Latent {
+  package func unguided(_ latent: Latent, timestep: Int) async throws -> Latent {
     try await unet.noise([NoiseQuery(latent, timestep: timestep, empty)])[0]
   }
 }

@@ -13,6 +13,8 @@ public enum EditError: Error, Equatable {
   case gridTooFine(steps: Int, limit: Int)
   case nothingToDo(method: String, reason: String)
   case missing(method: String, need: String)
+  case emptyPrompt(method: String)
+  case concept(String, reason: String)
   case conceptCount(method: String, settings: Int, conditions: Int)
   case maskSize(expected: [Int], found: [Int])
   case maskValues
@@ -57,6 +59,11 @@ extension EditError: CustomStringConvertible {
       "\(method) would return the input: \(reason)"
     case .missing(let method, let need):
       "\(method) needs \(need): give one"
+    case .emptyPrompt(let method):
+      "\(method) needs a prompt that says something: describe the result"
+    case .concept(let text, let reason):
+      "the concept \"\(text)\" is not understood: \(reason); write for example \"+snow:7\" or "
+        + "\"-glasses:5,threshold=0.9\""
     case .conceptCount(let method, let settings, let conditions):
       "\(method) has settings for \(settings) concepts and texts for \(conditions): give one text per concept"
     case .maskSize(let expected, let found):
@@ -116,9 +123,15 @@ extension Mask {
 
   /// Warns if nothing is editable. The run is then needless, unless its path or its inversion is
   /// wanted.
-  func leavesNothing(_ observer: EditObserver) -> Bool {
+  ///
+  /// - Parameter soft: the mask as it was given, where this one is cut at a half.
+  func leavesNothing(_ observer: EditObserver, cutFrom soft: Mask? = nil) -> Bool {
     guard isEmpty else { return false }
-    observer.warn("The mask is empty: the result is the input.")
+    // The decoder still has its say, so nothing is promised of pixels.
+    observer.warn(
+      soft?.isEmpty == false
+        ? "No part of the mask is at least half white: the edit changes nothing."
+        : "The mask is empty: the edit changes nothing.")
     return !observer.isTracing && !observer.keepsInversion
   }
 }

@@ -1,5 +1,4 @@
 import Editing
-import ImageFiles
 import Pentimento
 import Tensors
 
@@ -17,7 +16,7 @@ public struct Contestant: Sendable, Equatable {
   /// - Throws: `RequestError.unknownMethod`, `EvaluationError.contestant`.
   public init(parsing text: String) throws {
     let parts = text.split(separator: ":").map(String.init)
-    method = try MethodEntry.named(parts.first ?? "").about.name
+    method = try EditMethod(named: parts.first ?? "").name
     label = method
     for part in parts.dropFirst() {
       do { try set(part) } catch {
@@ -29,12 +28,10 @@ public struct Contestant: Sendable, Equatable {
   /// Takes one `SETTING=VALUE`; a word other than true and false stays a word.
   public mutating func set(_ text: String) throws {
     let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let setting = Setting(rawValue: parts[0]) else {
+    guard parts.count == 2, EditMethods.all.options.contains(parts[0]) else {
       throw EvaluationError.contestant(text, reason: "it is no SETTING=VALUE")
     }
-    settings[setting] =
-      Double(parts[1]).map(SettingValue.number)
-      ?? Bool(parts[1]).map(SettingValue.flag) ?? .word(parts[1])
+    settings[parts[0]] = SettingValue(parsing: parts[1])
     label += Double(parts[1]) == nil ? "-\(parts[1])" : "-\(parts[0])\(parts[1])"
   }
 
@@ -51,7 +48,7 @@ public struct Contestant: Sendable, Equatable {
   ///
   /// - Parameter kinds: if not empty, these alone, for every method that can do anything with them.
   public func suits(_ pair: EditPair, kinds: [String]) throws -> Bool {
-    let needs = try MethodEntry.named(method).about.needs
+    let needs = try EditMethod(named: method).about.needs
     guard needs.contains(.image), !needs.contains(.points) || !pair.drags.isEmpty else { return false }
     if !kinds.isEmpty { return kinds.contains(pair.kind) }
     let objects = ["add", "remove", "replace"].contains(pair.kind)
@@ -62,14 +59,12 @@ public struct Contestant: Sendable, Equatable {
   ///
   /// Concepts are the two captions: the source's removed, the target's added. LEDITS is run as the joint
   /// workflow, with the target as prompt too (methods.md 4.4).
-  func request(_ pair: EditPair, _ geometry: Geometry, seed: UInt64) throws -> EditRequest {
-    let entry = try MethodEntry.named(method)
-    var request = EditRequest(
-      method: method, width: geometry.padded.width, height: geometry.padded.height)
-    request.picture = geometry.workingPicture(pair.source)
-    request.settings = settings
+  func request(_ pair: EditPair, seed: UInt64) throws -> EditRequest {
+    let edit = try EditMethod(named: method, settings: settings)
+    var request = EditRequest(edit)
+    request.picture = pair.source
     request.seed = seed
-    let takes = entry.about.needs + entry.about.accepts
+    let takes = edit.about.needs + edit.about.accepts
     if takes.contains(.targetPrompt) { request.prompt = pair.targetCaption }
     if takes.contains(.sourcePrompt), !takes.contains(.concepts) { request.sourcePrompt = pair.sourceCaption }
     if takes.contains(.concepts) {
@@ -77,15 +72,10 @@ public struct Contestant: Sendable, Equatable {
       (removed.direction, added.direction) = (.remove, .add)
       request.concepts = [removed, added]
     }
-    if entry.about.needs.contains(.mask) {
-      request.mask = geometry.latentMask(pair.mask, entry.maskRule)
-    }
+    if edit.about.needs.contains(.mask) { request.mask = pair.mask }
     if takes.contains(.points) {
       request.moves = pair.drags.map { drag in
-        let (from, to) = (
-          geometry.workingPoint(x: drag[0], y: drag[1]), geometry.workingPoint(x: drag[2], y: drag[3])
-        )
-        return Drag.Move(from: .init(x: from.x, y: from.y), to: .init(x: to.x, y: to.y))
+        Drag.Move(from: .init(x: drag[0], y: drag[1]), to: .init(x: drag[2], y: drag[3]))
       }
     }
     return request

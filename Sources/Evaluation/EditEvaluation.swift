@@ -1,3 +1,4 @@
+import Editing
 import FoundationEssentials
 import ImageFiles
 import Pentimento
@@ -65,7 +66,7 @@ public struct EditEvaluation: Sendable {
     // What is measured is measured anew: pictures and reports are what takes long.
     if let data = try? Data(contentsOf: notes),
       let record = try? JSONDecoder().decode(EditRecord.self, from: data),
-      record.settings == settings.named, record.report.seed == seed,
+      record.settings == settings, record.report.seed == seed,
       record.report.model == editor.model.name,
       let edited = try? PictureFile.read(picture)
     {
@@ -83,18 +84,8 @@ public struct EditEvaluation: Sendable {
   /// As the command does it: at the model's size, and with the original put back outside a mask that the
   /// method promises to obey.
   private func edit(_ pair: EditPair, _ contestant: Contestant) async throws -> (Picture, EditReport) {
-    let working = try WorkingSize(
-      picture: Extent(pair.source), nativeSide: editor.model.nativeSize, multiple: editor.model.sizeMultiple)
-    let geometry = Geometry(picture: Extent(pair.source), working: working)
-    let request = try contestant.request(pair, geometry, seed: seed)
-    let result = try await editor.run(request)
-    var edited = geometry.restore(result.picture)
-    let given = request.mask == nil ? nil : pair.mask.soft
-    let obeysMask = try MethodEntry.named(contestant.method).obeysMask(request)
-    if obeysMask, let mask = given ?? result.mask.map({ geometry.pictureMask($0) }) {
-      edited.pasteBack(pair.source, outside: mask)
-    }
-    return (edited, result.report)
+    let result = try await editor.run(contestant.request(pair, seed: seed))
+    return (try Picture(reading: result.picture), result.report)
   }
 
   private func write(_ rows: [ResultRow]) throws {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import ImageFiles
+import JSON
 import Tensors
 
 /// A picture, what an edit should make of it, and everything a method may be told about it.
@@ -21,17 +22,18 @@ public struct EditPair: Sendable, Equatable {
   ///
   /// - Throws: `EvaluationError.pairs` or `PictureFileError`.
   public static func read(folder: String) throws -> [EditPair] {
-    let list: List
+    let path = "\(folder)/pairs.json"
+    let entries: [Entry]
     do {
-      list = try JSONDecoder().decode(
-        List.self, from: Data(contentsOf: URL(fileURLWithPath: "\(folder)/pairs.json")))
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+      entries = try ConfigValue(parsing: Array(bytes), file: path)["pairs"].elements().map(Entry.init)
     } catch {
       throw EvaluationError.pairs(folder: folder)
     }
-    return try list.pairs.map { entry in
+    return try entries.map { entry in
       let pair = EditPair(
-        name: entry.name, kind: entry.kind, sourceCaption: entry.source_caption,
-        targetCaption: entry.target_caption, source: try PictureFile.read("\(folder)/\(entry.source)"),
+        name: entry.name, kind: entry.kind, sourceCaption: entry.sourceCaption,
+        targetCaption: entry.targetCaption, source: try PictureFile.read("\(folder)/\(entry.source)"),
         truth: try PictureFile.read("\(folder)/\(entry.target)"),
         mask: try PictureFile.readMask("\(folder)/\(entry.mask)"), drags: entry.drag)
       let size = Extent(pair.source)
@@ -42,13 +44,19 @@ public struct EditPair: Sendable, Equatable {
     }
   }
 
-  /// The file as `Tools/fixtures/make_pairs.py` writes it.
-  private struct List: Decodable {
-    struct Entry: Decodable {
-      var name, kind, source_caption, target_caption, source, target, mask: String
-      var drag: [[Int]]
+  /// A row of the file as `Tools/fixtures/make_pairs.py` writes it.
+  private struct Entry {
+    var name, kind, sourceCaption, targetCaption, source, target, mask: String
+    var drag: [[Int]]
+
+    init(_ json: ConfigValue) throws {
+      (name, kind) = (try json["name"].string(), try json["kind"].string())
+      sourceCaption = try json["source_caption"].string()
+      targetCaption = try json["target_caption"].string()
+      (source, target) = (try json["source"].string(), try json["target"].string())
+      mask = try json["mask"].string()
+      drag = try json["drag"].elements().map { try $0.integers() }
     }
-    var pairs: [Entry]
   }
 }
 

@@ -1,5 +1,5 @@
+import Editing
 import Pentimento
-import Platform
 import Tensors
 
 /// What one edit of one pair came to.
@@ -16,7 +16,7 @@ public struct EditRecord: Sendable, Codable {
   public var errorInside: Double
   public var changeInside: Double
   /// What was asked, the model's defaults included: a record answers only the same question again.
-  public var settings: [String: SettingValue]
+  public var settings: MethodSettings
   public var report: EditReport
 
   /// Whether the edited region is nearer to the truth than to the source.
@@ -33,19 +33,12 @@ public struct EditRecord: Sendable, Codable {
     errorOutside = edited.meanSquaredError(to: pair.source, .outside, of: pair.mask)
     errorInside = edited.meanSquaredError(to: pair.truth, .inside, of: pair.mask) ?? 0
     changeInside = edited.meanSquaredError(to: pair.source, .inside, of: pair.mask) ?? 0
-    self.settings = settings.named
+    self.settings = settings
     self.report = report
   }
 }
 
-extension MethodSettings {
-  /// By the settings' names, for JSON.
-  var named: [String: SettingValue] {
-    [String: SettingValue](uniqueKeysWithValues: map { ($0.key.rawValue, $0.value) })
-  }
-}
-
-/// Peak signal-to-noise ratio of 8-bit pictures in dB: 10·log₁₀(255²/error); equal pictures count as 99.
+/// Peak signal-to-noise ratio in dB, for means over pictures: equal ones count as 99, and nothing counts more.
 public func decibels(_ meanSquaredError: Double) -> Double {
-  meanSquaredError > 0 ? min(10 * log10(255 * 255 / meanSquaredError), 99) : 99
+  min(peakSignalToNoise(meanSquaredError: meanSquaredError) ?? 99, 99)
 }

@@ -1,5 +1,7 @@
 import Editing
+import Files
 import FoundationEssentials
+import JSON
 import NeuralGraph
 import StableDiffusion
 import Tensors
@@ -86,7 +88,7 @@ private func checkSizes(_ graph: Graph) throws {
 }
 
 @Sendable func useScheduler(_ json: Data) throws {
-  let configuration = try JSONDecoder().decode(SchedulerConfiguration.self, from: json)
+  let configuration = try SchedulerConfiguration(ConfigValue(parsing: Array(json), file: "f"))
   let schedule = try NoiseSchedule(configuration)
   for t in schedule.alphaBars.indices {
     guard schedule.alphaBars[t] > 0, schedule.alphaBars[t] < 1, schedule.signal(t).isFinite,
@@ -94,7 +96,7 @@ private func checkSizes(_ graph: Graph) throws {
     else { throw Broken("ᾱ of timestep \(t) is \(schedule.alphaBars[t])") }
   }
   _ = schedule.finalAlphaBar
-  let again = try JSONDecoder().decode(
-    SchedulerConfiguration.self, from: JSONEncoder().encode(configuration.complete))
+  let again = try SchedulerConfiguration(
+    ConfigValue(parsing: Array(JSONEncoder().encode(configuration.complete)), file: "f"))
   guard try NoiseSchedule(again) == schedule else { throw Broken("\(configuration) became \(again)") }
 }

@@ -39,6 +39,7 @@ package enum FuzzReader: String, CaseIterable, Sendable {
   case unet, vae, text, scheduler
   case index = "model-index"
   case shards, defaults, tokenizer
+  case png, jpeg
 
   /// - Parameter fixtures: the package's `Tests/Fixtures`.
   package func target(fixtures: String) throws -> any FuzzTarget {
@@ -55,6 +56,8 @@ package enum FuzzReader: String, CaseIterable, Sendable {
     case .shards: ShardsTarget()
     case .defaults: DefaultsTarget()
     case .tokenizer: try TokenizerTarget(fixtures)
+    case .png: try PictureTarget.png(fixtures)
+    case .jpeg: try PictureTarget.jpeg(fixtures)
     }
   }
 }

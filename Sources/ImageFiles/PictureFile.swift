@@ -1,8 +1,12 @@
+import Files
+// The pictures and masks that this room reads and writes.
+@_exported import Pictures
 import Tensors
 
-/// Pictures on disk: PNG of every kind and binary PPM and PGM in, PNG, PPM and PGM out.
+/// Pictures on disk: PNG of every kind, JPEG, binary PPM and PGM in; PNG, PPM and PGM out.
 ///
-/// Pixels are taken as they are stored: colour profiles, gamma and EXIF orientation are ignored.
+/// Rows come out upright, as EXIF says in a JPEG or a PNG. Colours are taken as they are stored: profiles and gamma
+/// are ignored.
 public enum PictureFile {
   /// Pixels a side, refused before anything is allocated.
   public static let maximumSide = 32_768
@@ -13,26 +17,20 @@ public enum PictureFile {
   public enum Alpha: Sendable, Equatable {
     /// Colours as stored, whatever their alpha: what the reference implementations do.
     case drop
-    /// alpha·colour + (1 − alpha)·white, in 8-bit levels. Takes a third more memory while it reads.
+    /// alpha·colour + (1 − alpha)·white, in 8-bit levels.
     case onWhite
   }
 
-  /// Reads a picture; the format is told by the first bytes, not by the name.
+  /// Reads a picture into memory; the format is told by the first bytes, not by the name.
   ///
-  /// Samples of 16 bits are rounded to 8, smaller ones are stretched to 0…255. Memory: the result and one
-  /// row; libpng adds another row or two.
-  public static func read(_ path: String, alpha: Alpha = .drop) throws(PictureFileError) -> Picture {
-    let raster = try decode(path, as: .rgb, alpha: alpha)
-    return Picture(width: raster.width, height: raster.height, pixels: raster.samples)
+  /// Samples of 16 bits are rounded to 8, smaller ones are stretched to 0…255.
+  public static func read(_ path: String, alpha: Alpha = .drop) throws -> Picture {
+    try Picture(reading: OpenPicture(path, alpha: alpha))
   }
 
-  /// Reads a mask: grey files as they are, colours as their luma (ITU-R BT.601 in 16-bit fixed point).
-  public static func readMask(_ path: String) throws(PictureFileError) -> MaskPicture {
-    let raster = try decode(path, as: .stored, alpha: .drop)
-    guard raster.channels == 3 else {
-      return MaskPicture(width: raster.width, height: raster.height, pixels: raster.samples)
-    }
-    return Picture(width: raster.width, height: raster.height, pixels: raster.samples).luma
+  /// Reads a mask into memory: see `OpenMask`.
+  public static func readMask(_ path: String) throws -> MaskPicture {
+    try MaskPicture(reading: OpenMask(path))
   }
 
   /// Writes `.png` or `.ppm`, as the name says.
@@ -40,83 +38,59 @@ public enum PictureFile {
   /// The bytes go to a new file in the same folder that takes the name when it is complete and on disk, so
   /// `path` never shows half a picture. The same arguments give the same bytes. PNG keeps `metadata` as text
   /// chunks in the given order; PPM has no place for it.
+  ///
+  /// - Throws: `PictureFileError`; what the source throws, with nothing written.
   public static func write(
-    _ picture: Picture, to path: String, metadata: [(String, String)] = []
-  ) throws(PictureFileError) {
-    let raster = Raster(
-      width: picture.width, height: picture.height, channels: 3, samples: picture.pixels)
-    try encode(raster, to: path, metadata: metadata)
+    _ picture: any PictureSource, to path: String, metadata: [(String, String)] = []
+  ) throws {
+    _ = try PictureEncoding(path: path)
+    try write(to: path) { try write(picture, into: $0, metadata: metadata) }
   }
 
   /// Writes a mask as a grey `.png` or as `.pgm`, otherwise like a picture.
-  public static func write(
-    _ mask: MaskPicture, to path: String, metadata: [(String, String)] = []
-  ) throws(PictureFileError) {
-    let raster = Raster(width: mask.width, height: mask.height, channels: 1, samples: mask.pixels)
-    try encode(raster, to: path, metadata: metadata)
+  public static func write(_ mask: any MaskSource, to path: String) throws {
+    _ = try PictureEncoding(path: path, isMask: true)
+    try write(to: path) { try write(mask, into: $0) }
+  }
+
+  /// A picture in memory.
+  public static func write(_ picture: Picture, to path: String, metadata: [(String, String)] = []) throws {
+    try write(picture as any PictureSource, to: path, metadata: metadata)
   }
 
   /// Throws unless a picture, or a mask, can be written to `path`, as far as that can be known beforehand.
   public static func checkWritable(_ path: String, isMask: Bool = false) throws(PictureFileError) {
-    guard ["png", isMask ? "pgm" : "ppm"].contains(fileExtension(path)) else {
-      throw .unknownExtension(path: path)
-    }
-    try OutputFile.check(path)
+    _ = try PictureEncoding(path: path, isMask: isMask)
+    try PictureFileError.ofFile { () throws(FileError) in try PartialFile.check(path) }
   }
 
-  private static func decode(
-    _ path: String, as layout: Raster.Layout, alpha: Alpha
-  ) throws(PictureFileError) -> Raster {
-    let file = try InputFile(path)
-    let start = file.start(byteCount: 12)
-    file.rewind()
-    switch PictureFormat(start: start) {
-    case .png: return try PNGFile.read(file, as: layout, alpha: alpha)
-    case .pnm: return try PNMFile.read(file, as: layout)
-    case .foreign(let name): throw .unsupported(path: path, format: name)
-    case nil where start.isEmpty: throw .empty(path: path)
-    case nil: throw .notAPicture(path: path)
-    }
+  /// Writes into a file that the caller puts in place, with others perhaps. Its name says what to write.
+  package static func write(
+    _ picture: any PictureSource, into file: PartialFile, metadata: [(String, String)] = []
+  ) throws {
+    let encoder = try PictureEncoder(PictureEncoding(path: file.path), metadata: metadata)
+    try encoder.encode(picture, into: sink(file))
   }
 
-  private static func encode(
-    _ raster: Raster, to path: String, metadata: [(String, String)]
-  ) throws(PictureFileError) {
-    switch (fileExtension(path), raster.channels) {
-    case ("png", _): try PNGFile.write(raster, to: path, metadata: metadata)
-    case ("ppm", 3), ("pgm", 1): try PNMFile.write(raster, to: path)
-    default: throw .unknownExtension(path: path)
-    }
+  package static func write(_ mask: any MaskSource, into file: PartialFile) throws {
+    let encoder = try PictureEncoder(PictureEncoding(path: file.path, isMask: true))
+    try encoder.encode(mask, into: sink(file))
+  }
+
+  private static func sink(_ file: PartialFile) -> ByteSink {
+    { bytes in try PictureFileError.ofFile { () throws(FileError) in try file.write(bytes) } }
+  }
+
+  private static func write(to path: String, _ encode: (PartialFile) throws -> Void) throws {
+    let file = try PictureFileError.ofFile { () throws(FileError) in try PartialFile(path: path) }
+    try encode(file)
+    try PictureFileError.ofFile { () throws(FileError) in try file.commit() }
   }
 
   /// What follows the last dot of the last component, in small letters.
-  private static func fileExtension(_ path: String) -> String? {
+  static func fileExtension(_ path: String) -> String? {
     let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
     guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return nil }
     return name[name.index(after: dot)...].lowercased()
-  }
-}
-
-/// Decoded samples, `[height, width, channels]`, row-major, channels 1 (grey) or 3 (RGB).
-struct Raster {
-  /// How a decoder hands out samples.
-  enum Layout {
-    case rgb
-    /// One channel if the file is grey, otherwise three.
-    case stored
-  }
-
-  var width: Int
-  var height: Int
-  var channels: Int
-  var samples: [UInt8]
-}
-
-extension PictureFile {
-  /// Refuses sizes that no camera makes, before memory is asked for.
-  static func check(width: Int, height: Int, of path: String) throws(PictureFileError) {
-    guard max(width, height) <= maximumSide, width * height <= maximumArea else {
-      throw .tooLarge(path: path, width: width, height: height)
-    }
   }
 }

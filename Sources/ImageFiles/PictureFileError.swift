@@ -1,3 +1,6 @@
+import Files
+import Platform
+
 /// Why a picture could not be read or written; each sentence names the cause and the next step.
 public enum PictureFileError: Error, Equatable, CustomStringConvertible {
   case missing(path: String)
@@ -9,8 +12,10 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
   case unsupported(path: String, format: String)
   /// Truncated or corrupt; `reason` is the decoder's own message.
   case damaged(path: String, reason: String)
+  /// The library that decodes JPEG is not installed.
+  case decoderMissing(path: String)
   case tooLarge(path: String, width: Int, height: Int)
-  /// Of another size than at the start of the run.
+  /// Other pixels than when it was first read.
   case changed(path: String)
 
   case unknownExtension(path: String)
@@ -22,21 +27,29 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
   /// or a value with a zero byte.
   case invalidMetadata(key: String)
 
+  /// Nothing is wrong with the picture.
+  case refused(SystemRefusal)
+
   public var description: String {
     switch self {
     case .missing(let path): "\(path) does not exist: check the name"
     case .isDirectory(let path): "\(path) is a folder: name a picture file in it"
     case .unreadable(let path, let reason): "\(path) cannot be read (\(reason)): check its permissions"
     case .empty(let path): "\(path) is empty: copy or export the picture again"
-    case .notAPicture(let path): "\(path) is not a picture: name a PNG, PPM or PGM file"
+    case .notAPicture(let path): "\(path) is not a picture: name a PNG, JPEG, PPM or PGM file"
     case .unsupported(let path, let format): "\(path): \(format) is not read yet: convert it to PNG"
     case .damaged(let path, let reason): "\(path) is damaged (\(reason)): copy or export the picture again"
+    case .decoderMissing(let path):
+      """
+      \(path) is a JPEG, which libturbojpeg reads, and that is not installed: install libturbojpeg0 \
+      (Debian: sudo apt-get install libturbojpeg0), or convert the picture to PNG
+      """
     case .tooLarge(let path, let width, let height):
       """
       \(path) is \(width)×\(height) pixels, more than \(PictureFile.maximumSide) a side or \
       \(PictureFile.maximumArea / 1_000_000) megapixels: make it smaller first
       """
-    case .changed(let path): "\(path) changed its size during the edit: leave it alone until the edit is done"
+    case .changed(let path): "\(path) changed during the edit: leave it alone until the edit is done"
     case .unknownExtension(let path):
       "\"\(path)\" has no ending to write by: name a .png or .ppm file, for a mask a .png or .pgm file"
     case .folderMissing(let path): "the folder of \(path) does not exist: create it first"
@@ -44,6 +57,38 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
       "\(path) cannot be written (\(reason)): choose another folder or make room"
     case .isTaken(let path): "\(path) is a folder: name a picture file in it"
     case .invalidMetadata(let key): "metadata \"\(key)\" does not fit into a PNG: use a short plain key"
+    case .refused(let refusal): refusal.description
     }
+  }
+}
+
+extension PictureFileError: CarriesRefusal {
+  package var refusal: SystemRefusal? { if case .refused(let refusal) = self { refusal } else { nil } }
+}
+
+extension PictureFileError {
+  /// What is wrong with the file itself, said of a picture.
+  init(_ error: FileError) {
+    switch error {
+    case .missing(let file): self = .missing(path: file)
+    case .notARegularFile(let file): self = .unreadable(path: file, reason: "not a regular file")
+    case .unreadable(let file, let reason), .readFailed(let file, let reason):
+      self = .unreadable(path: file, reason: reason)
+    case .linkLoop(let file):
+      self = .unreadable(path: file, reason: "a symbolic link that leads back to itself")
+    case .truncated(let file, _, _):
+      self = .damaged(path: file, reason: "it became shorter while it was read")
+    case .outputIsFolder(let file): self = .isTaken(path: file)
+    case .outputFolderMissing(let file, _): self = .folderMissing(path: file)
+    case .writeFailed(let file, let reason): self = .unwritable(path: file, reason: reason)
+    case .outputIsNoFile(let file): self = .unwritable(path: file, reason: "it is a device or a pipe")
+    case .nameTooLong(let file): self = .unwritable(path: file, reason: "its name is too long for the folder")
+    case .refused(let refusal): self = .refused(refusal)
+    }
+  }
+
+  @discardableResult
+  static func ofFile<R>(_ body: () throws(FileError) -> R) throws(PictureFileError) -> R {
+    do throws(FileError) { return try body() } catch { throw PictureFileError(error) }
   }
 }

@@ -3,6 +3,7 @@ enum PictureFormat: Equatable {
   case png
   /// Binary PGM (`P5`) or PPM (`P6`).
   case pnm
+  case jpeg
   /// Recognized, not read.
   case foreign(String)
 
@@ -23,7 +24,7 @@ enum PictureFormat: Equatable {
       default: return nil
       }
     } else if start.starts(with: [0xFF, 0xD8, 0xFF]) {
-      self = .foreign("JPEG")
+      self = .jpeg
     } else if has("RIFF"), has("WEBP", at: 8) {
       self = .foreign("WebP")
     } else if has("GIF8") {

@@ -52,7 +52,7 @@ package struct Int8Quantizer: Sendable {
       "\(source.count) bytes for rows \(rows) of \(checkpointShape) into \(panels.count)")
     var cursor = ScratchCursor(scratch)
     let buffers = (0..<pool.threads).map { _ in cursor.take(16 * k, of: Float.self) }
-    let alone = ThreadPool(threads: 1, kernels: pool.kernels)
+    let alone = ThreadPool(aloneWith: pool.kernels)
     withUnsafeTemporaryAllocation(of: QuantizationEnergies.self, capacity: count) { perRow in
       let results = perRow.baseAddress!
       pool.run((count + 15) / 16) { panel, thread in

@@ -34,17 +34,23 @@ package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
 
   /// The set that the environment variable `PENTIMENTO_ISA` names, otherwise the best one. Read once.
   package static let chosen: KernelSet = {
-    guard let wish = getenv("PENTIMENTO_ISA") else { return runnable.last! }
-    guard let set = named(String(cString: wish)) else { preconditionFailure(misnamed!) }
+    guard let wish else { return runnable.last! }
+    guard let set = named(wish) else { preconditionFailure(misnamed!) }
     return set
   }()
+
+  /// What `PENTIMENTO_ISA` says; nil if it is not set, or empty.
+  private static var wish: String? {
+    guard let text = getenv("PENTIMENTO_ISA"), text.pointee != 0 else { return nil }
+    return String(cString: text)
+  }
 
   /// What is wrong with `PENTIMENTO_ISA`; nil if it is not set or names a set that runs here. Whoever asks first can
   /// say so before `chosen` ends the process.
   package static var misnamed: String? {
-    guard let wish = getenv("PENTIMENTO_ISA"), named(String(cString: wish)) == nil else { return nil }
+    guard let wish, named(wish) == nil else { return nil }
     let names = runnable.map(\.name).joined(separator: ", ")
-    return "PENTIMENTO_ISA is \"\(String(cString: wish))\", and this processor runs \(names)"
+    return "PENTIMENTO_ISA is \"\(wish)\", and this processor runs \(names)"
   }
 
   package static func named(_ name: String) -> KernelSet? { runnable.first { $0.name == name } }

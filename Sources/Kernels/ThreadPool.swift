@@ -11,43 +11,30 @@ package final class ThreadPool: @unchecked Sendable {
   package let threads: Int
   package let kernels: KernelSet
   private let shared: UnsafeMutablePointer<Shared>
-  #if canImport(Darwin)
-    private let workers: UnsafeMutablePointer<pthread_t?>
-  #else
-    private let workers: UnsafeMutablePointer<pthread_t>
-  #endif
+  private let workers: [SystemThread]
 
-  package init(threads: Int, kernels: KernelSet = .chosen) {
+  /// - Throws: `thread` if the system has not so many; those that were started have ended then.
+  package init(threads: Int, kernels: KernelSet = .chosen) throws(SystemRefusal) {
     precondition(threads > 0, "a pool of \(threads) threads")
-    self.threads = threads
-    self.kernels = kernels
-    shared = .allocate(capacity: 1)
-    shared.initialize(to: Shared())
-    pthread_mutex_init(&shared.pointee.turn, nil)
-    pthread_mutex_init(&shared.pointee.mutex, nil)
-    pthread_cond_init(&shared.pointee.work, nil)
-    pthread_cond_init(&shared.pointee.done, nil)
-    workers = .allocate(capacity: threads)
-    for worker in 1..<threads {
-      let failure = pthread_create(workers + worker, nil, work, shared)
-      precondition(failure == 0, "thread \(worker) of \(threads) does not start: error \(failure)")
+    let shared = Shared.allocate()
+    var workers: [SystemThread] = []
+    do throws(SystemRefusal) {
+      // Touched under its mutex by all of them, and alive until they are joined.
+      nonisolated(unsafe) let shared = shared
+      for _ in 1..<threads { workers.append(try SystemThread { work(shared) }) }
+    } catch {
+      Shared.end(workers, shared)
+      throw error
     }
+    (self.threads, self.kernels, self.shared, self.workers) = (threads, kernels, shared, workers)
   }
 
-  deinit {
-    pthread_mutex_lock(&shared.pointee.mutex)
-    shared.pointee.isClosing = true
-    pthread_cond_broadcast(&shared.pointee.work)
-    pthread_mutex_unlock(&shared.pointee.mutex)
-    for worker in 1..<threads { pthread_join(workers[worker], nil) }
-    workers.deallocate()
-    pthread_cond_destroy(&shared.pointee.work)
-    pthread_cond_destroy(&shared.pointee.done)
-    pthread_mutex_destroy(&shared.pointee.mutex)
-    pthread_mutex_destroy(&shared.pointee.turn)
-    shared.deinitialize(count: 1)
-    shared.deallocate()
+  /// The caller's thread alone, which is always there.
+  package init(aloneWith kernels: KernelSet = .chosen) {
+    (threads, self.kernels, shared, workers) = (1, kernels, Shared.allocate(), [])
   }
+
+  deinit { Shared.end(workers, shared) }
 
   /// Calls `body(index, thread)` once for every index in `0..<count` and returns when all are done.
   /// One index or one thread runs on the caller without any lock.
@@ -84,6 +71,31 @@ private struct Shared {
   var next = 0, count = 0, unfinished = 0
   var started = 0
   var isClosing = false
+
+  static func allocate() -> UnsafeMutablePointer<Shared> {
+    let shared = UnsafeMutablePointer<Shared>.allocate(capacity: 1)
+    shared.initialize(to: Shared())
+    pthread_mutex_init(&shared.pointee.turn, nil)
+    pthread_mutex_init(&shared.pointee.mutex, nil)
+    pthread_cond_init(&shared.pointee.work, nil)
+    pthread_cond_init(&shared.pointee.done, nil)
+    return shared
+  }
+
+  /// Lets the threads end, waits for them, and gives the memory back.
+  static func end(_ workers: [SystemThread], _ shared: UnsafeMutablePointer<Shared>) {
+    pthread_mutex_lock(&shared.pointee.mutex)
+    shared.pointee.isClosing = true
+    pthread_cond_broadcast(&shared.pointee.work)
+    pthread_mutex_unlock(&shared.pointee.mutex)
+    for worker in workers { worker.join() }
+    pthread_cond_destroy(&shared.pointee.work)
+    pthread_cond_destroy(&shared.pointee.done)
+    pthread_mutex_destroy(&shared.pointee.mutex)
+    pthread_mutex_destroy(&shared.pointee.turn)
+    shared.deinitialize(count: 1)
+    shared.deallocate()
+  }
 }
 
 /// Works through the current loop; called and left with the mutex held.
@@ -101,8 +113,7 @@ private func takeIndices(thread: Int, _ shared: UnsafeMutablePointer<Shared>) {
 }
 
 /// The life of a worker thread.
-private func work(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  let shared = argument!.assumingMemoryBound(to: Shared.self)
+private func work(_ shared: UnsafeMutablePointer<Shared>) {
   pthread_mutex_lock(&shared.pointee.mutex)
   shared.pointee.started += 1
   let number = shared.pointee.started
@@ -111,5 +122,4 @@ private func work(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPoint
     if !shared.pointee.isClosing { pthread_cond_wait(&shared.pointee.work, &shared.pointee.mutex) }
   }
   pthread_mutex_unlock(&shared.pointee.mutex)
-  return nil
 }

@@ -4,7 +4,8 @@ import Tensors
 package enum WeightRole: Hashable, Sendable {
   /// Biases and the parameters of norms: always Float32.
   case vector
-  /// Embeddings, rows looked up by index: plain, in the file's element type.
+  /// Embeddings, rows looked up by index: plain, in the file's element type. An operator that reads one has the indices
+  /// `[n]`, i32, as the input behind it, and may be given the n rows as the table and 0, 1, … as the indices.
   case table
   /// `[N, K]` of a linear layer: panels, in the file's element type.
   case matrix

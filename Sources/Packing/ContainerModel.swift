@@ -27,7 +27,7 @@ package struct ContainerModel: ModelFiles {
   package func label(_ name: String) -> String { "\(path) (\(name))" }
 
   package func data(_ name: String) throws(WeightFileError) -> Data {
-    guard let text = container.file.metadata[name] else { throw .missingFile(file: label(name)) }
+    guard let text = container.file.metadata[name] else { throw .file(.missing(file: label(name))) }
     return Data(text.utf8)
   }
 

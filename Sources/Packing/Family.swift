@@ -45,8 +45,8 @@ enum Stranger {
   /// Why a file is not used, from its names; nil if nothing speaks against it.
   static func reason(_ names: Set<String>) -> String? {
     func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
-    if has("lora_") || names.contains(where: { $0.contains(".lora") || $0.hasSuffix(".alpha") }) {
-      return "it is a LoRA; name the model that it was made for, and this file with --lora"
+    if has("lora_") || names.contains(where: { $0.hasPart(".lora") || $0.hasSuffix(".alpha") }) {
+      return "it is a LoRA; name the model that it was made for, and this file as its LoRA"
     }
     let network = has("model.diffusion_model.") ? "model.diffusion_model." : ""
     if ["joint_blocks.", "double_blocks."].contains(where: { has(network + $0) }) {
@@ -55,7 +55,7 @@ enum Stranger {
     if has("conditioner.embedders.0.model.") {
       return "it is the refiner of Stable Diffusion XL; use the base model"
     }
-    if let key = names.first(where: { $0.contains(".cond_proj.") || $0.hasPrefix("cond_proj.") }) {
+    if let key = names.first(where: { $0.hasPart(".cond_proj.") || $0.hasPrefix("cond_proj.") }) {
       return "its noise network is told the guidance scale (\(key)), as latent consistency models are; "
         + "use the model that it was distilled from"
     }

@@ -13,6 +13,7 @@ extension KeyTable {
     if !isIgnored("\(foreign)text_projection") {
       add(component, "\(foreign)text_projection", .renamed("text_projection"))
       add(component, "\(foreign)text_model.text_projection", .transposed("text_projection.weight"))
+      add(component, "\(foreign)text_model.text_projection.weight", .renamed("text_projection.weight"))
     }
     var n = 0
     while case let layer = "\(foreign)text_model.encoder.layers.\(n)", has("\(layer).self_attn.in_proj"),
@@ -33,6 +34,8 @@ extension KeyTable {
       ])
     if !isIgnored("\(foreign)text_projection") {
       add(component, "\(foreign)text_projection", .transposed("text_projection.weight"))
+      // A layer's weight, as transformers has it: converters that call it so have turned it.
+      add(component, "\(foreign)text_projection.weight", .renamed("text_projection.weight"))
     }
     var n = 0
     while has("\(foreign)transformer.resblocks.\(n)"),

@@ -24,6 +24,22 @@ struct ModelDescription {
     }
   }
 
+  /// - Parameter said: what the user's configuration says that the network predicts; it holds, unless the user says
+  ///   otherwise again.
+  func notes(besideConfiguration said: String, of folder: String) -> [String] {
+    guard prediction == nil, isMarked, predicts.type != said else { return [] }
+    return [
+      "\(file) is marked as predicting \(predicts.type), but \(folder) says \(said), and that holds: "
+        + "if results are noise, give --prediction-type \(predicts.type)"
+    ]
+  }
+
+  /// Whether the file itself says what its network predicts.
+  private var isMarked: Bool {
+    names.contains("v_pred")
+      || ["v", "v_prediction", "epsilon"].contains(metadata["modelspec.prediction_type"] ?? "")
+  }
+
   var notes: [String] {
     predicts.isKnown
       ? []

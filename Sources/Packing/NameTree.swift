@@ -2,23 +2,26 @@
 struct NameTree: Sendable {
   /// The names.
   let leaves: Set<String>
-  /// What they begin with, in whole parts: `a` and `a.b` of `a.b.c`.
-  private let branches: Set<String>
+  /// The same in order: those that begin alike are neighbours, and need not be kept a second time with every part.
+  private let sorted: [String]
 
   init(_ names: some Sequence<String>) {
     leaves = Set(names)
-    var branches: Set<String> = []
-    for name in leaves {
-      var end = name.lastIndex(of: ".")
-      while let dot = end, branches.insert(String(name[..<dot])).inserted {
-        end = name[..<dot].lastIndex(of: ".")
-      }
-    }
-    self.branches = branches
+    sorted = leaves.sorted()
   }
 
   /// Whether there is a tensor of this name or below it.
-  func has(_ path: String) -> Bool { leaves.contains(path) || branches.contains(path) }
+  func has(_ path: String) -> Bool {
+    if leaves.contains(path) { return true }
+    let start = path + "."
+    // The first name that is not before it.
+    var (low, high) = (0, sorted.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle] < start { low = middle + 1 } else { high = middle }
+    }
+    return low < sorted.count && sorted[low].hasPrefix(start)
+  }
 
   /// How many of `path(0)`, `path(1)`, … there are.
   func count(_ path: (Int) -> String) -> Int { (0...).prefix { has(path($0)) }.count }

@@ -1,3 +1,4 @@
+import Files
 import FoundationEssentials
 import WeightStorage
 
@@ -21,7 +22,7 @@ struct NetworkFile: Sendable {
   ) throws(WeightFileError) {
     var isFolder = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw .missingFile(file: path)
+      throw .file(.missing(file: path))
     }
     if isFolder, FileManager.default.fileExists(atPath: "\(path)/model_index.json") {
       let folder = try DiffusersFolder(path: path)
@@ -45,7 +46,10 @@ struct NetworkFile: Sendable {
       try isFolder ? Checkpoint(folder: path) : Self.tensors(of: component, in: path, described.family)
     let file = "\(path)/config.json"
     if isFolder, FileManager.default.fileExists(atPath: file) {
-      (configuration, configurationLabel) = (Data(try FileReader.contents(of: file)), file)
+      configuration = try WeightFileError.ofFile { () throws(FileError) in
+        Data(try FileReader.contents(of: file))
+      }
+      configurationLabel = file
     } else if let given, given.contains("\(component)/config.json") {
       configuration = try given.data("\(component)/config.json")
       configurationLabel = "\(given.path)/\(component)/config.json"

@@ -36,14 +36,14 @@ package struct RotationSurvey {
   ///   - name: the weight's name in the container.
   /// - Throws: `WeightFileError`
   package mutating func look(
-    at inputs: [TensorRef], weight: Weight, as name: String, of checkpoint: Checkpoint
+    at inputs: [TensorRef], weight: Weight, as name: String, stored: StoredWeight
   ) throws {
     let channels = weight.shape[1]
     let widths = Self.widths.filter { canRotate(channels: channels, width: $0) }
     guard !widths.isEmpty else { return }
     var layer = layers[name] ?? Layer()
     if layer.weight.isEmpty {
-      let values = try sample(of: weight, checkpoint)
+      let values = try sample(of: weight, stored)
       for width in [1] + widths {
         layer.weight[width] = energies(values, shape: weight.shape, width: width)
       }
@@ -72,13 +72,13 @@ package struct RotationSurvey {
   }
 
   /// Some whole rows of a weight, from its start.
-  private func sample(of weight: Weight, _ checkpoint: Checkpoint) throws -> [Float] {
+  private func sample(of weight: Weight, _ stored: StoredWeight) throws -> [Float] {
     let rows = min(Self.rows, weight.shape[0])
     let count = rows * weight.shape.dropFirst().reduce(1, *)
-    let element = try checkpoint.element(of: weight.name)
+    let element = stored.format.element
     let window = UnsafeMutableRawBufferPointer.allocate(byteCount: count * element.byteCount, alignment: 64)
     defer { window.deallocate() }
-    let bytes = try checkpoint.read(0..<rows, of: weight.name, into: window)
+    let bytes = try stored.read(0..<rows, into: window)
     return [Float](unsafeUninitializedCapacity: count) { floats, filled in
       convertToFloat(bytes, element: element, into: floats.baseAddress!)
       filled = count

@@ -45,7 +45,7 @@ package struct SingleFileModel: ModelFiles {
         missing.append(component)
       }
     }
-    guard missing.isEmpty else { throw Self.lacks(missing, path) }
+    guard missing.isEmpty else { throw WeightFileError.lacksNetworks(file: path, networks: missing) }
 
     var description = ModelDescription(family: family, prediction: prediction, file: path)
     (description.names, description.metadata) = (names.leaves, file.texts)
@@ -60,19 +60,13 @@ package struct SingleFileModel: ModelFiles {
       }
     }
     (self.description, self.networks, self.made, given) = (description, networks, made, configuration)
-    notes = configuration?.contains("scheduler/scheduler_config.json") == true ? [] : description.notes
-  }
-
-  private static func lacks(_ components: [String], _ path: String) -> WeightFileError {
-    let words = [
-      "text_encoder": "text encoder", "text_encoder_2": "second text encoder", "vae": "autoencoder",
-    ]
-    let what = components.map { "no \(words[$0, default: $0])" }.joined(separator: " and ")
-    let options = components.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")
-    return .notAWholeModel(
-      file: path,
-      reason:
-        "it has \(what); name a file that has it with \(options), or the folder that holds model_index.json")
+    let schedule = "scheduler/scheduler_config.json"
+    if let configuration, configuration.contains(schedule) {
+      let said = try? configuration.json(schedule)["prediction_type"].string()
+      notes = description.notes(besideConfiguration: said ?? "epsilon", of: configuration.path)
+    } else {
+      notes = description.notes
+    }
   }
 
   /// Whether a file is meant as a whole model.
@@ -96,7 +90,7 @@ package struct SingleFileModel: ModelFiles {
 
   package func data(_ name: String) throws(WeightFileError) -> Data {
     if let given, given.contains(name) { return try given.data(name) }
-    guard let data = made[name] else { throw .missingFile(file: "\(path) (\(name))") }
+    guard let data = made[name] else { throw .file(.missing(file: "\(path) (\(name))")) }
     return data
   }
 

@@ -9,12 +9,16 @@ struct TranslatedTensors: Sendable {
   /// All components of a file, or of what lies below a prefix.
   ///
   /// - Throws: `unknownTensor` for the first name, in alphabetical order, that the table does not have;
-  ///   `notAWholeModel` for two names that mean one tensor; `unusualShapes` for a fused weight that is none.
+  ///   `notAWholeModel` for two names that mean one tensor; `unusualShapes` for a fused weight that is none,
+  ///   `severalScales`.
   static func all(
     of file: any TensorFile, _ table: KeyTable, below prefix: String = ""
   ) throws(WeightFileError) -> [String: Self] {
     var components: [String: Self] = [:]
+    let scales = try ScaledTensors(file)
     for tensor in file.tensors.sorted(by: { $0.name < $1.name }) where tensor.name.hasPrefix(prefix) {
+      guard !scales.areScales(tensor.name) else { continue }
+      let tensor = scales.scaled(tensor)
       guard let (component, target) = table.target(of: tensor.name) else {
         throw .unknownTensor(file: file.reader.label, tensor: tensor.name)
       }

@@ -1,3 +1,4 @@
+import Files
 import Kernels
 import NeuralGraph
 import Tensors
@@ -43,13 +44,16 @@ struct WeightBlocks {
 
   /// The rows as f16 or f32; adds what is lost.
   ///
-  /// - Throws: `HalfOverflow` where a value has no half.
+  /// - Throws: `HalfOverflow` where a value has no half, `notFinite` where one is no number.
   func forEach(
     as wanted: ElementType, _ energies: inout QuantizationEnergies, _ pool: ThreadPool,
     _ body: (Range<Int>, UnsafeRawBufferPointer) throws -> Void
   ) throws {
-    if wanted == element { return try forEach(body) }
     try forEach { rows, bytes in
+      guard isFinite(bytes) else {
+        throw WeightFileError.notFinite(file: checkpoint.label, tensor: checkpoint.ownName(of: source))
+      }
+      if wanted == element { return try body(rows, bytes) }
       let converted = memory.converted.bytes(rows.count * rowValues * wanted.byteCount)
       if wanted == .f16 {
         let largest = narrowToHalf(
@@ -61,6 +65,22 @@ struct WeightBlocks {
           bytes, element: element, into: converted.baseAddress!.assumingMemoryBound(to: Float.self))
       }
       try body(rows, UnsafeRawBufferPointer(converted))
+    }
+  }
+}
+
+extension WeightBlocks {
+  /// Whether all are numbers: an exponent of ones alone means an infinity or none.
+  private func isFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    func largest<Bits: FixedWidthInteger>(_: Bits.Type) -> Bits {
+      // The sign left out, sizes are in the order of their bits.
+      bytes.withMemoryRebound(to: Bits.self) { $0.reduce(0) { max($0, $1 & Bits.max >> 1) } }
+    }
+    return switch element {
+    case .f32: largest(UInt32.self) < Float.infinity.bitPattern
+    case .f16: largest(UInt16.self) < Float16.infinity.bitPattern
+    case .bf16: largest(UInt16.self) < UInt16(Float.infinity.bitPattern >> 16)
+    case .s8, .i32: true
     }
   }
 }

@@ -58,7 +58,7 @@ struct EditsMode {
       for setting in settings { try contestant.set(setting) }
       return contestant
     }
-    let editor = Editor(model: try Model(at: ModelLocation.find(model)), threads: threads)
+    let editor = try Editor(model: try Model(at: ModelLocation.find(model)), threads: threads)
     let chosen = try EditPair.read(folder: pairs).filter { names.isEmpty || names.contains($0.name) }
     var evaluation = EditEvaluation(editor: editor, pairs: chosen, output: output)
     evaluation.kinds = kinds

@@ -44,7 +44,7 @@ struct Benchmark {
   /// Where the work depends on the kernels chosen.
   var workOf: ((ThreadPool) -> Double)?
 
-  func report(_ pool: ThreadPool, scalar: Bool) {
+  func report(_ pool: ThreadPool, scalar: Bool) throws {
     let t = Timing { run(pool) }
     let work = workOf.map { $0(pool) } ?? work
     let rate = work / t.median
@@ -52,7 +52,7 @@ struct Benchmark {
       pad("\(name)_\(pool.kernels.name)", 34) + pad(size, 26) + pad("\(decimals(t.median * 1e3)) ms", 12)
     line += pad("\(decimals(t.median / t.best, 2))×best", 12) + pad("\(decimals(rate)) \(unit)", 16)
     if scalar {
-      let plain = ThreadPool(threads: pool.threads, kernels: .named("scalar")!)
+      let plain = try ThreadPool(threads: pool.threads, kernels: .named("scalar")!)
       let twin = Timing.once { run(plain) }
       line += "\(decimals(rate * twin / (workOf.map { $0(plain) } ?? work)))×scalar"
     }

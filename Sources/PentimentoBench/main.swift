@@ -6,6 +6,7 @@
 //
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
 // pentimento-bench open MODEL                     measures how a model is opened: see OpenMode.
+// pentimento-bench pictures PHOTO …               measures what pictures take in memory: see PicturesMode.
 // pentimento-bench fuzz [READER …] …              gives hostile files to the readers: see FuzzMode.
 import Kernels
 import Platform
@@ -38,6 +39,16 @@ if CommandLine.arguments.dropFirst().first == "fuzz" {
   } catch {
     EditsMode.say("pentimento-bench: \(error)")
     exit(error is FuzzMode.Misuse ? 64 : 1)
+  }
+}
+
+if CommandLine.arguments.dropFirst().first == "pictures" {
+  do {
+    try PicturesMode.run(CommandLine.arguments.dropFirst(2))
+    exit(0)
+  } catch {
+    EditsMode.say("pentimento-bench: \(error)")
+    exit(error is PicturesMode.Misuse ? 64 : 1)
   }
 }
 
@@ -123,8 +134,8 @@ let cases: [(name: String, make: () -> [Benchmark])] = [
 ]
 
 if usesProcessorTime { Timing.processorThreads = threads }
-let pool = ThreadPool(threads: threads)
+let pool = try ThreadPool(threads: threads)
 print("\(pool.kernels), \(threads) threads")
 for (name, make) in cases where patterns.isEmpty || patterns.contains(where: { name.contains($0) }) {
-  for benchmark in make() { benchmark.report(pool, scalar: comparesScalar) }
+  for benchmark in make() { try benchmark.report(pool, scalar: comparesScalar) }
 }

@@ -3,7 +3,7 @@ import FoundationEssentials
 import ImageFiles
 import Pentimento
 
-struct CompareCommand: AsyncParsableCommand {
+struct CompareCommand: RunCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare", abstract: "Measure how close a quantized model computes to its original.",
     discussion: """
@@ -31,25 +31,20 @@ struct CompareCommand: AsyncParsableCommand {
   @Option(help: "json: the figures as JSON instead of a table.")
   var report: ReportFormat?
 
+  var threads: Int { parallel.threads }
+
   func run() async throws {
-    try await reportingErrors {
-      let (model, reference) = try (
-        reading.open(URL(fileURLWithPath: model)), reading.open(URL(fileURLWithPath: reference))
-      )
-      let original = try PictureFile.read(picture)
-      let working = try size.workingSize(of: Extent(original), for: reference)
-      let geometry = Geometry(picture: Extent(original), working: working)
-      let fidelity = try await Fidelity(
-        of: model, against: reference, picture: geometry.workingPicture(original),
-        prompts: (sourcePrompt, prompt), withEdits: edits, threads: parallel.threads,
-        progress: { note("comparing: \($0)") })
-      if report == .json {
-        print(try jsonText(fidelity))
-      } else {
-        for row in fidelity.rows {
-          print(row.part.padding(to: 34) + (row.decibels.map { "\($0) dB" } ?? "equal"))
-        }
-      }
+    let (model, reference) = try (
+      reading.open(URL(fileURLWithPath: model)), reading.open(URL(fileURLWithPath: reference))
+    )
+    let fidelity = try await Fidelity(
+      of: model, against: reference, picture: OpenPicture(picture), prompts: (sourcePrompt, prompt),
+      size: size.request, withEdits: edits, threads: parallel.threads,
+      progress: { note("comparing: \($0)") })
+    if report == .json { return try StandardOutput.write(json: fidelity) }
+    let lines = fidelity.rows.map { row in
+      row.part.padding(to: 34) + (row.decibels.map { "\($0) dB" } ?? "equal")
     }
+    try StandardOutput.write(lines.joined(separator: "\n"))
   }
 }

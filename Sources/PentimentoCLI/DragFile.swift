@@ -1,6 +1,7 @@
 import ArgumentParser
 import Editing
 import FoundationEssentials
+import JSON
 
 /// Points to drag, as DragBench (Nie et al. 2024) keeps them in `prompt.json` beside `origin_image.png` and
 /// `mask.png`:
@@ -10,22 +11,18 @@ struct DragFile {
   var moves: [Drag.Move] = []
   var prompt: String?
 
-  private struct Contents: Decodable {
-    var source: [[Double]]
-    var target: [[Double]]
-    var prompt: String?
-  }
-
   /// - Throws: `ValidationError` naming what is wrong with the file.
   init(path: String) throws {
     func wrong(_ reason: String) -> ValidationError { ValidationError("--drag-file \(path) \(reason)") }
     guard let bytes = FileManager.default.contents(atPath: path) else {
       throw wrong("cannot be read: check the path")
     }
-    guard let contents = try? JSONDecoder().decode(Contents.self, from: bytes) else {
+    guard let json = try? ConfigValue(parsing: Array(bytes), file: path),
+      let source = try? Self.points(json["source"]), let target = try? Self.points(json["target"]),
+      let prompt = try? json["prompt"].isPresent ? json["prompt"].string() : ""
+    else {
       throw wrong("is no JSON with lists \"source\" and \"target\": write each as [[x, y], …]")
     }
-    let (source, target) = (contents.source, contents.target)
     guard source.count == target.count, !source.isEmpty else {
       throw wrong("has \(source.count) source and \(target.count) target points: give as many of both")
     }
@@ -35,7 +32,11 @@ struct DragFile {
       }
       return Drag.Move(from: from, to: to)
     }
-    prompt = contents.prompt
+    self.prompt = json["prompt"].isPresent ? prompt : nil
+  }
+
+  private static func points(_ list: ConfigValue) throws -> [[Double]] {
+    try list.elements().map { try $0.elements().map { try $0.real() } }
   }
 
   private static func point(_ numbers: [Double]) -> Drag.Point? {

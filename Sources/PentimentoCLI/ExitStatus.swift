@@ -1,44 +1,69 @@
 import ArgumentParser
-import Dispatch
 import Editing
+import Files
 import ImageFiles
-import Kernels
 import Pentimento
 import Platform
+import Trace
 
-/// What the command ends with; the numbers of sysexits.h where one fits.
+/// What the command ends with; the numbers of sysexits.h where one fits, 128 and the signal's for a signal.
 enum ExitStatus: Int32 {
+  case done = 0
   case failure = 1
   case usage = 64
   /// A picture or an inversion.
   case badInput = 65
   case badModel = 66
+  case overBudget = 69
+  /// By the system: memory, threads, open files, arguments.
+  case refused = 71
   case cannotWrite = 73
+  case hungUp = 129
   case interrupted = 130
+  case terminated = 143
+
+  /// The list for the help and the README.
+  static let list = """
+    0 done; 1 the run failed; 64 wrong use; 65 a picture or an inversion could not be read; 66 the model could not \
+    be used; 69 the memory allowed is too little; 71 the system refused memory, a thread or an open file; 73 the \
+    result could not be written; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM, with nothing written.
+    """
+
+  /// After a signal that ended a run.
+  init(signal: Int32) { self = ExitStatus(rawValue: 128 + signal) ?? .interrupted }
+
+  /// The status for an error of the library.
+  init(_ error: any Error) {
+    if SystemRefusal(in: error) != nil {
+      self = .refused
+      return
+    }
+    switch error {
+    case is ArgumentsUnreadable: self = .refused
+    case is OutputError: self = .cannotWrite
+    case let error as FileError where error.isAboutWriting: self = .cannotWrite
+    case PictureFileError.unknownExtension: self = .usage
+    case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badInput
+    case WorkingSizeError.pictureTooSmall: self = .badInput
+    case is WorkingSizeError, is ValidationError, is TraceError, is SettingError, is MaskNotMade:
+      self = .usage
+    case _ where TraceResults.isWriteError(error): self = .cannotWrite
+    case _ where Model.isModelError(error): self = .badModel
+    case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
+    case RequestError.overBudget: self = .overBudget
+    case is RequestError: self = .usage
+    case let error as InversionError: self = ExitStatus(error)
+    case is ModelLocationError: self = .badModel
+    case is CancellationError: self = .interrupted
+    default: self = .failure
+    }
+  }
 
   private init(_ error: InversionError) {
     switch error {
     case .differs, .notUsed: self = .usage
     case .unreadable: self = .badInput
     case .cannotWrite: self = .cannotWrite
-    }
-  }
-
-  /// The status for an error of the library.
-  init(_ error: any Error) {
-    switch error {
-    case PictureFileError.unknownExtension: self = .usage
-    case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badInput
-    case WorkingSizeError.pictureTooSmall: self = .badInput
-    case is WorkingSizeError, is ValidationError, is TraceError: self = .usage
-    case _ where TraceResults.isWriteError(error): self = .cannotWrite
-    case _ where Model.isModelError(error): self = .badModel
-    case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
-    case is RequestError: self = .usage
-    case let error as InversionError: self = ExitStatus(error)
-    case is ModelLocationError: self = .badModel
-    case is CancellationError: self = .interrupted
-    default: self = .failure
     }
   }
 }
@@ -60,53 +85,5 @@ extension EditError {
     case .nonFinite, .diverged, .noPicture: true
     default: false
     }
-  }
-}
-
-/// Runs a command's work: its errors become one sentence on standard error and the exit status, an interrupt
-/// (SIGINT, SIGTERM, SIGHUP) cancels it.
-func reportingErrors(_ work: @escaping @Sendable () async throws -> Void) async throws {
-  let task = Task {
-    if let wrong = KernelSet.misnamed { throw ValidationError(wrong) }
-    try await work()
-  }
-  let interrupts = Interrupts { task.cancel() }
-  defer { interrupts.stop() }
-  do {
-    try await task.value
-  } catch let error as ExitCode {
-    throw error
-  } catch {
-    let status = ExitStatus(error)
-    note(status == .interrupted ? "interrupted, nothing was written" : "error: \(error)")
-    throw ExitCode(status.rawValue)
-  }
-}
-
-/// Calls back on the first interrupt, or when the process is asked to end; a second one ends it.
-private final class Interrupts {
-  private static let signals = [SIGINT, SIGTERM, SIGHUP]
-  private let sources: [any DispatchSourceSignal]
-
-  init(_ onInterrupt: @escaping @Sendable () -> Void) {
-    sources = Self.signals.map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
-        Self.restore()
-        onInterrupt()
-      }
-      source.resume()
-      return source
-    }
-  }
-
-  private static func restore() {
-    for number in signals { signal(number, SIG_DFL) }
-  }
-
-  func stop() {
-    for source in sources { source.cancel() }
-    Self.restore()
   }
 }

@@ -1,9 +1,8 @@
 import ArgumentParser
 import ImageFiles
 import Pentimento
-import Tensors
 
-struct GenerateCommand: AsyncParsableCommand {
+struct GenerateCommand: RunCommand {
   static let configuration = CommandConfiguration(
     commandName: "generate", abstract: "Make a picture from a text, with concepts if there are any.")
 
@@ -14,20 +13,19 @@ struct GenerateCommand: AsyncParsableCommand {
   @OptionGroup var out: OutputOptions
   @OptionGroup var runtime: RuntimeOptions
 
+  var threads: Int { runtime.model.threads }
+
   func run() async throws {
-    try await reportingErrors {
-      try PictureFile.checkWritable(out.output)
-      let editor = try runtime.editor()
-      let working = try size.workingSize(of: nil, for: editor.model)
-      var request = EditRequest(
-        method: "generate", width: working.padded.width, height: working.padded.height)
-      request.settings = settings.settings
-      request.seed = noise.seed ?? request.seed
-      try prompts.apply(to: &request)
-      request.method = try MethodEntry.choose(for: request).name
-      let result = try await perform(
-        request, choice: nil, editor, pictures: PictureMemory(writing: 3 * working.content.area))
-      try write(Geometry(picture: working.content, working: working).restore(result.picture), result, out)
-    }
+    let outputs = EditOutputs(picture: out.output)
+    try outputs.check()
+    let editor = try runtime.editor(RunFiles(written: outputs.named))
+    var request = EditRequest()
+    request.seed = noise.seed
+    request.size = try size.request
+    try prompts.apply(to: &request)
+    request.method = try EditMethod.resolve("auto", settings: settings.settings, for: request).method
+    let result = try await perform(editor.prepare(request), choice: nil)
+    try outputs.write(result, metadata: out.metadata(of: result.report))
+    try printResult(result.report, out)
   }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Pentimento
 
-struct InspectCommand: AsyncParsableCommand {
+struct InspectCommand: RunCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Describe a model's folder or a weight file.")
 
@@ -19,11 +19,10 @@ struct InspectCommand: AsyncParsableCommand {
   @OptionGroup var reading: ModelReadingOptions
 
   func run() async throws {
-    try await reportingErrors {
-      if verify { return print(try Inspection.verify(ModelLocation.find(path).path)) }
-      print(
-        try Inspection.describe(
-          ModelLocation.find(path), isForModel: !reading.parts.isEmpty, reading.open, tensors: tensors))
-    }
+    let location = try ModelLocation.find(path)
+    try StandardOutput.write(
+      verify
+        ? Inspection.verify(location.path)
+        : Inspection.describe(location, isForModel: !reading.parts.isEmpty, reading.open, tensors: tensors))
   }
 }

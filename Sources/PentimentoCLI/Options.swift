@@ -25,9 +25,17 @@ struct ModelOptions: ParsableArguments {
   @OptionGroup var parallel: ThreadOptions
   var threads: Int { parallel.threads }
 
-  func open(_ url: URL) throws -> Model {
-    try reading.open(url).adapted(by: lora.map(LoRAReference.init(parsing:)))
+  /// - Throws: `RequestError.settingValue`.
+  private var references: [LoRAReference] {
+    get throws { try lora.map(LoRAReference.init(parsing:)) }
   }
+
+  /// Everything that the model at `url` is read from.
+  func readPaths(_ url: URL) throws -> [String] {
+    try [url.path] + reading.readPaths + references.map(\.path)
+  }
+
+  func open(_ url: URL) throws -> Model { try reading.open(url).adapted(by: references) }
 }
 
 struct ThreadOptions: ParsableArguments {
@@ -45,14 +53,17 @@ struct RuntimeOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Memory that the program may hold in all: bytes, or a number with K, M or G (powers of 1024). Default: what is "
-        + "free. Less means slower, never different.", valueName: "size"))
+      "Memory that the program may hold in all: bytes, or a number with K, M, G (powers of 1000) or Ki, Mi, Gi (of "
+        + "1024). Default: what is free. Less means slower, never different.", valueName: "size"))
   var maxRam: MemorySize?
 
-  func editor() throws -> Editor {
-    Editor(
-      model: try model.open(ModelLocation.find(model.model)), threads: model.threads,
-      maximumMemory: maxRam?.bytes ?? ProcessMemory.reachable)
+  /// - Parameter files: the other files of the run, checked before the model is opened.
+  func editor(_ files: RunFiles = RunFiles()) throws -> Editor {
+    let location = try ModelLocation.find(model.model)
+    var files = files
+    files.read += try model.readPaths(location)
+    try files.check()
+    return try Editor(model: model.open(location), threads: model.threads, maximumMemory: maxRam?.bytes)
   }
 }
 
@@ -92,6 +103,9 @@ struct ModelReadingOptions: ParsableArguments {
   }
 
   enum Prediction: String, ExpressibleByArgument, CaseIterable { case epsilon, v }
+
+  /// Files and folders that are read beside the model itself.
+  var readPaths: [String] { [config, textEncoder, textEncoder2, vae].compactMap { $0 } }
 
   func open(_ url: URL) throws -> Model {
     var isFolder = false
@@ -139,15 +153,9 @@ struct SizeOptions: ParsableArguments {
     help: "Working size: one number for the side of a square of that area, or WIDTHxHEIGHT.")
   var size: String?
 
-  /// The working size of a picture, or of a square where there is none.
-  /// - Parameter standard: what to take where no size was given.
-  func workingSize(of picture: Extent?, for model: Model, standard: String? = nil) throws -> WorkingSize {
-    var request = WorkingSize.Request.native
-    if let size = size ?? standard { request = try WorkingSize.Request(parsing: size) }
-    var shape = picture ?? Extent(width: model.nativeSize, height: model.nativeSize)
-    if picture == nil, case .box(let box) = request { shape = box }
-    return try WorkingSize(
-      picture: shape, nativeSide: model.nativeSize, multiple: model.sizeMultiple, request: request)
+  /// Nil where none was given.
+  var request: WorkingSize.Request? {
+    get throws { try size.map(WorkingSize.Request.init(parsing:)) }
   }
 }
 
@@ -162,42 +170,4 @@ struct OutputOptions: ParsableArguments {
   var noMetadata = false
 }
 
-/// Throws if a file to be written is one of those that are read, or two to be written are one, however their paths
-/// are spelt.
-///
-/// - Parameters:
-///   - outputs: options with the paths that were given to them.
-///   - inputs: files that are read and shall survive.
-func checkDistinct(_ outputs: [(option: String, path: String?)], sparing inputs: [String?] = []) throws {
-  func resolved(_ path: String) -> String {
-    let url = URL(fileURLWithPath: path).standardizedFileURL
-    if FileManager.default.fileExists(atPath: url.path) { return url.resolvingSymlinksInPath().path }
-    let folder = url.deletingLastPathComponent().resolvingSymlinksInPath()
-    return folder.appending(path: url.lastPathComponent).path
-  }
-  let read = Set(inputs.compactMap { $0 }.map(resolved))
-  var written: [String: String] = [:]
-  for case (let option, let path?) in outputs {
-    guard !read.contains(resolved(path)) else {
-      throw ValidationError("\(option) \(path) would replace a file that is read: name another file")
-    }
-    if let other = written.updateValue(option, forKey: resolved(path)) {
-      throw ValidationError("\(option) and \(other) are one file: name two")
-    }
-  }
-}
-
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable { case json }
-
-/// `900M`, `2G` or a number of bytes.
-struct MemorySize: ExpressibleByArgument {
-  let bytes: Int
-
-  init?(argument: String) {
-    let shift = ["K": 10, "M": 20, "G": 30][argument.suffix(1).uppercased()]
-    guard let number = Int(shift == nil ? argument[...] : argument.dropLast()), number > 0,
-      number <= Int.max >> (shift ?? 0)
-    else { return nil }
-    bytes = number << (shift ?? 0)
-  }
-}

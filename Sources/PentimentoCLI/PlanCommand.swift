@@ -4,7 +4,7 @@ import ImageFiles
 import Pentimento
 import Tensors
 
-struct PlanCommand: AsyncParsableCommand {
+struct PlanCommand: RunCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Say what an edit will hold in memory, before anything is computed.",
     discussion: "Takes the options of 'edit'. Without a picture, --size is its size.")
@@ -15,18 +15,22 @@ struct PlanCommand: AsyncParsableCommand {
   @Option(help: "json: the plan as JSON instead of a table.")
   var report: ReportFormat?
 
+  var threads: Int { runtime.model.threads }
+
   func run() async throws {
-    try await reportingErrors {
-      let editor = try runtime.editor()
-      let input = try edit.input(for: editor.model)
-      if let choice = input.choice { note(choice) }
-      let plan = try editor.plan(input.request, pictures: input.memory)
-      if report == .json {
-        print(try jsonText(plan))
-      } else {
-        print(table(plan))
+    let editor = try runtime.editor()
+    func square(_ side: Int) -> Extent { Extent(width: side, height: side) }
+    let imagined =
+      switch try edit.size.request {
+      case .box(let box): box
+      case .side(let side): square(side)
+      case .native, nil: square(editor.model.nativeSize)
       }
-    }
+    let (request, choice) = try edit.request(imagined: ImaginedPicture(extent: imagined))
+    if let choice { note(choice) }
+    let plan = try editor.prepare(request).plan
+    if report == .json { return try StandardOutput.write(json: plan) }
+    try StandardOutput.write(table(plan))
   }
 }
 

@@ -1,11 +1,12 @@
 import ArgumentParser
+import Files
 import FoundationEssentials
 import ImageFiles
 import Kernels
 import Packing
 import Pentimento
 
-struct QuantizeCommand: AsyncParsableCommand {
+struct QuantizeCommand: RunCommand {
   static let configuration = CommandConfiguration(
     commandName: "quantize", abstract: "Write a model as one file that the program computes from directly.",
     discussion: """
@@ -77,46 +78,45 @@ struct QuantizeCommand: AsyncParsableCommand {
     }
   }
 
+  var threads: Int { parallel.threads }
+
   func run() async throws {
-    try await reportingErrors {
-      let model = try reading.open(URL(fileURLWithPath: input))
-      try checkDistinct([("OUTPUT", output)], sparing: model.weightPaths)
-      if let nativeSize, nativeSize % model.sizeMultiple != 0 {
-        throw ValidationError("--native-size takes a multiple of \(model.sizeMultiple) for this model")
-      }
-      var request = QuantizationRequest(precision: weights, scales: scales)
-      (request.nativeSize, request.kept) = (nativeSize, keep)
-      let output = URL(fileURLWithPath: output)
-      var calibration: Calibration?
-      if let sample = try calibrationPicture(for: model) {
-        calibration = try await model.calibrate(
-          on: sample, for: request, beside: output, threads: parallel.threads
-        ) {
-          note("calibrating: \($0)")
-        }
-        request.rotations = calibration!.widths
-      }
-      let line = ProgressLine("weights")
-      defer { line.clear() }
-      let result = try model.quantize(to: output, request, threads: parallel.threads) {
-        line.show($0, of: $1)
-      }
-      line.clear()
-      if report == .json {
-        print(try jsonText(Report(quantization: result, calibration: calibration)))
-      } else {
-        print(([table(result)] + (calibration.map { [table($0)] } ?? [])).joined(separator: "\n\n"))
-      }
+    let written = [NamedFile("OUTPUT", output)]
+    try RunFiles(read: [input] + reading.readPaths + [calibrate].compactMap { $0 }, written: written).check()
+    let model = try reading.open(URL(fileURLWithPath: input))
+    // A single file may lead to others.
+    try RunFiles(read: model.weightPaths, written: written).check()
+    if let nativeSize, nativeSize % model.sizeMultiple != 0 {
+      throw ValidationError("--native-size takes a multiple of \(model.sizeMultiple) for this model")
     }
+    var request = QuantizationRequest(precision: weights, scales: scales)
+    (request.nativeSize, request.kept) = (nativeSize, keep)
+    let output = URL(fileURLWithPath: output)
+    var calibration: Calibration?
+    if let sample = try calibrationPicture() {
+      calibration = try await model.calibrate(
+        on: sample, for: request, beside: output, threads: threads
+      ) {
+        note("calibrating: \($0)")
+      }
+      request.rotations = calibration!.widths
+    }
+    let line = ProgressLine("weights")
+    defer { line.clear() }
+    let result = try model.quantize(to: output, request, threads: threads) { line.show($0, of: $1) }
+    line.clear()
+    if report == .json {
+      return try StandardOutput.write(json: Report(quantization: result, calibration: calibration))
+    }
+    try StandardOutput.write(
+      ([table(result)] + (calibration.map { [table($0)] } ?? [])).joined(separator: "\n\n"))
   }
 
-  private func calibrationPicture(for model: Model) throws -> CalibrationPicture? {
+  private func calibrationPicture() throws -> CalibrationPicture? {
     guard let calibrate else { return nil }
-    let original = try PictureFile.read(calibrate)
-    let options = try SizeOptions.parse(size.map { ["--size", $0] } ?? [])
-    let working = try options.workingSize(of: Extent(original), for: model)
-    let geometry = Geometry(picture: Extent(original), working: working)
-    return CalibrationPicture(geometry.workingPicture(original), prompt: sourcePrompt ?? "")
+    return CalibrationPicture(
+      try OpenPicture(calibrate), prompt: sourcePrompt ?? "",
+      size: try size.map(WorkingSize.Request.init(parsing:)))
   }
 }
 

@@ -3,7 +3,6 @@ import Editing
 import FoundationEssentials
 import ImageFiles
 import Pentimento
-import Tensors
 
 /// Where an edit acts: masks and points, in pixels of the picture.
 struct RegionOptions: ParsableArguments {
@@ -61,57 +60,32 @@ struct RegionOptions: ParsableArguments {
     return FileManager.default.fileExists(atPath: found) ? found : nil
   }
 
-  /// Puts points and the mask into a request.
-  /// - Returns: the mask as the user gave it.
-  func apply(to request: inout EditRequest, _ geometry: Geometry) throws -> MaskPicture? {
+  /// Puts points and the mask into a request. Opens the mask's file.
+  func apply(to request: inout EditRequest) throws {
     var moves = try drag.map(DragFile.move(parsing:))
     if let dragFile {
       let file = try DragFile(path: dragFile)
       moves += file.moves
       request.prompt = request.prompt ?? file.prompt
     }
-    request.moves = try moves.enumerated().map { try geometry.working($1, index: $0) }
+    request.moves = moves
     request.dragsInSequence = dragOrder == .sequential
     request.findsMask = mask == "auto"
-    return try maskPath.map(PictureFile.readMask)
+    request.mask = try maskPath.map { try OpenMask($0) }
+    (request.pastesBack, request.feather) = (pasteBack, feather)
   }
 
-  /// Refuses what only makes sense with a mask where an edit will have none.
-  func check(_ entry: MethodEntry, _ request: EditRequest) throws {
-    if let saveMask {
-      guard entry.hasMask(request) else {
-        throw RequestError.inputNotUsed(input: "--save-mask", method: request.method)
-      }
-      try PictureFile.checkWritable(saveMask, isMask: true)
-    }
-    guard feather == 0 || (entry.obeysMask(request) && pasteBack) else {
-      throw ValidationError(
-        "--feather softens where the original is put back: give a --mask and no --no-paste-back")
-    }
-  }
-
-  /// The mask at the size of the picture, softened for pasting back; written if it was asked for.
-  func finish(_ found: Mask?, given: MaskPicture?, _ geometry: Geometry) throws -> Mask? {
-    let (width, height) = (geometry.picture.width, geometry.picture.height)
-    let full =
-      given.map { $0.nearest(height: height, width: width).soft }
-      ?? found.map { geometry.pictureMask($0) }
-    if let saveMask, let full { try PictureFile.write(MaskPicture(full), to: saveMask) }
-    return feather > 0 ? full?.feathered(radius: feather) : full
+  /// Refuses to write a mask where an edit will have none.
+  ///
+  /// - Throws: `MaskNotMade`.
+  func check(_ job: EditJob) throws {
+    guard saveMask == nil || job.hasMask else { throw MaskNotMade(method: job.methodName) }
   }
 }
 
-extension Geometry {
-  /// Picture pixels → working pixels.
-  fileprivate func working(_ move: Drag.Move, index: Int) throws -> Drag.Move {
-    func point(_ p: Drag.Point) throws -> Drag.Point {
-      guard (0..<picture.width).contains(p.x), (0..<picture.height).contains(p.y) else {
-        throw EditError.pointOutside(
-          index: index, x: p.x, y: p.y, width: picture.width, height: picture.height)
-      }
-      let (x, y) = workingPoint(x: p.x, y: p.y)
-      return Drag.Point(x: x, y: y)
-    }
-    return Drag.Move(from: try point(move.source), to: try point(move.target))
-  }
+/// A mask is to be written, and the method has none.
+struct MaskNotMade: Error, CustomStringConvertible {
+  var method: String
+
+  var description: String { "\(method) has no use for --save-mask: leave it out" }
 }

@@ -2,135 +2,123 @@ import ArgumentParser
 import Editing
 import Pentimento
 
-/// What the methods can be told. Each takes what it has a use for and refuses the rest; what is not given is the
-/// model's default or the method's own.
+/// What the methods can be told: a declaration for every option of their tables, where its range, its sentence and who
+/// takes it stand. (The parser finds options as stored properties; a test compares them with the tables.)
 ///
 /// Numbers are parsed unconditionally: "-3" is a value, never an option, even where it is then refused.
 struct SettingOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: "Steps of the whole schedule; iterations of sds and dds.")
-  var steps: Double?
+  @Option(setting: "steps") var steps: Double?
+  @Option(setting: "cfg-scale", or: "guidance-scale") var cfgScale: Double?
+  @Option(setting: "source-cfg-scale") var sourceCfgScale: Double?
+  @Option(setting: "skip") var skip: Double?
+  @Option(setting: "strength") var strength: Double?
+  @Option(setting: "eta") var eta: Double?
+  @Option(setting: "sampler") var sampler: Sampler?
+  @Option(setting: "order") var order: Double?
+  @Option(setting: "learning-rate", or: "lr") var learningRate: Double?
+  @Option(setting: "loss-scale") var lossScale: Double?
+  @Option(setting: "concept-scale") var conceptScale: Double?
+  @Option(setting: "concept-threshold") var conceptThreshold: Double?
+  @Option(setting: "concept-warmup") var conceptWarmup: Double?
+  @Option(setting: "concept-cooldown") var conceptCooldown: Double?
+  @Option(setting: "momentum-scale") var momentumScale: Double?
+  @Option(setting: "momentum-beta") var momentumBeta: Double?
+  @Option(setting: "mask-mode") var maskMode: LEDITSPlusPlus.MaskMode?
+  @Option(setting: "mask-maps") var maskMaps: Double?
+  @Option(setting: "mask-strength") var maskStrength: Double?
+  @Option(setting: "mask-cfg-scale") var maskCfgScale: Double?
+  @Option(setting: "mask-ratio") var maskRatio: Double?
+  @Flag(inversion: .prefixedNo, help: .setting("source-as-negative")) var sourceAsNegative: Bool?
+  @Flag(help: .setting("reference-blend")) var referenceBlend = false
+  @Option(setting: "radius") var radius: Double?
+  @Option(setting: "step-size") var stepSize: Double?
+  @Option(setting: "copy-scale") var copyScale: Double?
+  @Option(setting: "source-scale") var sourceScale: Double?
+  @Option(setting: "lora-min") var loraMin: Double?
+  @Option(setting: "zero-last") var zeroLast: Double?
+  @Flag(help: .setting("official-last-step")) var officialLastStep = false
 
-  @Option(
-    name: [.customLong("cfg-scale"), .customLong("guidance-scale")], parsing: .unconditional,
-    help: "Weight of the prompt (classifier-free guidance).")
-  var cfgScale: Double?
-
-  @Option(parsing: .unconditional, help: "Weight of the source prompt.")
-  var sourceCfgScale: Double?
-
-  @Option(
-    parsing: .unconditional, help: "Part of the steps to leave out, 0 to 1: more stays closer to the picture."
-  )
-  var skip: Double?
-
-  @Option(
-    parsing: .unconditional, help: "Part of the schedule to run, 0 to 1: less stays closer to the picture.")
-  var strength: Double?
-
-  @Option(parsing: .unconditional, help: "Noise of a step, 0 to 1.")
-  var eta: Double?
-
-  @Option(help: "Deterministic (ode) or with noise in every step (sde).")
-  var sampler: Sampler?
-
-  @Option(parsing: .unconditional, help: "inpaint: order of the solver, 1 or 2.")
-  var order: Double?
-
-  @Option(
-    name: [.customLong("learning-rate"), .customLong("lr")], parsing: .unconditional,
-    help: "sds, dds: length of a step.")
-  var learningRate: Double?
-
-  @Option(
-    parsing: .unconditional,
-    help: "sds, dds: factor of the loss; not given, the step is the same at every size.")
-  var lossScale: Double?
-
-  @Option(parsing: .unconditional, help: "Concepts: strength where a concept does not say its own.")
-  var conceptScale: Double?
-
-  @Option(parsing: .unconditional, help: "Concepts: part of the picture that is left alone, 0 to 1.")
-  var conceptThreshold: Double?
-
-  @Option(parsing: .unconditional, help: "Concepts: first step at which they act.")
-  var conceptWarmup: Double?
-
-  @Option(parsing: .unconditional, help: "Concepts: first step at which they no longer act.")
-  var conceptCooldown: Double?
-
-  @Option(parsing: .unconditional, help: "sega, ledits: how much of the past guidance is added again.")
-  var momentumScale: Double?
-
-  @Option(parsing: .unconditional, help: "sega, ledits: how slowly the past guidance fades, 0 to 1.")
-  var momentumBeta: Double?
-
-  @Option(help: "ledits++: what its masks are made of: intersect, attention or noise.")
-  var maskMode: String?
-
-  @Option(parsing: .unconditional, help: "diffedit: samples for the automatic mask.")
-  var maskMaps: Double?
-
-  @Option(
-    parsing: .unconditional, help: "diffedit: how much noise the picture gets for the automatic mask, 0 to 1."
-  )
-  var maskStrength: Double?
-
-  @Option(parsing: .unconditional, help: "diffedit: weight of the prompts for the automatic mask.")
-  var maskCfgScale: Double?
-
-  @Option(
-    parsing: .unconditional,
-    help: "diffedit: the automatic mask is where the prompts differ by more than half of this times the mean."
-  )
-  var maskRatio: Double?
-
-  @Flag(
-    inversion: .prefixedNo,
-    help: "diffedit, ode: guidance points away from the source prompt instead of the empty one.")
-  var sourceAsNegative: Bool?
-
-  @Flag(help: "diffedit, ode: blend one level too noisy, as a public pipeline does.")
-  var referenceBlend = false
-
-  @Option(parsing: .unconditional, help: "drag: half side of the moved square, in cells of 8 working pixels.")
-  var radius: Double?
-
-  @Option(parsing: .unconditional, help: "drag: length of one small drag, in cells of 8 working pixels.")
-  var stepSize: Double?
-
-  @Option(parsing: .unconditional, help: "drag: factor of the copy at the target.")
-  var copyScale: Double?
-
-  @Option(parsing: .unconditional, help: "drag: how much of the original stays at the source, 0 to 1.")
-  var sourceScale: Double?
-
-  @Option(
-    parsing: .unconditional, help: "drag: factor of --lora files at the noisy end, 0 to 1; it starts at 1.")
-  var loraMin: Double?
-
-  @Flag(help: "End DDPM inversion as its authors' code does, which gives up exact reconstruction.")
-  var officialLastStep = false
-
+  /// What was given, by the options' names.
   var settings: MethodSettings {
-    let numbers: [(Setting, Double?)] = [
-      (.steps, steps), (.guidance, cfgScale), (.sourceGuidance, sourceCfgScale), (.skip, skip),
-      (.strength, strength), (.eta, eta), (.order, order), (.learningRate, learningRate),
-      (.lossScale, lossScale), (.conceptScale, conceptScale), (.conceptThreshold, conceptThreshold),
-      (.conceptWarmup, conceptWarmup), (.conceptCooldown, conceptCooldown), (.momentumScale, momentumScale),
-      (.momentumBeta, momentumBeta), (.maskMaps, maskMaps), (.maskStrength, maskStrength),
-      (.maskGuidance, maskCfgScale), (.maskRatio, maskRatio), (.radius, radius), (.stepSize, stepSize),
-      (.copyScale, copyScale),
-      (.sourceScale, sourceScale), (.minAdapterScale, loraMin),
-    ]
     var settings: MethodSettings = [:]
-    for case (let setting, let value?) in numbers { settings[setting] = .number(value) }
-    if let sampler { settings[.sampler] = .word(sampler.rawValue) }
-    if let maskMode { settings[.maskMode] = .word(maskMode) }
-    if let sourceAsNegative { settings[.sourceAsNegative] = .flag(sourceAsNegative) }
-    if referenceBlend { settings[.referenceBlend] = .flag(true) }
-    if officialLastStep { settings[.officialLastStep] = .flag(true) }
+    for (name, value) in Mirror(reflecting: self).children {
+      guard let name, let value = (value as? any SettingOption)?.given else { continue }
+      settings[String(kebab: name.drop { $0 == "_" })] = value
+    }
     return settings
+  }
+
+  /// Names of all that are declared.
+  static var names: [String] {
+    Mirror(reflecting: Self()).children.compactMap { name, value in
+      value is any SettingOption ? name.map { String(kebab: $0.drop { $0 == "_" }) } : nil
+    }
+  }
+}
+
+/// A property wrapper of the parser that holds a setting.
+private protocol SettingOption {
+  var given: SettingValue? { get }
+}
+
+extension Option: SettingOption {
+  fileprivate var given: SettingValue? {
+    switch wrappedValue {
+    case let number as Double: .number(number)
+    case let sampler as Sampler: .word(sampler.rawValue)
+    case let mode as LEDITSPlusPlus.MaskMode: .word(mode.rawValue)
+    default: nil
+    }
+  }
+}
+
+extension Flag: SettingOption {
+  /// A plain flag that is not set is not given.
+  fileprivate var given: SettingValue? {
+    if Value.self == Bool.self { return wrappedValue as? Bool == true ? .flag(true) : nil }
+    return (wrappedValue as? Bool).map(SettingValue.flag)
+  }
+}
+
+extension Option where Value == Double? {
+  fileprivate init(setting name: String, or other: String? = nil) {
+    let names = [NameSpecification.Element.customLong(name)] + (other.map { [.customLong($0)] } ?? [])
+    self.init(name: NameSpecification(names), parsing: .unconditional, help: .setting(name))
+  }
+}
+
+extension Option {
+  fileprivate init<Word: ExpressibleByArgument>(setting name: String) where Value == Word? {
+    self.init(name: .customLong(name), help: .setting(name))
   }
 }
 
 extension Sampler: ExpressibleByArgument {}
+extension LEDITSPlusPlus.MaskMode: ExpressibleByArgument {}
+
+extension ArgumentHelp {
+  /// What the methods' tables say: who takes it where those are few, the first one's sentence, and the range.
+  fileprivate static func setting(_ name: String) -> ArgumentHelp {
+    let takers = EditMethods.all.filter { $0.options.contains(name) }
+    guard let row = takers.first?.rows.first(where: { $0.options.contains(name) }) else { return "" }
+    var text = row.option == name ? row.meaning : row.shorthand!.meaning
+    if takers.count <= 3 {
+      text = takers.map { $0.about.name }.joined(separator: ", ") + ": " + text
+    } else {
+      text = text.prefix(1).uppercased() + text.dropFirst()
+    }
+    // A range that all of them share. The words of an enumeration are the parser's to tell.
+    let rows = takers.flatMap { $0.rows.filter { $0.option == name } }
+    if row.option == name, row.bounds != .any, rows.allSatisfy({ $0.bounds == row.bounds }) {
+      text += " (\(([row.unit].compactMap { $0 } + ["\(row.bounds)"]).joined(separator: ", ")))"
+    }
+    return ArgumentHelp(stringLiteral: text + ".")
+  }
+}
+
+extension String {
+  /// `maskRatio` → `mask-ratio`.
+  fileprivate init(kebab name: Substring) {
+    self = name.reduce(into: "") { $0 += $1.isUppercase ? "-\($1.lowercased())" : "\($1)" }
+  }
+}

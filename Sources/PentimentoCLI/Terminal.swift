@@ -1,20 +1,85 @@
 import FoundationEssentials
 import Platform
 
-/// Writes to standard error, where everything goes that is not a result.
-func writeToStandardError(_ text: String) {
-  var rest = Substring(text).utf8
-  while !rest.isEmpty {
-    let n = Array(rest).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    guard n > 0 || errno == EINTR else { return }
-    rest = rest.dropFirst(max(n, 0))
+/// Writes to standard error, where everything goes that is not a result. What cannot be written is not said.
+func writeToStandardError(_ text: String) { _ = text.write(to: STDERR_FILENO) }
+
+/// A line for the person at the terminal.
+func note(_ line: String) { writeToStandardError("pentimento: \(line.printable())\n") }
+
+/// Standard output, where results go and nothing else.
+enum StandardOutput {
+  /// Writes lines of text.
+  ///
+  /// - Parameter text: its line feeds are the program's own.
+  /// - Throws: `OutputError`.
+  static func write(_ text: String) throws(OutputError) {
+    try writeBytes(text.printable(keepsLines: true) + "\n")
+  }
+
+  /// Writes a report as JSON for people and programs.
+  ///
+  /// - Throws: `OutputError`.
+  static func write(json report: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let text = String(decoding: try encoder.encode(report), as: UTF8.self)
+    try writeBytes(text.printableJSON + "\n")
+  }
+
+  /// Writes the path of a result: as it is for a script, made printable for a terminal.
+  ///
+  /// - Throws: `OutputError`.
+  static func write(path: String) throws(OutputError) {
+    try writeBytes((isatty(STDOUT_FILENO) == 1 ? path.printable() : path) + "\n")
+  }
+
+  /// Refuses what is known before any work: that standard output is closed, or open for reading only.
+  static func check() throws(OutputError) {
+    let flags = fcntl(STDOUT_FILENO, F_GETFL)
+    if flags < 0 || flags & O_ACCMODE == O_RDONLY { throw OutputError(code: EBADF) }
+  }
+
+  private static func writeBytes(_ text: String) throws(OutputError) {
+    let failure = text.write(to: STDOUT_FILENO)
+    guard failure != 0 else { return }
+    if failure == EPIPE { StandardStreams.endAsPipeDoes() }
+    throw OutputError(code: failure)
   }
 }
 
-/// A line for the person at the terminal.
-func note(_ line: String) { writeToStandardError("pentimento: \(line)\n") }
+/// Standard output takes nothing.
+struct OutputError: Error, CustomStringConvertible {
+  /// Why, by the C library's number.
+  var code: Int32
+
+  var description: String {
+    "standard output cannot be written (\(String(cString: strerror(code)))): make room, or send it elsewhere"
+  }
+}
 
 extension String {
+  /// Writes all of it.
+  ///
+  /// - Returns: 0, or why not, by the C library's number.
+  fileprivate func write(to descriptor: Int32) -> Int32 {
+    var rest = self
+    return rest.withUTF8 { bytes in
+      var done = 0
+      while done < bytes.count {
+        let count = Platform.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+        if count > 0 {
+          done += count
+        } else if count == 0 {
+          return EIO
+        } else if errno != EINTR {
+          return errno
+        }
+      }
+      return 0
+    }
+  }
+
   /// The text with spaces behind it.
   func padding(to width: Int) -> String { self + String(repeating: " ", count: max(width - count, 0)) }
   /// The text with spaces before it.
@@ -22,11 +87,4 @@ extension String {
 
   /// Bytes as megabytes of 10⁶ bytes, with one decimal.
   init(megabytes bytes: Int) { self.init((Double(bytes) / 1e5).rounded() / 10) }
-}
-
-/// A report as JSON for people and programs.
-func jsonText(_ report: some Encodable) throws -> String {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  return String(decoding: try encoder.encode(report), as: UTF8.self)
 }

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Files
 import FoundationEssentials
 import Pentimento
+import Trace
 
-struct TraceCommand: AsyncParsableCommand {
+struct TraceCommand: RunCommand {
   static let configuration = CommandConfiguration(
     commandName: "trace",
     abstract: "Run a parity case of another implementation and write every intermediate value.",
@@ -19,13 +21,17 @@ struct TraceCommand: AsyncParsableCommand {
 
   @OptionGroup var model: ModelOptions
 
+  var threads: Int { model.threads }
+
   func run() async throws {
-    try await reportingErrors {
-      let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))
-      let url = model.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
-      let results = try await parity.run(model.open(url), threads: model.threads)
-      try results.write(to: output)
-      print(output)
-    }
+    let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))
+    let location = model.model.map { URL(fileURLWithPath: $0) } ?? parity.modelFolder
+    let files = RunFiles(
+      read: try [caseFolder] + model.readPaths(location),
+      written: [NamedFile("--output", output)])
+    try files.check()
+    let results = try await parity.run(model.open(location), threads: model.threads)
+    try results.write(to: output)
+    try StandardOutput.write(path: output)
   }
 }

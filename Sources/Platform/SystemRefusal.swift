@@ -7,6 +7,8 @@ public enum SystemRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   case thread(code: Int32)
   /// One more open file.
   case openFiles(code: Int32)
+  /// What it tells about this process in /proc.
+  case processFolder(code: Int32)
 
   public var description: String {
     switch self {
@@ -18,8 +20,31 @@ public enum SystemRefusal: Error, Equatable, Sendable, CustomStringConvertible {
         + "or use fewer threads"
     case .openFiles(let code):
       "the system refused to open one more file (\(words(code))): raise the limit on open files (ulimit -n)"
+    case .processFolder(let code):
+      "the system does not show this process in /proc (\(words(code))), without which threads cannot be shared out: "
+        + "mount /proc"
     }
   }
 
   private func words(_ code: Int32) -> String { String(cString: strerror(code)) }
+}
+
+extension SystemRefusal {
+  /// What opening a file failed with, if it says that there are too many open already, in this process (EMFILE) or
+  /// in all of them (ENFILE).
+  package init?(openFiles code: Int32) {
+    guard code == EMFILE || code == ENFILE else { return nil }
+    self = .openFiles(code: code)
+  }
+
+  /// The refusal that an error is or carries.
+  package init?(in error: any Error) {
+    guard let refusal = error as? SystemRefusal ?? (error as? any CarriesRefusal)?.refusal else { return nil }
+    self = refusal
+  }
+}
+
+/// An error of a room that can be, in truth, the system's refusal: found there by `SystemRefusal(in:)`.
+package protocol CarriesRefusal: Error {
+  var refusal: SystemRefusal? { get }
 }

@@ -10,54 +10,67 @@ import WeightStorage
 package final class Executor {
   package let graph: Graph
   package let plan: Plan
-  private let loader: WeightLoader
+  private let weights: NetworkWeights
   private let pool: ThreadPool
   private let arena: MemoryRegion
   private let scratch: MemoryRegion
   private let resident: MemoryRegion
   private let window: MemoryRegion
+  private let staging: MemoryRegion
   private let inputs: [String: Value]
+  /// Where the plan's weights are stored.
+  private let stored: [Value: StoredWeight]
+  /// Weights that are used where their file is mapped.
+  private let mapped: [Value: UnsafeMutableRawPointer]
+  private let lookups: [Int: TableLookup]
+  private var isPoisoned = false
   /// Told every node before it runs, with what it reads; for surveys of activations.
   package var onNode: ((Node, [TensorRef]) throws -> Void)?
-  /// Weights that are used where their file is mapped.
-  private let mapped: [String: UnsafeMutableRawPointer]
 
   /// Loads the weights that stay resident.
-  /// - Throws: `WeightFileError` where the checkpoint cannot be read.
-  package init(_ graph: Graph, _ plan: Plan, weights checkpoint: Checkpoint, pool: ThreadPool) throws {
+  ///
+  /// - Throws: `SystemRefusal.memory`; `WeightFileError` where the checkpoint cannot be read.
+  package init(_ graph: Graph, _ plan: Plan, weights: NetworkWeights, pool: ThreadPool) throws {
     self.graph = graph
     self.plan = plan
+    self.weights = weights
     self.pool = pool
-    loader = WeightLoader(checkpoint: checkpoint)
-    arena = MemoryRegion(byteCount: plan.arenaBytes * plan.lanes)
-    scratch = MemoryRegion(byteCount: plan.scratchBytes)
-    resident = MemoryRegion(byteCount: plan.residentBytes)
-    window = MemoryRegion(byteCount: plan.windowBytes)
+    arena = try MemoryRegion(byteCount: plan.arenaBytes * plan.lanes)
+    scratch = try MemoryRegion(byteCount: plan.scratchBytes)
+    let resident = try MemoryRegion(byteCount: plan.residentBytes)
+    window = try MemoryRegion(byteCount: plan.windowBytes)
+    let staging = try MemoryRegion(byteCount: plan.stagingBytes)
     var inputs: [String: Value] = [:]
     for value in plan.valueOffset.keys {
       if case .input(let name) = graph.origin(value) { inputs[name] = value }
     }
     self.inputs = inputs
 
-    var mapped: [String: UnsafeMutableRawPointer] = [:]
-    let staging = MemoryRegion(byteCount: plan.stagingBytes)
-    for weight in graph.weights {
-      let offset = plan.residentOffset[weight.name]
-      guard offset != nil || plan.windowOffset[weight.name] != nil else { continue }
-      if let address = try checkpoint.address(of: weight.name) {
-        mapped[weight.name] = address
-        if offset != nil { try checkpoint.prefetch(weight.name) }
-        continue
+    var (stored, mapped) = ([Value: StoredWeight](), [Value: UnsafeMutableRawPointer]())
+    var lookups: [Int: TableLookup] = [:]
+    for case .run(let index, _) in plan.steps {
+      lookups[index] = TableLookup(graph.nodes[index], of: graph)
+      for value in graph.nodes[index].inputs where stored[value] == nil {
+        guard let weight = graph.weight(value) else { continue }
+        let place = weights[weight]
+        (stored[value], mapped[value]) = (place, place.address)
+        guard let offset = plan.residentOffset[value] else { continue }
+        if place.address != nil {
+          place.prefetch()
+        } else {
+          try WeightLoader(weight: weight, stored: place).load(
+            into: resident.address + offset, staging: staging, pool: pool)
+        }
       }
-      guard let offset else { continue }
-      try loader.load(weight, into: resident.address + offset, staging: staging, pool: pool)
     }
-    self.mapped = mapped
+    staging.giveBack()
+    (self.stored, self.mapped, self.lookups) = (stored, mapped, lookups)
+    self.resident = resident
+    self.staging = staging
   }
 
   deinit {
-    // A weight that cannot be found any more has no pages to give back.
-    for name in mapped.keys { try? loader.checkpoint.release(name) }
+    for value in mapped.keys { stored[value]!.release() }
   }
 
   /// Computes the plan's outputs for every set of inputs. A result does not depend on what else is in the list.
@@ -81,77 +94,94 @@ package final class Executor {
     return results
   }
 
-  /// Fills all working memory with a pattern that no computation may depend on.
+  /// Fills all working memory with a pattern that no computation may depend on, and from now on the window again
+  /// whenever its contents are dropped.
   package func poison() {
-    for region in [(arena.address, arena.byteCount), (scratch.address, scratch.byteCount)] {
-      region.0.initializeMemory(as: UInt8.self, repeating: 0x7f, count: region.1)
-    }
+    isPoisoned = true
+    arena.fill(Self.pattern)
+    scratch.fill(Self.pattern)
+    window.fill(Self.pattern)
   }
 
+  private static let pattern: UInt8 = 0x7f
+
   private func walk(lanes: Int, only nodes: Set<Int>?) throws {
-    let staging = MemoryRegion(byteCount: plan.windowBytes == 0 ? 0 : plan.stagingBytes)
-    var released: [String] = []
+    var released: [StoredWeight] = []
     for (position, step) in plan.steps.enumerated() {
       try Task.checkCancellation()
       switch step {
-      case .fetch(let weight):
-        guard mapped[weight.name] == nil else {
-          try loader.checkpoint.prefetch(weight.name)
-          released.append(weight.name)
-          continue
+      case .fetch(let value, let offset):
+        let place = stored[value]!
+        if mapped[value] != nil {
+          place.prefetch()
+          released.append(place)
+        } else {
+          try WeightLoader(weight: graph.weight(value)!, stored: place).load(
+            into: window.address + offset, staging: staging, pool: pool)
         }
-        let place = window.address + plan.windowOffset[weight.name]!
-        try loader.load(weight, into: place, staging: staging, pool: pool)
-      case .run(let index):
+      case .run(let index, let streamed):
         if plan.readAheadBytes > 0, position > 0, case .fetch = plan.steps[position - 1] {
-          try readAhead(from: position)
+          readAhead(from: position)
         }
         if let nodes, !nodes.contains(index) { continue }
         let node = graph.nodes[index]
         for lane in 0..<lanes {
-          let inputs = node.inputs.map { reference($0, lane) }
+          let inputs = try self.inputs(ofNode: index, lane, streamed)
           try onNode?(node, inputs)
           node.op.run(
             OpIO(
-              inputs: inputs,
-              outputs: node.outputs.map { reference($0, lane) },
+              inputs: inputs, outputs: node.outputs.map { place(of: $0, lane) },
               scratch: scratch.address, pool: pool))
         }
       case .drop:
-        for name in released { try loader.checkpoint.release(name) }
+        for weight in released { weight.release() }
         released = []
+        if isPoisoned { window.fill(Self.pattern) }
       }
     }
-    try loader.checkpoint.checkMapping()
+    staging.giveBack()
+    try weights.checkUnchanged()
   }
 
   /// Asks the system for the weights that are fetched next, in this pass or the one after it; does not wait.
-  private func readAhead(from position: Int) throws {
+  private func readAhead(from position: Int) {
     var isAsking = false
     for i in 1..<plan.steps.count {
-      guard case .fetch(let weight) = plan.steps[(position + i) % plan.steps.count] else {
+      guard case .fetch(let value, _) = plan.steps[(position + i) % plan.steps.count] else {
         if isAsking { return }
         continue
       }
       isAsking = true
-      try loader.checkpoint.prefetch(weight.name)
+      stored[value]!.prefetch()
     }
   }
 
-  private func reference(_ value: Value, _ lane: Int) -> TensorRef {
-    let address: UnsafeMutableRawPointer
-    if let weight = graph.weight(value) {
-      if let place = mapped[weight.name] {
-        address = place
-      } else if let offset = plan.residentOffset[weight.name] {
-        address = resident.address + offset
-      } else {
-        address = window.address + plan.windowOffset[weight.name]!
-      }
-    } else {
-      address = arena.address + (lane * plan.arenaBytes + plan.valueOffset[value]!)
+  private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: Int]) throws -> [TensorRef] {
+    let node = graph.nodes[index]
+    func place(_ value: Value) -> TensorRef {
+      graph.weight(value) == nil ? self.place(of: value, lane) : weight(value, streamed)
     }
+    guard let lookup = lookups[index] else { return node.inputs.map(place) }
+    let (rows, positions) = try lookup.read(
+      place(lookup.indices), from: stored[lookup.table]!, to: scratch.address + plan.lookupOffset[index]!)
+    return node.inputs.map { $0 == lookup.table ? rows : $0 == lookup.indices ? positions : place($0) }
+  }
+
+  private func weight(_ value: Value, _ streamed: [Value: Int]) -> TensorRef {
+    let address =
+      if let place = mapped[value] {
+        place
+      } else if let offset = plan.residentOffset[value] {
+        resident.address + offset
+      } else {
+        window.address + streamed[value]!
+      }
     return TensorRef(graph.type(value), at: address)
+  }
+
+  /// A value that is not a weight.
+  private func place(of value: Value, _ lane: Int) -> TensorRef {
+    TensorRef(graph.type(value), at: arena.address + (lane * plan.arenaBytes + plan.valueOffset[value]!))
   }
 
   private func write(_ query: [String: HostTensor], lane: Int) {
@@ -159,7 +189,7 @@ package final class Executor {
       let type = graph.type(value)
       guard let tensor = query[name] else { preconditionFailure("no value for input \(name)") }
       precondition(tensor.shape == type.shape, "input \(name): \(tensor.shape), planned \(type.shape)")
-      let address = reference(value, lane).address
+      let address = place(of: value, lane).address
       if type.element == .i32 {
         let ids = address.bindMemory(to: Int32.self, capacity: tensor.count)
         for (i, id) in tensor.values.enumerated() { ids[i] = Int32(id) }
@@ -172,7 +202,7 @@ package final class Executor {
   private func read(_ outputs: [String: Value], lane: Int) -> [String: HostTensor] {
     outputs.mapValues { value in
       let type = graph.type(value)
-      let floats = reference(value, lane).address.bindMemory(to: Float.self, capacity: type.count)
+      let floats = place(of: value, lane).address.bindMemory(to: Float.self, capacity: type.count)
       return HostTensor(
         shape: type.shape, values: Array(UnsafeBufferPointer(start: floats, count: type.count)))
     }

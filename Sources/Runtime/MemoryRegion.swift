@@ -7,16 +7,22 @@ struct MemoryRegion: ~Copyable {
   let byteCount: Int
 
   /// Pages count against the process only once they are touched.
-  init(byteCount: Int) {
-    self.byteCount = max(byteCount, 64)
-    let mapped = mmap(nil, self.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    guard let mapped, mapped != MAP_FAILED else {
-      fatalError("the system refused \(byteCount) bytes of memory (errno \(errno))")
-    }
+  ///
+  /// - Throws: `SystemRefusal.memory`, where address space or a limit does not suffice.
+  init(byteCount: Int) throws(SystemRefusal) {
+    let count = max(byteCount, 64)
+    let mapped = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let mapped, mapped != MAP_FAILED else { throw .memory(bytes: count, code: errno) }
     address = mapped
+    self.byteCount = count
   }
 
   var bytes: UnsafeMutableRawBufferPointer { .init(start: address, count: byteCount) }
+
+  func fill(_ byte: UInt8) { address.initializeMemory(as: UInt8.self, repeating: byte, count: byteCount) }
+
+  /// Gives the pages back; what is touched again is zero.
+  func giveBack() { madvise(address, byteCount, MADV_DONTNEED) }
 
   deinit { munmap(address, byteCount) }
 }

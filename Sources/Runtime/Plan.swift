@@ -2,11 +2,14 @@ import NeuralGraph
 import Tensors
 
 /// One action of a run.
+///
+/// A place in the window belongs to the step: the same weight may lie elsewhere where another node reads it beside
+/// others.
 package enum Step: Hashable, Sendable {
-  /// Bring a weight into the streaming window; weights that stay resident are fetched before the first run.
-  case fetch(Weight)
-  /// Execute a node, for every lane.
-  case run(node: Int)
+  /// Bring a weight to a place of the streaming window; weights that stay resident are fetched before the first run.
+  case fetch(Value, at: Int)
+  /// Execute a node, for every lane. `window` says where the weights lie that were fetched for it.
+  case run(node: Int, window: [Value: Int])
   /// The window's contents are no longer needed.
   case drop
 }
@@ -21,15 +24,15 @@ package struct Plan: Sendable {
   /// Place of every value that is not a weight, in the arena of its lane.
   package internal(set) var valueOffset: [Value: Int] = [:]
   /// Place of every resident weight in the weight region.
-  package internal(set) var residentOffset: [String: Int] = [:]
-  /// Place of every streamed weight in the window, while it is there.
-  package internal(set) var windowOffset: [String: Int] = [:]
+  package internal(set) var residentOffset: [Value: Int] = [:]
+  /// Of the nodes that look up rows of a table: where in the scratch memory, behind the operator's own, these lie.
+  package internal(set) var lookupOffset: [Int: Int] = [:]
 
   /// Activations, per lane.
   package internal(set) var arenaBytes = 0
   /// Queries that are computed side by side, each with an arena.
   package internal(set) var lanes = 1
-  /// Working memory of the operator that needs most.
+  /// Working memory of the operator that needs most, with the rows of a table that it looks up.
   package internal(set) var scratchBytes = 0
   /// Weights that stay in memory from the first run to the last.
   package internal(set) var residentBytes = 0

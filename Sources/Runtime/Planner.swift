@@ -6,7 +6,8 @@ import Tensors
 /// Nodes run in order of emission; those whose results nobody reads are left out. Values share one arena by
 /// lifetime, largest first into the lowest gap that fits. Weights stay resident from the front of the network
 /// on, as far as the budget allows; the rest is streamed through a window. (A network is walked in cycles, so a
-/// pinned prefix is the best policy and least-recently-used the worst.)
+/// pinned prefix is the best policy and least-recently-used the worst.) Tables are neither: the rows of them that a node
+/// looks up are read into its working memory.
 package struct Planner {
   package var threads: Int
   /// Bytes that the executor may allocate; nil for no limit.
@@ -17,10 +18,10 @@ package struct Planner {
   package var lanes = 1
   /// Whether a weight is used where its file is mapped. Its pages count like a copy of it, but nothing has to pass
   /// through staging.
-  package var isMapped: (String) -> Bool
+  package var isMapped: (Weight) -> Bool
 
   package init(
-    threads: Int, budget: Int? = nil, lanes: Int = 1, isMapped: @escaping (String) -> Bool = { _ in false }
+    threads: Int, budget: Int? = nil, lanes: Int = 1, isMapped: @escaping (Weight) -> Bool = { _ in false }
   ) {
     self.threads = threads
     self.budget = budget
@@ -34,10 +35,17 @@ package struct Planner {
     var plan = Plan()
     plan.outputs = keep
     placeValues(of: graph, order, keep: Set(keep.values), in: &plan)
-    plan.scratchBytes = order.map { graph.scratchBytes(ofNode: $0, threads: threads) }.max() ?? 0
+    for index in order {
+      let own = graph.scratchBytes(ofNode: index, threads: threads)
+      let rows = TableLookup(graph.nodes[index], of: graph)?.byteCount
+      if rows != nil { plan.lookupOffset[index] = own }
+      plan.scratchBytes = max(plan.scratchBytes, own + (rows ?? 0))
+    }
     plan.stagingBytes =
-      order.flatMap(graph.weights(ofNode:)).filter { !isMapped($0.weight.name) }
-      .map { WeightLoader.stagingBytes($0.weight, bytes: $0.bytes) }.max() ?? 0
+      order.flatMap(graph.weights(ofNode:)).compactMap { value, bytes in
+        let weight = graph.weight(value)!
+        return isMapped(weight) ? nil : WeightLoader.stagingBytes(weight, bytes: bytes)
+      }.max() ?? 0
     try placeWeights(of: graph, order, in: &plan)
     return plan
   }
@@ -56,7 +64,7 @@ package struct Planner {
 
   private func placeWeights(of graph: Graph, _ order: [Int], in plan: inout Plan) throws(PlanError) {
     let perNode = order.map(graph.weights(ofNode:))
-    var resident = Set(perNode.joined().map(\.weight.name))
+    var resident = Set(perNode.joined().map(\.value))
     var window = 0
     if let budget {
       let total = perNode.joined().uniqued.map(\.bytes.aligned).reduce(0, +)
@@ -75,28 +83,28 @@ package struct Planner {
         if room - (plan.lanes - 1) * arena >= window { plan.readAheadBytes = window }
         var left = budget - plan.peakBytes - window
         resident = []
-        for (weight, bytes) in perNode.joined().uniqued {
+        for (value, bytes) in perNode.joined().uniqued {
           guard left >= bytes.aligned else { break }
           left -= bytes.aligned
-          resident.insert(weight.name)
+          resident.insert(value)
         }
       }
     }
-    for (weight, bytes) in perNode.joined().uniqued where resident.contains(weight.name) {
-      plan.residentOffset[weight.name] = plan.residentBytes
+    for (value, bytes) in perNode.joined().uniqued where resident.contains(value) {
+      plan.residentOffset[value] = plan.residentBytes
       plan.residentBytes += bytes.aligned
     }
     plan.windowBytes = window
     for (node, weights) in zip(order, perNode) {
-      let streamed = weights.filter { !resident.contains($0.weight.name) }
+      var places: [Value: Int] = [:]
       var offset = 0
-      for (weight, bytes) in streamed {
-        plan.windowOffset[weight.name] = offset
+      for (value, bytes) in weights where !resident.contains(value) {
+        places[value] = offset
+        plan.steps.append(.fetch(value, at: offset))
         offset += bytes.aligned
-        plan.steps.append(.fetch(weight))
       }
-      plan.steps.append(.run(node: node))
-      if !streamed.isEmpty { plan.steps.append(.drop) }
+      plan.steps.append(.run(node: node, window: places))
+      if !places.isEmpty { plan.steps.append(.drop) }
     }
   }
 }
@@ -114,8 +122,12 @@ extension Graph {
     return order.reversed()
   }
 
-  func weights(ofNode index: Int) -> [(weight: Weight, bytes: Int)] {
-    nodes[index].inputs.compactMap { value in weight(value).map { ($0, type(value).byteCount) } }
+  /// The weights that a node reads as a whole, each once.
+  func weights(ofNode index: Int) -> [(value: Value, bytes: Int)] {
+    nodes[index].inputs.compactMap { value in
+      guard let weight = weight(value), weight.role != .table else { return nil }
+      return (value, type(value).byteCount)
+    }.uniqued
   }
 
   func scratchBytes(ofNode index: Int, threads: Int) -> Int {
@@ -128,10 +140,10 @@ extension Int {
   var aligned: Int { (self + 63) / 64 * 64 }
 }
 
-extension Sequence where Element == (weight: Weight, bytes: Int) {
+extension Sequence where Element == (value: Value, bytes: Int) {
   /// The first occurrence of every weight.
   fileprivate var uniqued: [Element] {
-    var seen: Set<String> = []
-    return filter { seen.insert($0.weight.name).inserted }
+    var seen: Set<Value> = []
+    return filter { seen.insert($0.value).inserted }
   }
 }

@@ -11,7 +11,7 @@ package struct Autoencoder: LatentAutoencoder {
     self.naming = naming
   }
 
-  package var description: any Encodable { configuration }
+  package var description: any Encodable & Sendable { configuration }
   package var withCurrentNames: any LatentAutoencoder { Autoencoder(configuration) }
   package var scalingFactor: Float { configuration.scalingFactor }
   package var channels: [Int] { configuration.channels }

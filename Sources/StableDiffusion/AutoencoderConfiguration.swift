@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// What an autoencoder is made of: the checkpoint's `vae/config.json`.
 package struct AutoencoderConfiguration: Equatable, Sendable {
@@ -17,19 +18,17 @@ package struct AutoencoderConfiguration: Equatable, Sendable {
 
   /// Channels of a latent.
   package static let latentChannels = 4
-  /// Pixels of the picture along one pixel of the latent.
-  package static let pixelsPerLatent = 8
   /// Of all its norms.
   static let epsilon: Float = 1e-6
 }
 
 extension AutoencoderConfiguration {
   /// Fields that change what is computed, each with the value that is implemented.
-  private static let supported: [(field: String, value: JSON)] = [
-    ("_class_name", .text("AutoencoderKL")), ("act_fn", .text("silu")), ("in_channels", .number(3)),
-    ("out_channels", .number(3)), ("latent_channels", .number(4)), ("latents_mean", .null),
-    ("latents_std", .null), ("shift_factor", .number(0)),
-    ("down_block_types", .text("DownEncoderBlock2D")), ("up_block_types", .text("UpDecoderBlock2D")),
+  private static let supported: [(field: String, value: JSONValue)] = [
+    ("_class_name", .string("AutoencoderKL")), ("act_fn", .string("silu")), ("in_channels", .integer(3)),
+    ("out_channels", .integer(3)), ("latent_channels", .integer(4)), ("latents_mean", .null),
+    ("latents_std", .null), ("shift_factor", .integer(0)),
+    ("down_block_types", .string("DownEncoderBlock2D")), ("up_block_types", .string("UpDecoderBlock2D")),
   ]
 
   /// - Parameter file: what errors call the file.

@@ -1,54 +1,15 @@
 import FoundationEssentials
-
-/// Any JSON value.
-enum JSON: Decodable, Equatable {
-  case null
-  case flag(Bool)
-  case number(Double)
-  case text(String)
-  case list([JSON])
-  case object([String: JSON])
-
-  init(from decoder: any Decoder) throws {
-    let value = try decoder.singleValueContainer()
-    if value.decodeNil() {
-      self = .null
-    } else if let flag = try? value.decode(Bool.self) {
-      self = .flag(flag)
-    } else if let number = try? value.decode(Double.self) {
-      self = .number(number)
-    } else if let text = try? value.decode(String.self) {
-      self = .text(text)
-    } else if let list = try? value.decode([JSON].self) {
-      self = .list(list)
-    } else {
-      self = .object(try value.decode([String: JSON].self))
-    }
-  }
-}
-
-extension JSON: CustomStringConvertible {
-  var description: String {
-    switch self {
-    case .null: "null"
-    case .flag(let flag): "\(flag)"
-    case .number(let number): Int(exactly: number).map(String.init) ?? "\(number)"
-    case .text(let text): "\"\(text)\""
-    case .list(let list): "[\(list.map(\.description).joined(separator: ", "))]"
-    case .object: "an object"
-    }
-  }
-}
+import JSON
 
 /// The fields of one of a checkpoint's configuration files, asked for by name and kind.
 ///
 /// A field that is missing takes the default, which is the one of the library that wrote the file.
 struct ConfigurationFields {
   let file: String
-  private let values: [String: JSON]
+  private let values: JSONObject
 
   init(_ data: Data, file: String) throws(ModelError) {
-    guard let values = try? JSONDecoder().decode([String: JSON].self, from: data) else {
+    guard case .object(let values)? = try? JSONValue(parsing: Array(data), file: file) else {
       throw .unreadable(file: file)
     }
     self.file = file
@@ -56,7 +17,7 @@ struct ConfigurationFields {
   }
 
   /// nil where the field is missing or null.
-  subscript(_ field: String) -> JSON? { values[field].flatMap { $0 == .null ? nil : $0 } }
+  subscript(_ field: String) -> JSONValue? { values[field].flatMap { $0 == .null ? nil : $0 } }
 
   /// A count: at least 1, and small enough that products of counts cannot overflow.
   func count(
@@ -73,7 +34,7 @@ struct ConfigurationFields {
   func number(_ field: String, default fallback: Double? = nil) throws(ModelError) -> Double {
     guard let value = values[field] else { return try given(fallback, field) }
     // Kernels take it in 32 bits.
-    guard case .number(let number) = value, Float(number).isFinite else {
+    guard let number = value.number, Float(number).isFinite else {
       throw malformed(field, "a number", value)
     }
     return number
@@ -82,19 +43,19 @@ struct ConfigurationFields {
   /// The number of a word in a vocabulary.
   func token(_ field: String, default fallback: Int32) throws(ModelError) -> Int32 {
     let number = try number(field, default: Double(fallback))
-    guard let token = Int32(exactly: number) else { throw malformed(field, "a token", .number(number)) }
+    guard let token = Int32(exactly: number) else { throw malformed(field, "a token", .real(number)) }
     return token
   }
 
   func text(_ field: String, default fallback: String? = nil) throws(ModelError) -> String {
     guard let value = values[field] else { return try given(fallback, field) }
-    guard case .text(let text) = value else { throw malformed(field, "a text", value) }
+    guard case .string(let text) = value else { throw malformed(field, "a text", value) }
     return text
   }
 
   func flag(_ field: String, default fallback: Bool? = nil) throws(ModelError) -> Bool {
     guard let value = values[field] else { return try given(fallback, field) }
-    guard case .flag(let flag) = value else { throw malformed(field, "true or false", value) }
+    guard case .bool(let flag) = value else { throw malformed(field, "true or false", value) }
     return flag
   }
 
@@ -102,15 +63,15 @@ struct ConfigurationFields {
     _ field: String, default fallback: [Int]? = nil, atMost limit: Int = most
   ) throws(ModelError) -> [Int] {
     guard let value = values[field] else { return try given(fallback, field) }
-    guard case .list(let list) = value, !list.isEmpty else { throw malformed(field, "a list", value) }
+    guard case .array(let list) = value, !list.isEmpty else { throw malformed(field, "a list", value) }
     return try list.map { (item) throws(ModelError) in try count(item, field, atMost: limit) }
   }
 
   func texts(_ field: String, default fallback: [String]? = nil) throws(ModelError) -> [String] {
     guard let value = values[field] else { return try given(fallback, field) }
-    guard case .list(let list) = value else { throw malformed(field, "a list of names", value) }
+    guard case .array(let list) = value else { throw malformed(field, "a list of names", value) }
     return try list.map { (item) throws(ModelError) in
-      guard case .text(let text) = item else { throw malformed(field, "a list of names", value) }
+      guard case .string(let text) = item else { throw malformed(field, "a list of names", value) }
       return text
     }
   }
@@ -119,7 +80,7 @@ struct ConfigurationFields {
   func counts(
     _ field: String, perLevel levels: Int, default fallback: Int, atMost limit: Int = most
   ) throws(ModelError) -> [Int] {
-    guard case .list(let list) = values[field] else {
+    guard case .array(let list) = values[field] else {
       return Array(repeating: try count(field, default: fallback, atMost: limit), count: levels)
     }
     guard list.count == levels else {
@@ -133,13 +94,13 @@ struct ConfigurationFields {
   func counts(
     _ field: String, ofLevel level: Int, of levels: Int, layers: Int, default fallback: Int
   ) throws(ModelError) -> [Int] {
-    guard case .list(let list) = values[field] else {
+    guard case .array(let list) = values[field] else {
       return Array(repeating: try count(field, default: fallback, atMost: Self.mostLayers), count: layers)
     }
     guard list.count == levels else {
       throw inconsistent(field, "has \(list.count) entries for \(levels) levels")
     }
-    guard case .list(let own) = list[level] else {
+    guard case .array(let own) = list[level] else {
       return Array(repeating: try count(list[level], field, atMost: Self.mostLayers), count: layers)
     }
     guard own.count >= layers else {
@@ -153,13 +114,13 @@ struct ConfigurationFields {
   func isNull(_ field: String) -> Bool { values[field] == .null }
 
   /// Refuses every value of a field but this one, null and its absence; a list must hold nothing else.
-  func require(_ field: String, _ supported: JSON) throws(ModelError) {
-    guard let value = self[field], value != supported else { return }
-    if case .list(let list) = value, list.allSatisfy({ $0 == supported }) { return }
+  func require(_ field: String, _ supported: JSONValue) throws(ModelError) {
+    guard let value = self[field], !value.means(supported) else { return }
+    if case .array(let list) = value, list.allSatisfy({ $0.means(supported) }) { return }
     throw unsupported(field, value, "\(supported)")
   }
 
-  func unsupported(_ field: String, _ found: JSON, _ supported: String) -> ModelError {
+  func unsupported(_ field: String, _ found: JSONValue, _ supported: String) -> ModelError {
     .unsupported(file: file, field: field, found: "\(found)", supported: supported)
   }
 
@@ -167,8 +128,8 @@ struct ConfigurationFields {
     .inconsistent(file: file, field: field, reason: reason)
   }
 
-  private func count(_ value: JSON, _ field: String, atMost limit: Int) throws(ModelError) -> Int {
-    guard case .number(let number) = value, let count = Int(exactly: number), count >= 1 else {
+  private func count(_ value: JSONValue, _ field: String, atMost limit: Int) throws(ModelError) -> Int {
+    guard let number = value.number, let count = Int(exactly: number), count >= 1 else {
       throw malformed(field, "a count", value)
     }
     guard count <= limit else { throw malformed(field, "a count up to \(limit)", value) }
@@ -180,7 +141,23 @@ struct ConfigurationFields {
     return fallback
   }
 
-  private func malformed(_ field: String, _ expected: String, _ found: JSON) -> ModelError {
+  private func malformed(_ field: String, _ expected: String, _ found: JSONValue) -> ModelError {
     .malformed(file: file, field: field, expected: expected, found: "\(found)")
+  }
+}
+
+extension JSONValue {
+  fileprivate var number: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .real(let value): value
+    default: nil
+    }
+  }
+
+  /// Whether it is the same value; 1.0 is 1.
+  fileprivate func means(_ other: JSONValue) -> Bool {
+    if let number, let other = other.number { return number == other }
+    return self == other
   }
 }

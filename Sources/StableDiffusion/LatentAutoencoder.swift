@@ -8,7 +8,7 @@ package protocol LatentAutoencoder: Sendable {
   /// Channels of each level, from full resolution downwards.
   var channels: [Int] { get }
   /// What it is made of, as a file.
-  var description: any Encodable { get }
+  var description: any Encodable & Sendable { get }
   /// The same network with its weights named as files name them today.
   var withCurrentNames: any LatentAutoencoder { get }
 
@@ -22,6 +22,9 @@ package protocol LatentAutoencoder: Sendable {
 
 extension LatentAutoencoder {
   package var withCurrentNames: any LatentAutoencoder { self }
+
+  /// Pixels of the picture along one pixel of the latent: every level but the first halves it.
+  package var pixelsPerLatent: Int { 1 << (channels.count - 1) }
 }
 
 /// The autoencoder that a configuration describes, by its class.

@@ -89,20 +89,3 @@ extension ModelError: CustomStringConvertible {
     }
   }
 }
-
-extension ModelError {
-  /// What a decoder found wrong with the JSON file `file`.
-  package init(_ error: DecodingError, file: String) {
-    func field(_ context: DecodingError.Context) -> String {
-      context.codingPath.map(\.stringValue).joined(separator: ".")
-    }
-    switch error {
-    case .keyNotFound(let key, _): self = .missing(file: file, field: key.stringValue)
-    case .typeMismatch(let type, let context) where !context.codingPath.isEmpty:
-      self = .malformed(file: file, field: field(context), expected: "\(type)", found: "something else")
-    case .valueNotFound(let type, let context) where !context.codingPath.isEmpty:
-      self = .malformed(file: file, field: field(context), expected: "\(type)", found: "null")
-    default: self = .unreadable(file: file)
-    }
-  }
-}

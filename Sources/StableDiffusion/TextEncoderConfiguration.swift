@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// What a text encoder is made of: the checkpoint's `text_encoder/config.json`.
 package struct TextEncoderConfiguration: Equatable, Sendable {
@@ -26,15 +27,15 @@ extension TextEncoderConfiguration {
   /// - Parameter file: what errors call the file.
   package init(json: Data, file: String = "text_encoder/config.json") throws(ModelError) {
     let fields = try ConfigurationFields(json, file: file)
-    try fields.require("model_type", .text("clip_text_model"))
+    try fields.require("model_type", .string("clip_text_model"))
     let architecture = try fields.texts("architectures", default: ["CLIPTextModel"]).first ?? "CLIPTextModel"
     guard ["CLIPTextModel", "CLIPTextModelWithProjection"].contains(architecture) else {
       throw fields.unsupported(
-        "architectures", .text(architecture), "CLIPTextModel or CLIPTextModelWithProjection")
+        "architectures", .string(architecture), "CLIPTextModel or CLIPTextModelWithProjection")
     }
     let activationName = try fields.text("hidden_act", default: "quick_gelu")
     guard let activation = Activation(rawValue: activationName) else {
-      throw fields.unsupported("hidden_act", .text(activationName), "quick_gelu or gelu")
+      throw fields.unsupported("hidden_act", .string(activationName), "quick_gelu or gelu")
     }
 
     vocabulary = try fields.count("vocab_size", default: 49408)

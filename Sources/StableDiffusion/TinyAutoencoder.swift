@@ -10,7 +10,7 @@ package struct TinyAutoencoder: LatentAutoencoder {
 
   package init(_ configuration: TinyAutoencoderConfiguration) { self.configuration = configuration }
 
-  package var description: any Encodable { configuration }
+  package var description: any Encodable & Sendable { configuration }
   package var scalingFactor: Float { configuration.scalingFactor }
   package var channels: [Int] { configuration.encoderBlocks.map { _ in configuration.channels } }
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// What a tiny autoencoder is made of: the checkpoint's `vae/config.json` with the class `AutoencoderTiny`.
 package struct TinyAutoencoderConfiguration: Equatable, Sendable {
@@ -11,10 +12,11 @@ package struct TinyAutoencoderConfiguration: Equatable, Sendable {
   package var scalingFactor: Float
 
   /// Fields that change what is computed, each with the value that is implemented.
-  private static let supported: [(field: String, value: JSON)] = [
-    ("_class_name", .text("AutoencoderTiny")), ("act_fn", .text("relu")), ("in_channels", .number(3)),
-    ("out_channels", .number(3)), ("latent_channels", .number(4)), ("upsampling_scaling_factor", .number(2)),
-    ("upsample_fn", .text("nearest")), ("shift_factor", .number(0)),
+  private static let supported: [(field: String, value: JSONValue)] = [
+    ("_class_name", .string("AutoencoderTiny")), ("act_fn", .string("relu")), ("in_channels", .integer(3)),
+    ("out_channels", .integer(3)), ("latent_channels", .integer(4)),
+    ("upsampling_scaling_factor", .integer(2)),
+    ("upsample_fn", .string("nearest")), ("shift_factor", .integer(0)),
   ]
 
   /// - Parameter file: what errors call the file.

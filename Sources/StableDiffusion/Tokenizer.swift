@@ -76,6 +76,8 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
   case badMerge(line: Int, text: String)
   case badMarks(file: String, reason: String)
   case missingToken(String)
+  /// `tokenizer.json` describes another tokenizer than CLIP's.
+  case unsupportedTokenizer(reason: String)
 
   public var description: String {
     switch self {
@@ -86,6 +88,9 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
         + "download merges.txt and vocab.json again, both"
     case .badMarks(let file, let reason):
       "\(file): cannot be read (\(reason)); download the model's tokenizer folder again"
+    case .unsupportedTokenizer(let reason):
+      "tokenizer.json: is not CLIP's tokenizer (\(reason)); copy vocab.json and merges.txt beside it, from the model's "
+        + "tokenizer folder"
     case .missingToken(let token):
       "vocab.json: has no token \"\(token)\", which the tokenizer's configuration names; "
         + "download the model's tokenizer folder again"

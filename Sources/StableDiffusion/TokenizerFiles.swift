@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// What a tokenizer is made from: tokens and ids, merges in the order of their rank, marks.
 package struct TokenizerFiles {
@@ -18,6 +19,60 @@ package struct TokenizerFiles {
     } else {
       ids = Self.ids(from: self.merges, marks)
     }
+  }
+
+  /// `tokenizer.json`, the one file that the tokenizers library writes, which holds vocabulary and merges. Marks are
+  /// those of the two other files, or CLIP's own.
+  ///
+  ///     {"model": {"type": "BPE", "vocab": {token: id, …}, "merges": ["a b", …] or [["a", "b"], …],
+  ///                "end_of_word_suffix": "</w>"}, "added_tokens": [{"id": …, "content": …}, …], …}
+  ///
+  /// - Throws: `unsupportedTokenizer` where it describes another tokenizer than CLIP's.
+  package init(
+    json: Data, specialTokensMap: Data? = nil, configuration: Data? = nil
+  ) throws(TokenizerError) {
+    marks = try TokenizerMarks(specialTokensMap: specialTokensMap, configuration: configuration)
+    guard let whole = try? JSONValue(parsing: Array(json), file: ""), case .object(let file) = whole,
+      case .object(let model)? = file["model"], case .object(let vocabulary)? = model["vocab"],
+      case .array(let pairs)? = model["merges"]
+    else { throw .unsupportedTokenizer(reason: "it has no model with a vocabulary and merges") }
+    if let type = model["type"], type != .string("BPE") {
+      throw .unsupportedTokenizer(reason: "its model is \(type), not \"BPE\"")
+    }
+    if let suffix = model["end_of_word_suffix"], suffix != .string("</w>") {
+      throw .unsupportedTokenizer(reason: "its words end in \(suffix), not in \"</w>\"")
+    }
+    var ids: [String: Int32] = [:]
+    for token in vocabulary.keys {
+      guard let id = Int32(vocabulary[token]!) else {
+        throw .unsupportedTokenizer(reason: "the id of \"\(token)\" is no whole number")
+      }
+      ids[token] = id
+    }
+    if case .array(let added)? = file["added_tokens"] {
+      for case .object(let token) in added {
+        guard case .string(let content)? = token["content"], let id = token["id"].flatMap(Int32.init) else {
+          continue
+        }
+        ids[content] = id
+      }
+    }
+    var merges: [(left: String, right: String)] = []
+    for (i, pair) in pairs.enumerated() {
+      switch pair {
+      case .array(let two):
+        guard two.count == 2, case .string(let left) = two[0], case .string(let right) = two[1] else {
+          throw .badMerge(line: i + 1, text: "\(pair)")
+        }
+        merges.append((left, right))
+      case .string(let text):
+        let two = text.split(separator: " ")
+        guard two.count == 2 else { throw .badMerge(line: i + 1, text: text) }
+        merges.append((String(two[0]), String(two[1])))
+      default: throw .badMerge(line: i + 1, text: "\(pair)")
+      }
+    }
+    (self.ids, self.merges) = (ids, merges)
   }
 
   /// CLIP's merges alone.

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// The marks of a tokenizer, from `special_tokens_map.json` and `tokenizer_config.json`.
 ///
@@ -32,29 +33,33 @@ struct TokenizerMarks: Equatable {
 
   private static func fields(of file: Data?, file name: String) throws(TokenizerError) -> Fields {
     guard let file else { return Fields() }
-    do {
-      return try JSONDecoder().decode(Fields.self, from: file)
-    } catch {
+    guard case .object(let members)? = try? JSONValue(parsing: Array(file), file: name),
+      let fields = Fields(members)
+    else {
       throw .badMarks(file: name, reason: "it is no JSON object, or a token in it is no text")
     }
+    return fields
   }
 
-  private struct Fields: Decodable {
-    /// Present, whatever it holds.
-    struct Anything: Decodable { init(from decoder: any Decoder) throws {} }
-
+  private struct Fields {
     var begin: Token?
     var end: Token?
     var unknown: Token?
     var pad: Token?
-    var addedTokens: Anything?
+    /// Present, whatever it holds.
+    var addedTokens: JSONValue?
 
-    enum CodingKeys: String, CodingKey {
-      case begin = "bos_token"
-      case end = "eos_token"
-      case unknown = "unk_token"
-      case pad = "pad_token"
-      case addedTokens = "added_tokens_decoder"
+    init() {}
+
+    /// Nil where a token is no token.
+    init?(_ members: JSONObject) {
+      do {
+        begin = try Token(members["bos_token"])
+        end = try Token(members["eos_token"])
+        unknown = try Token(members["unk_token"])
+        pad = try Token(members["pad_token"])
+      } catch { return nil }
+      addedTokens = members["added_tokens_decoder"].flatMap { $0 == .null ? nil : $0 }
     }
   }
 }
@@ -70,6 +75,8 @@ extension TokenizerMarks: Encodable {
 }
 
 extension TokenizerMarks.Token: Encodable {
+  private enum CodingKeys: CodingKey { case content, normalized }
+
   func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(content, forKey: .content)
@@ -77,16 +84,22 @@ extension TokenizerMarks.Token: Encodable {
   }
 }
 
-extension TokenizerMarks.Token: Decodable {
-  private enum CodingKeys: CodingKey { case content, normalized }
+extension TokenizerMarks.Token {
+  fileprivate struct NoToken: Error {}
 
-  init(from decoder: any Decoder) throws {
-    if let text = try? decoder.singleValueContainer().decode(String.self) {
-      content = text
-    } else {
-      let fields = try decoder.container(keyedBy: CodingKeys.self)
-      content = try fields.decode(String.self, forKey: .content)
-      isNormalized = try fields.decodeIfPresent(Bool.self, forKey: .normalized) ?? false
+  /// A text, or an object with `content`; nil where there is nothing.
+  fileprivate init?(_ value: JSONValue?) throws(NoToken) {
+    switch value {
+    case nil, .null?: return nil
+    case .string(let text)?: self.init(content: text)
+    case .object(let fields)?:
+      guard case .string(let text)? = fields["content"] else { throw NoToken() }
+      switch fields["normalized"] {
+      case nil, .null?: self.init(content: text)
+      case .bool(let isNormalized)?: self.init(content: text, isNormalized: isNormalized)
+      default: throw NoToken()
+      }
+    default: throw NoToken()
     }
   }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// Byte-pair encoding with CLIP's alphabet: the symbols of a word's bytes, joined by rank (Sennrich et al. 2016).
 ///
@@ -100,11 +101,20 @@ extension TokenizerVocabulary {
 
   /// The content of `vocab.json`.
   static func ids(parsing file: Data) throws(TokenizerError) -> [String: Int32] {
+    // Scanned, not parsed to values first: fifty thousand words.
+    var scanner = JSONScanner(Array(file))
+    var ids: [String: Int32] = [:]
     do {
-      return try JSONDecoder().decode([String: Int32].self, from: file)
+      try scanner.open("{")
+      while let token = try scanner.nextKey(isFirst: ids.isEmpty) {
+        guard let id = Int32(try scanner.number()) else { throw scanner.failure("no id") }
+        guard ids.updateValue(id, forKey: token) == nil else { throw scanner.twice(token) }
+      }
+      try scanner.expectEnd()
     } catch {
       throw .badVocabulary(reason: "it is no JSON object of whole numbers")
     }
+    return ids
   }
 
   /// The content of `merges.txt`: a line per merge, two tokens with a space between, after an optional `#version`.
@@ -123,5 +133,16 @@ extension TokenizerVocabulary {
       merges.append((left, right))
     }
     return merges
+  }
+}
+
+extension Int32 {
+  /// An id; nil for anything that is no whole number of 32 bits.
+  init?(_ value: JSONValue) {
+    switch value {
+    case .integer(let number): self.init(exactly: number)
+    case .real(let number): self.init(exactly: number)
+    default: return nil
+    }
   }
 }

@@ -1,3 +1,5 @@
+import JSON
+
 /// How many transformer blocks a UNet has behind each residual block: one number for all levels, one for each, or, in
 /// pruned networks, one for each residual block of a level.
 ///
@@ -12,8 +14,8 @@ struct TransformerDepths {
 
   init(_ fields: ConfigurationFields, levels: Int) throws(ModelError) {
     (self.fields, self.levels) = (fields, levels)
-    guard fields[Self.reversedField] == nil, case .list(let list) = fields[Self.field] else { return }
-    if list.contains(where: { if case .list = $0 { true } else { false } }) {
+    guard fields[Self.reversedField] == nil, case .array(let list) = fields[Self.field] else { return }
+    if list.contains(where: { if case .array = $0 { true } else { false } }) {
       throw fields.inconsistent(
         Self.field, "counts the layers of a level one by one, but there is no \(Self.reversedField)")
     }

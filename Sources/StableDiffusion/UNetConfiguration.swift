@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// What a UNet is made of: the checkpoint's `unet/config.json`.
 package struct UNetConfiguration: Equatable, Sendable {
@@ -146,17 +147,17 @@ extension UNetConfiguration {
 
 extension UNetConfiguration {
   /// Fields that change what is computed, each with the value that is implemented.
-  private static let supported: [(field: String, value: JSON)] = [
-    ("_class_name", .text("UNet2DConditionModel")), ("act_fn", .text("silu")),
-    ("attention_type", .text("default")), ("center_input_sample", .flag(false)),
-    ("class_embed_type", .null), ("num_class_embeds", .null), ("class_embeddings_concat", .flag(false)),
-    ("conv_in_kernel", .number(3)), ("conv_out_kernel", .number(3)), ("cross_attention_norm", .null),
-    ("downsample_padding", .number(1)), ("dual_cross_attention", .flag(false)), ("encoder_hid_dim", .null),
-    ("encoder_hid_dim_type", .null), ("mid_block_only_cross_attention", .flag(false)),
-    ("mid_block_scale_factor", .number(1)), ("only_cross_attention", .flag(false)),
-    ("out_channels", .number(4)), ("resnet_out_scale_factor", .number(1)),
-    ("resnet_skip_time_act", .flag(false)), ("resnet_time_scale_shift", .text("default")),
-    ("time_embedding_act_fn", .null), ("time_embedding_type", .text("positional")),
+  private static let supported: [(field: String, value: JSONValue)] = [
+    ("_class_name", .string("UNet2DConditionModel")), ("act_fn", .string("silu")),
+    ("attention_type", .string("default")), ("center_input_sample", .bool(false)),
+    ("class_embed_type", .null), ("num_class_embeds", .null), ("class_embeddings_concat", .bool(false)),
+    ("conv_in_kernel", .integer(3)), ("conv_out_kernel", .integer(3)), ("cross_attention_norm", .null),
+    ("downsample_padding", .integer(1)), ("dual_cross_attention", .bool(false)), ("encoder_hid_dim", .null),
+    ("encoder_hid_dim_type", .null), ("mid_block_only_cross_attention", .bool(false)),
+    ("mid_block_scale_factor", .integer(1)), ("only_cross_attention", .bool(false)),
+    ("out_channels", .integer(4)), ("resnet_out_scale_factor", .integer(1)),
+    ("resnet_skip_time_act", .bool(false)), ("resnet_time_scale_shift", .string("default")),
+    ("time_embedding_act_fn", .null), ("time_embedding_type", .string("positional")),
     ("timestep_post_act", .null),
   ]
 
@@ -205,7 +206,7 @@ extension UNetConfiguration {
 
   private static func added(_ fields: ConfigurationFields) throws(ModelError) -> AddedCondition? {
     guard let type = fields["addition_embed_type"] else { return nil }
-    guard type == .text("text_time") else {
+    guard type == .string("text_time") else {
       throw fields.unsupported("addition_embed_type", type, "null or \"text_time\"")
     }
     let width = try fields.count("addition_time_embed_dim")

@@ -1,6 +1,6 @@
 /// A picture in the autoencoder's latent space, `[height, width, channels]`, channels last, multiplied by
 /// the model's scaling factor.
-public struct Latent: Sendable, Equatable {
+public struct Latent: Sendable, Equatable, Codable {
   public let height: Int
   public let width: Int
   public let channels: Int

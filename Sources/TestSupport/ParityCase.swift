@@ -1,4 +1,6 @@
+import Files
 import FoundationEssentials
+import JSON
 import Tensors
 import WeightStorage
 

@@ -1,3 +1,5 @@
+import Files
+
 extension Checkpoint {
   /// Bytes of every tensor that go into its identity.
   private static let sample = 4096
@@ -16,7 +18,7 @@ extension Checkpoint {
       hash.update("\(name) \(tensor.element.rawValue) \(tensor.shape)")
       let length = min(tensor.range.count, Self.sample)
       let start = tensor.range.lowerBound + (tensor.range.count - length) / 2
-      hash.update(try file.reader.bytes(start..<start + length))
+      hash.update(try file.bytes(start..<start + length))
     }
   }
 }

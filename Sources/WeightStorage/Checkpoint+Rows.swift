@@ -1,3 +1,5 @@
+import Files
+
 extension Checkpoint {
   /// Reads rows of a tensor, as `element(of:)`, to the start of `window`.
   ///
@@ -6,12 +8,7 @@ extension Checkpoint {
     _ rows: Range<Int>, of name: String, into window: UnsafeMutableRawBufferPointer
   ) throws(WeightFileError) -> UnsafeRawBufferPointer {
     let (file, tensor) = try place(of: name)
-    let needed =
-      tensor.elements(of: rows).count * (tensor.element.weight?.byteCount ?? tensor.element.byteCount)
-    precondition(needed <= window.count, "\(needed) bytes of \(name) for a window of \(window.count)")
-    let filled = UnsafeMutableRawBufferPointer(rebasing: window[..<needed])
-    try file.read(rows, of: tensor, into: filled)
-    return UnsafeRawBufferPointer(filled)
+    return try file.fill(window, with: rows, of: tensor)
   }
 
   /// Rows of a tensor, as `element(of:)`, in the caller's window for the duration of `body`.
@@ -63,9 +60,9 @@ extension Checkpoint {
     file.reader.dropCache(tensor.range)
   }
 
-  /// - Throws: `truncated` if mapped weights have been cut off since the file was opened; what was computed with
-  ///   them is void.
-  package func checkMapping() throws(WeightFileError) {
-    for file in files { try file.mapping?.check() }
+  /// - Throws: `truncated`, `changed` if weights have been cut off or written over since their file was opened; what
+  ///   was computed with them is void.
+  package func checkUnchanged() throws(WeightFileError) {
+    for file in files { try file.checkUnchanged() }
   }
 }

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Files
 import Tensors
 
 /// The weights of one component of a diffusers model (`unet/`), in one file or in shards, read in rows.
@@ -88,7 +88,12 @@ package final class Checkpoint: Sendable {
   /// - Throws: `pickle` if there are only pickles, `missingWeights` if there are none.
   package convenience init(folder: String, label: String? = nil) throws(WeightFileError) {
     let label = label ?? folder
-    let present = Set((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    var present: Set<String> = []
+    do throws(FileError) {
+      present = Set(try FileReader.names(in: folder, label: label))
+    } catch {
+      guard case .missing = error else { throw .file(error) }
+    }
     guard let name = Self.fileNames.first(where: present.contains) else {
       let pickles = present.filter { name in [".bin", ".ckpt", ".pt", ".pth"].contains { name.hasSuffix($0) }
       }
@@ -102,12 +107,16 @@ package final class Checkpoint: Sendable {
     }
   }
 
-  /// In order of preference. Index files of the half-precision variant have had three spellings.
+  /// In order of preference. Index files of a variant have had three spellings. The weights of training (`non_ema`)
+  /// come last.
   private static let fileNames = ["diffusion_pytorch_model", "model"].flatMap { stem in
-    [
-      "safetensors", "safetensors.index.json", "fp16.safetensors", "safetensors.index.fp16.json",
-      "safetensors.fp16.index.json", "fp16.safetensors.index.json",
-    ].map { "\(stem).\($0)" }
+    (["safetensors", "safetensors.index.json"]
+      + ["fp16", "bf16", "fp32", "ema", "non_ema"].flatMap { variant in
+        [
+          "\(variant).safetensors", "safetensors.index.\(variant).json",
+          "safetensors.\(variant).index.json", "\(variant).safetensors.index.json",
+        ]
+      }).map { "\(stem).\($0)" }
   }
 
   // MARK: Tensors
@@ -141,8 +150,10 @@ package final class Checkpoint: Sendable {
   /// - Throws: `missingTensor`, or `unsupportedElement` for anything a network cannot read.
   package func element(of name: String) throws(WeightFileError) -> ElementType {
     let (file, tensor) = try place(of: name)
-    guard let element = tensor.element.weight, element != .s8 || tensor.layout == .panels else {
-      throw file.wrongElement(tensor, wanted: weightElements)
+    guard let element = tensor.weight, element != .s8 || tensor.layout == .panels else {
+      throw .unsupportedElement(
+        file: file.reader.label, tensor: ownName(of: name), dtype: tensor.element.rawValue,
+        wanted: weightElements)
     }
     return element
   }

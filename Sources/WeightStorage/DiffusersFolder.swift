@@ -1,4 +1,6 @@
+import Files
 import FoundationEssentials
+import JSON
 
 /// A model in diffusers layout: `model_index.json` beside one folder per component.
 ///
@@ -16,32 +18,36 @@ package struct DiffusersFolder: ModelFiles {
   /// Components that the index names and that are there, sorted.
   package let components: [String]
 
-  /// - Throws: `missingFile` if there is nothing at `path`, `notAModelFolder` if it is something else.
+  /// - Throws: `file(.missing)` if there is nothing at `path`, `notAModelFolder` if it is something else.
   package init(path: String) throws(WeightFileError) {
     self.path = path
     var isFolder = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw FileReader.isLinkLoop(path) ? .linkLoop(file: path) : .missingFile(file: path)
+      throw .file(FileReader.isLinkLoop(path) ? .linkLoop(file: path) : .missing(file: path))
     }
     guard isFolder else { throw .notAModelFolder(folder: path, reason: "it is a single file") }
     guard FileManager.default.fileExists(atPath: "\(path)/model_index.json") else {
       throw .notAModelFolder(folder: path, reason: "it has no model_index.json")
     }
     let label = "model_index.json"
-    let bytes = try FileReader.contents(of: "\(path)/\(label)", label: label)
-    let index = ConfigValue(file: label, value: try JSONValue(parsing: bytes, file: label))
+    let bytes = try WeightFileError.ofFile { () throws(FileError) in
+      try FileReader.contents(of: "\(path)/\(label)", label: label)
+    }
+    let index = try configuration { () throws(ConfigurationError) in
+      try ConfigValue(parsing: bytes, file: label)
+    }
     self.index = index
     components = index.keys.filter { key in
       (try? index[key].strings())?.count == 2
         && FileManager.default.fileExists(atPath: "\(path)/\(key)", isDirectory: &isFolder)
         && isFolder
-    }
+    }.sorted()
   }
 
   package func has(_ component: String) -> Bool { components.contains(component) }
 
   /// Class of a component, `UNet2DConditionModel`.
-  package func className(of component: String) throws(WeightFileError) -> String {
+  package func className(of component: String) throws(ConfigurationError) -> String {
     let pair = try index[component].strings()
     guard pair.count == 2 else { throw index[component].wrong("library and class") }
     return pair[1]
@@ -49,7 +55,9 @@ package struct DiffusersFolder: ModelFiles {
 
   /// Any small file of the folder as it is, `tokenizer/merges.txt`.
   package func data(_ name: String) throws(WeightFileError) -> Data {
-    Data(try FileReader.contents(of: "\(path)/\(name)", label: name))
+    try WeightFileError.ofFile { () throws(FileError) in
+      Data(try FileReader.contents(of: "\(path)/\(name)", label: name))
+    }
   }
 
   package func contains(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }

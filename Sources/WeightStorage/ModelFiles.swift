@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// What a model is opened from: small files, called by their place in a diffusers folder, and weights by component.
 package protocol ModelFiles: Sendable {
@@ -31,8 +32,8 @@ extension ModelFiles {
 
   /// Any JSON file, `tokenizer/tokenizer_config.json`.
   package func json(_ name: String) throws(WeightFileError) -> ConfigValue {
-    let label = label(name)
-    return ConfigValue(file: label, value: try JSONValue(parsing: Array(data(name)), file: label))
+    let (label, bytes) = (label(name), Array(try data(name)))
+    return try configuration { () throws(ConfigurationError) in try ConfigValue(parsing: bytes, file: label) }
   }
 
   /// A component's configuration: `config.json`, for the scheduler `scheduler_config.json`.

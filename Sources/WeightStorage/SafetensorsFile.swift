@@ -1,3 +1,5 @@
+import Files
+import Synchronization
 import Tensors
 
 /// A safetensors file, validated in full when it is opened; only its table is kept in memory.
@@ -13,14 +15,20 @@ package final class SafetensorsFile: TensorFile {
   private let positions: [String: Int]
   /// The file in memory, if it is a container: its weights are used where they lie.
   package let mapping: FileMapping?
+  package let stamp: FileStamp
+  /// The container as it was when it was last compared with its hashes (`verify`).
+  let verified = Mutex<FileStamp?>(nil)
 
   package init(path: String, label: String? = nil) throws(WeightFileError) {
-    reader = try FileReader(path: path, label: label)
+    reader = try WeightFileError.ofFile { () throws(FileError) in try FileReader(path: path, label: label) }
+    stamp = try WeightFileError.ofFile { [reader] () throws(FileError) in try FileStamp(of: reader) }
     let header = try SafetensorsHeader(of: reader)
     metadata = header.metadata
     tensors = header.tensors
     positions = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
-    mapping = ContainerFile.isContainer(metadata) ? try FileMapping(reader) : nil
+    mapping = try WeightFileError.ofFile { [metadata, reader] () throws(FileError) in
+      ContainerFile.isContainer(metadata) ? try FileMapping(reader) : nil
+    }
   }
 
   package subscript(name: String) -> TensorEntry? { positions[name].map { tensors[$0] } }
@@ -35,15 +43,23 @@ package final class SafetensorsFile: TensorFile {
   package func bytes(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [UInt8] {
     let tensor = try tensor(name, shape: shape)
     guard tensor.element == .u8 else { throw wrongElement(tensor, wanted: "U8") }
-    return try reader.bytes(tensor.range)
+    return try bytes(of: tensor)
   }
 }
 
 extension TensorFile {
+  /// A tensor as it is stored.
+  package func bytes(of tensor: TensorEntry) throws(WeightFileError) -> [UInt8] { try bytes(tensor.range) }
+
+  /// Any bytes of the file.
+  func bytes(_ range: Range<Int>) throws(WeightFileError) -> [UInt8] {
+    try WeightFileError.ofFile { () throws(FileError) in try reader.bytes(range) }
+  }
+
   /// Values of an I64 or I32 tensor.
   package func integers(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Int64] {
     let tensor = try tensor(name, shape: shape)
-    let bytes = try reader.bytes(tensor.range)
+    let bytes = try bytes(of: tensor)
     return switch tensor.element {
     case .i64: bytes.elements(UInt64.self) { Int64(bitPattern: $0) }
     case .i32: bytes.elements(UInt32.self) { Int64(Int32(bitPattern: $0)) }

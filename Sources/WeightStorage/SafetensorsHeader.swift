@@ -1,3 +1,6 @@
+import Files
+import JSON
+
 /// The table at the start of a safetensors file: 8 bytes of length (little endian), then JSON
 ///
 ///     {"__metadata__": {string: string}, name: {"dtype": …, "shape": […], "data_offsets": [begin, end]}, …}
@@ -5,8 +8,13 @@
 /// then the data, to which the offsets are relative. `init` validates all of it against the file's size: the data
 /// is covered exactly, by ranges that neither overlap nor leave holes and that fit their shapes.
 struct SafetensorsHeader {
-  /// The format's own limit in bytes.
-  static let longest = 100_000_000
+  /// Bytes of the text. The format allows 100 MB; the longest table of a model that is read here is that of a container
+  /// of SDXL with two vocabularies, 9 MB.
+  static let longest = 12_000_000
+  /// Tensors, and texts beside them. A container of SDXL has 5,000, a LoRA of all its layers 4,000.
+  static let most = 20_000
+  /// Bytes of a tensor's name, and dots in it.
+  static let longestName = 256, mostDots = 32
 
   var metadata: [String: String] = [:]
   /// In the order of the data.
@@ -14,18 +22,14 @@ struct SafetensorsHeader {
 
   /// A row of the table before anything is known to be true.
   private struct Row {
-    var name = "", dtype = "", shape: [Int] = [], offsets: [Int] = []
+    var name: String, dtype = "", shape: [Int] = [], offsets: [Int] = []
   }
 
   init(of file: FileReader) throws(WeightFileError) {
     let length = try Self.length(in: file)
-    var scanner = JSONScanner(try file.bytes(8..<8 + length))
-    var rows: [Row] = []
-    do throws(JSONError) {
-      rows = try scanTable(&scanner)
-    } catch {
-      throw error.inFile(file.label) { .badHeader(file: file.label, reason: $0) }
-    }
+    let text = try WeightFileError.ofFile { () throws(FileError) in try file.bytes(8..<8 + length) }
+    let rows = try scanTable(text, file.label)
+    tensors.reserveCapacity(rows.count)
     for row in rows { tensors.append(try Self.entry(row, dataStart: 8 + length, file.label)) }
     tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     try checkCoverage(dataStart: 8 + length, file)
@@ -38,9 +42,9 @@ struct SafetensorsHeader {
     guard file.count > 0 else {
       throw .notAWeightFile(file: file.label, reason: "it is empty; download it again")
     }
-    let start = try file.bytes(0..<min(file.count, 64))
+    let start = try WeightFileError.ofFile { () throws(FileError) in try file.bytes(0..<min(file.count, 64)) }
     if let refusal = otherKind(start, file.label) { throw refusal }
-    guard file.count > 8 else { throw .truncated(file: file.label, needs: 10, has: file.count) }
+    guard file.count > 8 else { throw .file(.truncated(file: file.label, needs: 10, has: file.count)) }
     guard start[8] == UInt8(ascii: "{") else {
       throw .notAWeightFile(
         file: file.label, reason: "its table of tensors is missing; check what was downloaded")
@@ -50,7 +54,7 @@ struct SafetensorsHeader {
       throw .headerTooLong(file: file.label, bytes: length, limit: longest)
     }
     guard 8 + Int(length) <= file.count else {
-      throw .truncated(file: file.label, needs: 8 + Int(length), has: file.count)
+      throw .file(.truncated(file: file.label, needs: 8 + Int(length), has: file.count))
     }
     return Int(length)
   }
@@ -73,21 +77,46 @@ struct SafetensorsHeader {
     return nil
   }
 
+  /// The text's memory is given back with this call.
+  private mutating func scanTable(_ text: [UInt8], _ file: String) throws(WeightFileError) -> [Row] {
+    var scanner = JSONScanner(text)
+    do throws(JSONError) { return try scanTable(&scanner) } catch {
+      throw WeightFileError(error, header: file)
+    }
+  }
+
   private mutating func scanTable(_ scanner: inout JSONScanner) throws(JSONError) -> [Row] {
     var rows: [Row] = []
     var names: Set<String> = []
     try scanner.open("{")
     while let name = try scanner.nextKey(&names) {
+      guard names.count <= Self.most else { throw scanner.failure("more than \(Self.most) tensors") }
       if name == "__metadata__" {
-        var keys: Set<String> = []
-        try scanner.open("{")
-        while let key = try scanner.nextKey(&keys) { metadata[key] = try scanner.string() }
+        try scanMetadata(&scanner)
       } else {
+        if let wrong = Self.refusal(ofName: name) { throw scanner.failure(wrong) }
         rows.append(try Self.scanRow(named: name, &scanner))
       }
     }
     try scanner.expectEnd()
     return rows
+  }
+
+  private mutating func scanMetadata(_ scanner: inout JSONScanner) throws(JSONError) {
+    try scanner.open("{")
+    while let key = try scanner.nextKey(isFirst: metadata.isEmpty) {
+      guard metadata.updateValue(try scanner.string(), forKey: key) == nil else { throw scanner.twice(key) }
+      guard metadata.count <= Self.most else { throw scanner.failure("more than \(Self.most) texts") }
+    }
+  }
+
+  /// Why a name is none of a tensor; nil if it may be one. What is made of names later takes them apart at their dots.
+  static func refusal(ofName name: String) -> String? {
+    guard name.utf8.count <= longestName else {
+      return "a name of \(name.utf8.count) bytes, more than \(longestName)"
+    }
+    let dots = name.utf8.reduce(0) { $0 + ($1 == UInt8(ascii: ".") ? 1 : 0) }
+    return dots > mostDots ? "a name of \(dots + 1) parts, more than \(mostDots + 1)" : nil
   }
 
   private static func scanRow(named name: String, _ scanner: inout JSONScanner) throws(JSONError) -> Row {
@@ -141,7 +170,17 @@ struct SafetensorsHeader {
       }
       (end, last) = (tensor.range.upperBound, tensor.name)
     }
-    if end > file.count { throw .truncated(file: file.label, needs: end, has: file.count) }
+    if end > file.count { throw .file(.truncated(file: file.label, needs: end, has: file.count)) }
     if end < file.count { throw .trailingBytes(file: file.label, bytes: file.count - end) }
+  }
+}
+
+extension WeightFileError {
+  /// A failure of the scanner in a header.
+  fileprivate init(_ error: JSONError, header file: String) {
+    switch error.reason {
+    case .duplicateKey(let key): self = .duplicateKey(file: file, key: key)
+    case .syntax(let text): self = .badHeader(file: file, reason: "\(text) at byte \(error.offset)")
+    }
   }
 }

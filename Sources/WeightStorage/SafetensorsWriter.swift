@@ -1,3 +1,5 @@
+import Files
+
 /// A tensor to be written: its bytes are little endian, in row-major order of `shape`.
 package struct StoredTensor: Sendable, Equatable {
   package var element: StoredElement
@@ -41,18 +43,22 @@ package enum SafetensorsWriter {
   package static func write(
     _ tensors: [String: StoredTensor], metadata: [String: String] = [:], to path: String
   ) throws(WeightFileError) {
+    try WeightFileError.ofFile { () throws(FileError) in
+      let file = try PartialFile(path: path)
+      try write(tensors, metadata: metadata, into: file)
+      try file.commit()
+    }
+  }
+
+  /// Writes into a file that the caller puts in place, with others perhaps.
+  package static func write(
+    _ tensors: [String: StoredTensor], metadata: [String: String] = [:], into file: PartialFile
+  ) throws(FileError) {
     let order = tensors.sorted { a, b in
       (b.value.element.byteCount, a.key) < (a.value.element.byteCount, b.key)
     }
-    let header = header(order.map { ($0.key, $0.value) }, metadata)
-    let file = try PartialFile(path: path)
-    try file.write(header, at: 0)
-    var offset = header.count
-    for (_, tensor) in order {
-      try file.write(tensor.bytes, at: offset)
-      offset += tensor.bytes.count
-    }
-    try file.commit()
+    try file.write(header(order.map { ($0.key, $0.value) }, metadata))
+    for (_, tensor) in order { try file.write(tensor.bytes) }
   }
 
   /// Length and JSON text, padded with spaces so that the data starts at a multiple of 8.

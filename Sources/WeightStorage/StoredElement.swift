@@ -75,13 +75,13 @@ package enum StoredElement: String, Sendable, Hashable, CaseIterable {
     return blockBytes
   }
 
-  /// What a network reads it as; nil for elements that are no weights here. Nothing is rounded: eight bits of floating
-  /// point become sixteen (`Float8`), blocks become 32, for a product of a Float16 scale and 4 to 8 bits has up to 19
+  /// What a network reads it as; nil for elements that are no weights here. Nothing is rounded but 64 bits, to 32: eight bits of
+  /// floating point become sixteen (`Float8`), blocks become 32, for a product of a Float16 scale and 4 to 8 bits has up to 19
   /// significant bits, of which Float16 would keep 11. Whole numbers of 8 bits are weights in the panels of a container
   /// only.
   package var weight: ElementType? {
     switch self {
-    case .f32: .f32
+    case .f32, .f64: .f32
     case .f16, .f8e4m3, .f8e5m2: .f16
     case .bf16: .bf16
     case .i8: .s8

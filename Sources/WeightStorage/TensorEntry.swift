@@ -13,14 +13,20 @@ package struct TensorEntry: Sendable, Equatable {
   package let layout: Layout
   /// Groups of input channels that were rotated (`WeightFormat`).
   package let rotation: Int?
+  /// What all values are multiplied by (scaled eight-bit floating point); nil for 1.
+  package let scale: Float?
 
   init(
     name: String, element: StoredElement, shape: [Int], range: Range<Int>, isTransposed: Bool = false,
-    layout: Layout = .plain, rotation: Int? = nil
+    layout: Layout = .plain, rotation: Int? = nil, scale: Float? = nil
   ) {
     (self.name, self.element, self.shape, self.range) = (name, element, shape, range)
-    (self.isTransposed, self.layout, self.rotation) = (isTransposed, layout, rotation)
+    (self.isTransposed, self.layout, self.rotation, self.scale) = (isTransposed, layout, rotation, scale)
   }
+
+  /// What a network reads it as; nil for elements that are no weights here. Scaled values are 32 bits wide, for a
+  /// product does not fit into sixteen.
+  package var weight: ElementType? { scale == nil ? element.weight : .f32 }
 
   /// Elements, padding of panels not counted; a tensor without dimensions has one.
   package var count: Int { shape.reduce(1, *) }
@@ -53,7 +59,14 @@ extension TensorEntry {
   package func renamed(_ name: String) -> TensorEntry {
     TensorEntry(
       name: name, element: element, shape: shape, range: range, isTransposed: isTransposed, layout: layout,
-      rotation: rotation)
+      rotation: rotation, scale: scale)
+  }
+
+  /// Values that are multiplied by `scale` when they are read.
+  package func scaled(by scale: Float) -> TensorEntry {
+    TensorEntry(
+      name: name, element: element, shape: shape, range: range, isTransposed: isTransposed, layout: layout,
+      rotation: rotation, scale: scale)
   }
 
   /// Bytes that are the panels of a weight of this shape.
@@ -71,19 +84,21 @@ extension TensorEntry {
     let bytes = range.count / count
     let start = range.lowerBound + index * bytes
     return TensorEntry(
-      name: name, element: element, shape: [rows / count] + shape.dropFirst(), range: start..<start + bytes)
+      name: name, element: element, shape: [rows / count] + shape.dropFirst(), range: start..<start + bytes,
+      scale: scale)
   }
 
   /// A matrix with rows and columns exchanged; nil for anything else.
   package func transposed() -> TensorEntry? {
     guard shape.count == 2 else { return nil }
     return TensorEntry(
-      name: name, element: element, shape: shape.reversed(), range: range, isTransposed: !isTransposed)
+      name: name, element: element, shape: shape.reversed(), range: range, isTransposed: !isTransposed,
+      scale: scale)
   }
 
   /// The weights of a 1×1 convolution `[N, K, 1, 1]` as those of a linear layer `[N, K]`; others as they are.
   package func flattened() -> TensorEntry {
     guard shape.count == 4, shape[2...] == [1, 1] else { return self }
-    return TensorEntry(name: name, element: element, shape: [shape[0], shape[1]], range: range)
+    return TensorEntry(name: name, element: element, shape: [shape[0], shape[1]], range: range, scale: scale)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// Reading weights in the element type that networks read them in.
@@ -31,7 +32,7 @@ extension TensorFile {
 
   /// A whole tensor.
   func read(_ tensor: TensorEntry) throws(WeightFileError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: tensor.count * (tensor.element.weight?.byteCount ?? 0))
+    var bytes = [UInt8](repeating: 0, count: tensor.count * (tensor.weight?.byteCount ?? 0))
     var failure: WeightFileError?
     bytes.withUnsafeMutableBytes { buffer in
       do throws(WeightFileError) { try read(0..<tensor.rows, of: tensor, into: buffer) } catch {
@@ -42,18 +43,55 @@ extension TensorFile {
     return bytes
   }
 
+  private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(WeightFileError) {
+    try WeightFileError.ofFile { () throws(FileError) in try reader.read(into: buffer, at: offset) }
+  }
+
   /// Elements in the order of the file.
   private func readElements(
     _ elements: Range<Int>, of tensor: TensorEntry, into window: UnsafeMutableRawBufferPointer
   ) throws(WeightFileError) {
     if tensor.element.isBlock { return try readBlocks(elements, of: tensor, into: window) }
+    if tensor.element == .f64 || tensor.scale != nil {
+      return try convert(elements, of: tensor, into: window)
+    }
     let range = tensor.bytes(ofElements: elements)
     guard let halves = Float8.halves(of: tensor.element) else {
-      return try reader.read(into: window, at: range.lowerBound)
+      return try fill(window, from: range.lowerBound)
     }
     let codes = UnsafeMutableRawBufferPointer(rebasing: window[range.count...])
-    try reader.read(into: codes, at: range.lowerBound)
+    try fill(codes, from: range.lowerBound)
     Float8.expand(halves, in: window)
+  }
+
+  /// Numbers of 64 bits, and eight-bit ones with a scale, as Float32, a few at a time.
+  private func convert(
+    _ elements: Range<Int>, of tensor: TensorEntry, into window: UnsafeMutableRawBufferPointer
+  ) throws(WeightFileError) {
+    let (size, scale) = (tensor.element.byteCount, tensor.scale ?? 1)
+    let halves = Float8.halves(of: tensor.element)
+    for start in stride(from: elements.lowerBound, to: elements.upperBound, by: 4096) {
+      let part = start..<min(start + 4096, elements.upperBound)
+      let bytes = try WeightFileError.ofFile { () throws(FileError) in
+        try reader.bytes(tensor.bytes(ofElements: part))
+      }
+      bytes.withUnsafeBytes { bytes in
+        for i in 0..<part.count {
+          let value =
+            if let halves {
+              scale * Float(Float16(bitPattern: halves[Int(bytes[i])]))
+            } else {
+              Float(
+                Double(
+                  bitPattern: UInt64(
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: i * size, as: UInt64.self))))
+            }
+          window.storeBytes(
+            of: value.bitPattern.littleEndian, toByteOffset: (part.lowerBound - elements.lowerBound + i) * 4,
+            as: UInt32.self)
+        }
+      }
+    }
   }
 
   /// Elements of blocks as Float32, a few blocks at a time. Where a row is no whole number of blocks (a convolution
@@ -74,7 +112,7 @@ extension TensorFile {
       let first = position / length
       let count = min(most, (elements.upperBound + length - 1) / length - first)
       let blocks = UnsafeMutableRawBufferPointer(rebasing: stored[..<(count * bytes)])
-      try reader.read(into: blocks, at: tensor.range.lowerBound + first * bytes)
+      try fill(blocks, from: tensor.range.lowerBound + first * bytes)
       tensor.element.dequantize(.init(blocks), into: .init(rebasing: values[..<(count * length)]))
       let end = min((first + count) * length, elements.upperBound)
       let wanted = UnsafeRawBufferPointer(

@@ -1,6 +1,10 @@
+import Files
+
 /// A file of tensors, validated in full when it was opened, of which networks read weights.
 package protocol TensorFile: AnyObject, Sendable {
   var reader: FileReader { get }
+  /// Of the file when it was opened.
+  var stamp: FileStamp { get }
   /// What the file says of itself.
   var texts: [String: String] { get }
   /// In the order of the data.
@@ -12,12 +16,29 @@ package protocol TensorFile: AnyObject, Sendable {
 
 extension TensorFile {
   package var mapping: FileMapping? { nil }
+
+  /// - Throws: `truncated`, `changed` if the file was written to since it was opened: what was computed from it is
+  ///   neither of the old weights nor of the new ones.
+  func checkUnchanged() throws(WeightFileError) {
+    let now = try WeightFileError.ofFile { () throws(FileError) in
+      try mapping?.check()
+      return try FileStamp(of: reader)
+    }
+    guard now.size >= stamp.size else {
+      throw .file(.truncated(file: reader.label, needs: Int(stamp.size), has: Int(now.size)))
+    }
+    guard now.hasContent(of: stamp) else { throw .changed(file: reader.label) }
+  }
 }
 
 /// Opens a file as what its first bytes say it is: GGUF, else safetensors.
 package func openTensorFile(path: String, label: String? = nil) throws(WeightFileError) -> any TensorFile {
-  let start = try FileReader(path: path, label: label)
-  if start.count >= 4, try start.bytes(0..<4) == Array("GGUF".utf8) {
+  let isGGUF = try WeightFileError.ofFile { () throws(FileError) in
+    let file = try FileReader(path: path, label: label)
+    guard file.count >= 4 else { return false }
+    return try file.bytes(0..<4) == Array("GGUF".utf8)
+  }
+  if isGGUF {
     return try GGUFFile(path: path, label: label)
   }
   return try SafetensorsFile(path: path, label: label)
@@ -37,7 +58,7 @@ extension TensorFile {
   /// Values of a tensor of weights, exactly.
   package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
     let tensor = try tensor(name, shape: shape)
-    guard let element = tensor.element.weight else { throw wrongElement(tensor, wanted: weightElements) }
+    guard let element = tensor.weight else { throw wrongElement(tensor, wanted: weightElements) }
     return try read(tensor).floats(element)
   }
 

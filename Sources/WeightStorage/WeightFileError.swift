@@ -1,19 +1,15 @@
+import Files
+import JSON
+import Platform
+
 /// Why a weight file, a model folder or one of its configurations was refused.
 ///
 /// A file is validated once, in full, when it is opened; what is wrong with it has a case of its own here and a
 /// sentence that names the file, the cause and the next step.
 public enum WeightFileError: Error, Equatable, Sendable {
-  // Reaching the file.
-  case missingFile(file: String)
-  case unreadable(file: String, reason: String)
-  case notARegularFile(file: String)
-  case linkLoop(file: String)
-  case readFailed(file: String, reason: String)
-
-  // Writing a file.
-  case writeFailed(file: String, reason: String)
-  case outputIsFolder(file: String)
-  case outputFolderMissing(file: String, folder: String)
+  /// The file itself: reaching it, reading or writing its bytes.
+  case file(FileError)
+  case changed(file: String)
 
   // What kind of file it is.
   case notAWeightFile(file: String, reason: String)
@@ -31,7 +27,6 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case badOffsets(file: String, tensor: String, begin: Int, end: Int)
   case overlap(file: String, tensor: String, other: String)
   case hole(file: String, before: String, bytes: Int)
-  case truncated(file: String, needs: Int, has: Int)
   case trailingBytes(file: String, bytes: Int)
 
   // What was asked of a sound file.
@@ -43,14 +38,15 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case notAModelFolder(folder: String, reason: String)
   case missingWeights(folder: String)
   case badShardIndex(file: String, reason: String)
-  case badJSON(file: String, reason: String)
-  case missingKey(file: String, key: String)
-  case wrongValue(file: String, key: String, expected: String, found: String)
+  case configuration(ConfigurationError)
 
   // A whole model in one file.
   case notAWholeModel(file: String, reason: String)
+  /// A single file of fewer networks than a model needs; the missing ones by their names in a diffusers folder.
+  case lacksNetworks(file: String, networks: [String])
   case unknownTensor(file: String, tensor: String)
   case unusualShapes(file: String, reason: String)
+  case severalScales(file: String, tensor: String, count: Int)
 
   // A network from a file of its own; `network` is its component's name, which is also the option's.
   case noSuchNetwork(file: String, network: String)
@@ -68,24 +64,16 @@ public enum WeightFileError: Error, Equatable, Sendable {
 }
 
 extension WeightFileError: CustomStringConvertible {
+  private static let words = [
+    "text_encoder": "text encoder", "text_encoder_2": "second text encoder", "vae": "autoencoder",
+  ]
+
   public var description: String {
     switch self {
-    case .missingFile(let file):
-      "\(file): there is no such file; check the path"
-    case .unreadable(let file, let reason):
-      "\(file): cannot be opened (\(reason)); check its permissions"
-    case .notARegularFile(let file):
-      "\(file): is not a file but a folder or a device; name the weight file itself"
-    case .linkLoop(let file):
-      "\(file): is a symbolic link that leads back to itself; name the file that is meant"
-    case .readFailed(let file, let reason):
-      "\(file): reading failed (\(reason)); check the disk or card and copy the file again"
-    case .writeFailed(let file, let reason):
-      "\(file): cannot be written (\(reason)); check free space and permissions"
-    case .outputIsFolder(let file):
-      "\(file): cannot be written, it is a folder; name a file in it"
-    case .outputFolderMissing(let file, let folder):
-      "\(file): cannot be written, there is no folder \(folder); create it first"
+    case .file(let error):
+      error.description
+    case .changed(let file):
+      "\(file): was written to while it was used; start again when that is done"
     case .notAWeightFile(let file, let reason):
       "\(file): is not a safetensors file: \(reason)"
     case .pickle(let file):
@@ -113,8 +101,6 @@ extension WeightFileError: CustomStringConvertible {
       "\(file): tensors \(tensor) and \(other) share bytes; the file is damaged, download it again"
     case .hole(let file, let before, let bytes):
       "\(file): \(bytes) bytes before tensor \(before) belong to no tensor; the file is damaged, download it again"
-    case .truncated(let file, let needs, let has):
-      "\(file): is cut off: it needs \(needs) bytes and has \(has); download it again"
     case .trailingBytes(let file, let bytes):
       "\(file): has \(bytes) bytes after its last tensor; the file is damaged, download it again"
     case .missingTensor(let file, let tensor):
@@ -131,19 +117,22 @@ extension WeightFileError: CustomStringConvertible {
       "\(folder): has no .safetensors weights; download the model's .safetensors files into it"
     case .badShardIndex(let file, let reason):
       "\(file): \(reason); download the model's files again, all of them"
-    case .badJSON(let file, let reason):
-      "\(file): is not valid JSON: \(reason); download it again"
-    case .missingKey(let file, let key):
-      "\(file): \(key): is missing; use the configuration that was published with the weights"
-    case .wrongValue(let file, let key, let expected, let found):
-      "\(file): \(key): expected \(expected), found \(found); use the configuration published with the weights"
+    case .configuration(let error):
+      error.description
     case .notAWholeModel(let file, let reason):
       "\(file): is not a whole Stable Diffusion 1, 2 or XL model: \(reason)"
+    case .lacksNetworks(let file, let networks):
+      "\(file): is not a whole Stable Diffusion 1, 2 or XL model: it has no "
+        + networks.map { Self.words[$0] ?? $0 }.joined(separator: " and no ")
+        + "; name a file that has it too, or the folder that holds model_index.json"
     case .unknownTensor(let file, let tensor):
       "\(file): tensor \(tensor) belongs to no part of Stable Diffusion 1, 2 or XL; use the plain text-to-image model"
     case .unusualShapes(let file, let reason):
       "\(file): \(reason), so its configuration cannot be told from its shapes; "
-        + "name a folder of diffusers configuration files with --config"
+        + "name a folder of diffusers configuration files beside it"
+    case .severalScales(let file, let tensor, let count):
+      "\(file): tensor \(tensor) holds \(count) scales for one weight where one is read; "
+        + "use the model's file in F16 or BF16"
     case .noSuchNetwork(let file, let network):
       "\(file): has no \(network); name a file or folder that has one"
     case .notOfThisModel(let file, let network):
@@ -168,4 +157,20 @@ extension WeightFileError: CustomStringConvertible {
       "\(file): tensor \(tensor) holds the scale \(value); the file is damaged, download or quantize it again"
     }
   }
+}
+
+extension WeightFileError: CarriesRefusal {
+  package var refusal: SystemRefusal? { if case .file(let error) = self { error.refusal } else { nil } }
+
+  /// What `body` says of the file itself is one of the reasons for which weights are refused.
+  package static func ofFile<R>(_ body: () throws(FileError) -> R) throws(WeightFileError) -> R {
+    do throws(FileError) { return try body() } catch { throw .file(error) }
+  }
+}
+
+/// What reads JSON, with its failures among those of the weights.
+func configuration<Result>(
+  _ body: () throws(ConfigurationError) -> Result
+) throws(WeightFileError) -> Result {
+  do throws(ConfigurationError) { return try body() } catch { throw .configuration(error) }
 }

@@ -7,54 +7,50 @@ import Testing
   @Test("lists every method once, described and findable")
   func list() {
     #expect(
-      MethodDescription.all.map(\.name).sorted() == [
-        "cycle-diffusion", "cycle-sde", "ddim-inversion", "ddpm-inversion", "dds", "diffedit", "drag",
-        "generate",
-        "inpaint", "ledits", "ledits++", "sdedit", "sds", "sega",
+      EditMethods.all.names == [
+        "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
+        "cycle-sde", "diffedit", "inpaint", "drag", "generate", "sega",
       ])
-    for method in MethodDescription.all {
-      #expect(MethodDescription.named(method.name) == method)
-      #expect(
-        method.about.summary.hasSuffix(".") && !method.about.paper.isEmpty && !method.about.needs.isEmpty)
-      #expect(method.about.needs.contains(.image) || ["generate", "sega"].contains(method.name))
-      #expect(Set(method.parameters.map(\.name)).count == method.parameters.count)
+    for method in EditMethods.all {
+      let about = method.about
+      #expect(EditMethods.all.named(about.name) == method)
+      #expect(about.summary.hasSuffix(".") && !about.paper.isEmpty && !about.needs.isEmpty)
+      #expect(about.needs.contains(.image) || ["generate", "sega"].contains(about.name))
+      #expect(Set(method.rows.map(\.option)).count == method.rows.count)
     }
-    #expect(MethodDescription.named("edict") == nil)
+    #expect(EditMethods.all.named("edict") == nil)
   }
 
   @Test(
     "the defaults are the papers'",
     arguments: [
       ("generate", "steps", "50"), ("sdedit", "strength", "0.5"), ("ddpm-inversion", "steps", "100"),
-      ("ddpm-inversion", "skip", "36"), ("ddpm-inversion", "guidance", "15.0"),
-      ("ddpm-inversion", "source-guidance", "3.5"), ("dds", "iterations", "200"),
-      ("dds", "learning-rate", "0.1"),
-      ("dds", "loss-scale", "2000·h·w/4096"), ("dds", "first-timestep", "50"),
-      ("dds", "last-timestep", "948"),
-      ("sega", "concept-scale", "5.0"), ("sega", "concept-warmup", "10"),
-      ("sega", "concept-threshold", "0.9"),
+      ("ddpm-inversion", "skip", "0.36"), ("ddpm-inversion", "cfg-scale", "15.0"),
+      ("ddpm-inversion", "source-cfg-scale", "3.5"), ("ddpm-inversion", "zero-last", "0"),
+      ("dds", "steps", "200"), ("dds", "learning-rate", "0.1"), ("dds", "loss-scale", "2000·h·w/4096"),
+      ("dds", "first-timestep", "50"), ("dds", "last-timestep", "948"), ("sega", "concept-scale", "5.0"),
+      ("sega", "concept-warmup", "10"), ("sega", "concept-threshold", "0.9"),
       ("sega", "momentum-scale", "0.1"), ("sega", "momentum-beta", "0.4"), ("ledits", "concept-scale", "7.0"),
       ("ledits", "concept-warmup", "2"), ("ledits", "concept-threshold", "0.95"),
-      ("ledits", "momentum-beta", "0.6"),
-      ("ledits++", "steps", "30"), ("ledits++", "skip", "0.15"), ("ledits++", "mask-mode", "intersect"),
-      ("ledits++", "concept-cooldown", "never"), ("ddim-inversion", "strength", "1.0"),
-      ("cycle-diffusion", "eta", "0.1"), ("cycle-diffusion", "strength", "0.8"),
-      ("cycle-sde", "steps", "100"),
-      ("cycle-sde", "guidance", "1.0"), ("diffedit", "strength", "0.7"), ("diffedit", "mask-maps", "10"),
-      ("diffedit", "mask-ratio", "3.0"), ("diffedit", "inversion-guidance", "7.5"),
-      ("inpaint", "steps", "50"),
-      ("drag", "steps", "200"), ("drag", "strength", "0.6"), ("drag", "radius", "5"),
-      ("drag", "copy-scale", "1.1"),
-      ("drag", "source-scale", "0.3"), ("drag", "guidance", "3.0"), ("drag", "step-size", "2.0"),
+      ("ledits", "momentum-beta", "0.6"), ("ledits++", "steps", "30"), ("ledits++", "skip", "0.15"),
+      ("ledits++", "mask-mode", "intersect"), ("ledits++", "concept-cooldown", "never"),
+      ("ddim-inversion", "strength", "1.0"), ("cycle-diffusion", "eta", "0.1"),
+      ("cycle-diffusion", "strength", "0.8"), ("cycle-sde", "steps", "100"),
+      ("cycle-sde", "cfg-scale", "1.0"),
+      ("diffedit", "strength", "0.7"), ("diffedit", "mask-maps", "10"), ("diffedit", "mask-ratio", "3.0"),
+      ("diffedit", "source-cfg-scale", "7.5"), ("inpaint", "steps", "50"), ("drag", "steps", "200"),
+      ("drag", "strength", "0.6"), ("drag", "radius", "5"), ("drag", "copy-scale", "1.1"),
+      ("drag", "source-scale", "0.3"), ("drag", "cfg-scale", "3.0"), ("drag", "step-size", "2.0"),
     ])
-  func defaults(method: String, name: String, value: String) throws {
-    let parameter = MethodDescription.named(method)?.parameters.first { $0.name == name }
-    #expect(parameter?.valueText == value)
+  func defaults(method: String, option: String, value: String) throws {
+    let rows = try #require(EditMethods.all.named(method)).rows
+    #expect(rows.first { $0.option == option }?.standard.text == value)
   }
 
   @Test("bounds read like a sentence and hold")
   func bounds() {
     #expect("\(Bounds.fraction)" == "a number over 0, up to 1" && "\(Bounds.steps)" == "1 to 1000")
+    #expect("\(Bounds.remainder)" == "0 to under 1" && !Bounds.remainder.contains(1))
     #expect("\(Bounds.any)" == "any finite number" && "\(Bounds.atLeast(0))" == "at least 0")
     #expect(Bounds.unit.contains(0) && Bounds.unit.contains(1) && !Bounds.unit.contains(1.0000001))
     #expect(!Bounds.fraction.contains(0) && !Bounds.any.contains(.nan) && !Bounds.any.contains(.infinity))
@@ -69,14 +65,15 @@ import Testing
     }
     return [
       (with { (m: inout TextToImage) in m.steps = 0 }, "steps"),
-      (with { (m: inout TextToImage) in m.guidance = .nan }, "guidance"),
+      (with { (m: inout TextToImage) in m.guidance = .nan }, "cfg-scale"),
       (with { (m: inout SDEdit) in m.strength = 0 }, "strength"),
       (with { (m: inout SDEdit) in m.steps = 1000 }, "1000 steps"),
-      (with { (m: inout DDIMTranslation) in m.sourceGuidance = .infinity }, "source-guidance"),
+      (with { (m: inout DDIMTranslation) in m.sourceGuidance = .infinity }, "source-cfg-scale"),
       (with { (m: inout CycleDiffusion) in m.eta = 1.5 }, "eta"),
       (with { (m: inout CycleSDE) in m.steps = 1 }, "steps"),
       (with { (m: inout DDPMInversion) in m.skip = -1 }, "skip"),
-      (with { (m: inout DDPMInversion) in m.skip = 100 }, "100 steps are skipped"),
+      (with { (m: inout DDPMInversion) in m.skip = 1 }, "0 to under 1"),
+      (with { (m: inout DDPMInversion) in m.skip = 1 - 1e-13 }, "100 steps are skipped"),
       (
         with { (m: inout LEDITS) in m.semantics.concepts = [Concept(scale: 1, warmup: 0, threshold: 1.1)] },
         "concept-threshold"
@@ -89,7 +86,8 @@ import Testing
         "concept-scale"
       ),
       (with { (m: inout DeltaDenoisingScore) in m.learningRate = -1 }, "learning-rate"),
-      (with { (m: inout DeltaDenoisingScore) in m.timesteps = 0...1000 }, "last-timestep"),
+      (with { (m: inout DeltaDenoisingScore) in m.lastTimestep = 1000 }, "last-timestep"),
+      (with { (m: inout DeltaDenoisingScore) in m.lastTimestep = 10 }, "last-timestep 10"),
       (with { (m: inout DiffEdit) in m.automaticMask.ratio = 0 }, "mask-ratio"),
       (with { (m: inout DiffEdit) in m.strength = 0.01 }, "less than one"),
       (with { (m: inout Inpainting) in m.order = 3 }, "order"),
@@ -124,7 +122,7 @@ import Testing
 @Suite("Evaluations of the defaults") struct EvaluationTests {
   let photo = latent(81, height: 8, width: 8)
   let tape = SeededTape(seed: 22)
-  typealias Model = Diffusion<CountingPredictor<NonlinearPredictor>>
+  typealias Model = Diffusion
 
   private func expect(
     _ planned: Int, atMost table: Int, _ run: (Model) async throws -> Latent

@@ -6,7 +6,7 @@ import Testing
 
 /// Every method whose inversion can be kept, at few steps in the nonlinear world, where bits can be compared.
 @Suite("A kept inversion") struct InversionTests {
-  typealias Model = Diffusion<CountingPredictor<NonlinearPredictor>>
+  typealias Model = Diffusion
 
   /// An edit from "a cat" to a prompt: inverting, inverting and keeping, or with an inversion.
   struct Case: Sendable, CustomStringConvertible {
@@ -21,7 +21,7 @@ import Testing
 
   static let cases: [Case] = {
     var ddpm = DDPMInversion()
-    (ddpm.steps, ddpm.skip, ddpm.keepsLastNoise) = (10, 3, true)
+    (ddpm.steps, ddpm.skippedSteps) = (10, 3)
     var ledits = LEDITS()
     (ledits.inversion, ledits.semantics.concepts) = (ddpm, [Concept(scale: 4, warmup: 1, threshold: 0.5)])
     var plus = LEDITSPlusPlus()
@@ -190,7 +190,7 @@ import Testing
       description: "ledits", method: LEDITS(), evaluations: { _ in 0 },
       edit: { source, target, inversion, model, observer in
         var ledits = LEDITS()
-        (ledits.inversion.steps, ledits.inversion.skip, ledits.inversion.keepsLastNoise) = (10, 3, true)
+        (ledits.inversion.steps, ledits.inversion.skippedSteps) = (10, 3)
         ledits.semantics.concepts = [Concept(scale: 4, warmup: 1, threshold: 0.5)]
         return try await ledits.edit(
           source, from: cat, to: target, concepts: [tiger], given: inversion, model: model, tape: Self.tape,

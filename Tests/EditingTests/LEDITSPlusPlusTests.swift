@@ -22,29 +22,39 @@ import Testing
     #expect(LEDITSPlusPlus().storageBytes(height: 64, width: 64) == 33 * 64 * 64 * 16)
   }
 
-  @Test("without concepts returns the inversion's last prediction, bit for bit")
-  func reconstruction() async throws {
-    let (model, _) = nonlinearWorld()
+  @Test(
+    "without concepts returns the photo to rounding; without the last residual the last prediction",
+    arguments: DDPMInversionTests.schedules.indices)
+  func reconstruction(schedule: Int) async throws {
+    let (model, _) = nonlinearWorld(schedule: DDPMInversionTests.schedules[schedule])
     for concepts in [[], [Concept(scale: 0, warmup: 0, threshold: 0.5)]] {
-      let method = method(concepts)
-      let inversion = try await method.invert(photo, model: model, tape: tape)
+      var method = method(concepts)
+      let trace = Trace()
+      let inversion = try await method.invert(photo, model: model, tape: tape, observer: trace.observer)
       let out = try await method.edit(inversion, concepts: concepts.map { _ in car }, model: model)
       #expect(out == inversion.states[0])
+      // δ and the sum are rounded below 16.
+      #expect(out.isClose(to: photo, within: (16 + 16) * halfUlp))
+      method.zeroLast = 1
+      let official = try await method.edit(inversion, concepts: concepts.map { _ in car }, model: model)
+      let last = trace.latents("residuals")[5]
+      #expect(
+        official.isClose(to: photo - last, within: 3 * 16 * halfUlp) && official.distance(to: photo) > 0.1)
     }
   }
 
-  @Test("every state before the last is the noised photo")
+  @Test("every state is the noised photo, the last one the photo")
   func exactStates() async throws {
     let (model, _) = nonlinearWorld()
     let trace = Trace()
     _ = try await method().edit(photo, concepts: [], model: model, tape: tape, observer: trace.observer)
     let grid = try model.schedule.dpmGrid(steps: 9, spacing: .leading)
-    for (i, x) in trace.latents("traj").dropLast().enumerated() {
+    for (i, x) in trace.latents("traj").enumerated() {
       let k = 3 + i + 1
-      let n = try tape.normal(9 - 1 - k, like: photo)
+      let n = k < 9 ? try tape.normal(9 - 1 - k, like: photo) : photo
       let expected = Latent.combination([(grid.signal[k], photo), (grid.noise[k], n)])
-      // z is rounded below 64 and multiplied by at most 1; the sums below 8 are rounded three times.
-      #expect(x.isClose(to: expected, within: (64 + 3 * 8) * halfUlp))
+      // δ and the sums, rounded three times, are below 16.
+      #expect(x.isClose(to: expected, within: (16 + 3 * 16) * halfUlp))
     }
     #expect(trace.latents("zs").count == 6 && trace.latents("zs")[5].maxMagnitude == 0)
     #expect(trace.latents("start").count == 1)
@@ -58,13 +68,13 @@ import Testing
     method.sourceGuidance = 0
     let unguided = try await method.invert(photo, from: cat, model: model, tape: tape)
     let empty = try await method.invert(photo, model: model, tape: tape)
-    #expect(unguided.noiseMaps == empty.noiseMaps)
+    #expect(unguided.residuals == empty.residuals)
     method.sourceGuidance = 1
     let conditional = try await method.invert(photo, from: cat, model: model, tape: tape)
     var world = model
     world.empty = cat
     let catWorld = try await method.invert(photo, model: world, tape: tape)
-    #expect(conditional.noiseMaps == catWorld.noiseMaps && conditional.noiseMaps != empty.noiseMaps)
+    #expect(conditional.residuals == catWorld.residuals && conditional.residuals != empty.residuals)
   }
 
   @Test("the attention mask covers the words of the concept, smoothed and enlarged")

@@ -58,11 +58,9 @@ import Testing
     #expect(a.isIdentical(to: b))
   }
 
-  @Test("no iterations or no learning rate returns the photo")
+  @Test("no learning rate returns the photo")
   func nothing() async throws {
     let (model, _) = nonlinearWorld()
-    #expect(
-      try await method(0).edit(photo, from: cat, to: tiger, model: model, tape: tape).isIdentical(to: photo))
     var still = method()
     still.learningRate = 0
     #expect(

@@ -11,7 +11,9 @@ import Testing
 
   private func ledits(_ concepts: [Concept], guidance: Double = 5) -> LEDITS {
     var method = LEDITS()
-    (method.inversion.steps, method.inversion.skip, method.inversion.targetGuidance) = (8, 2, guidance)
+    (method.inversion.steps, method.inversion.skippedSteps, method.inversion.targetGuidance) = (
+      8, 2, guidance
+    )
     method.semantics.concepts = concepts
     return method
   }
@@ -213,6 +215,29 @@ import Testing
     standard.semantics.concepts = [.ledits, .ledits]
     #expect(standard.evaluations(hasSourcePrompt: false, hasTargetPrompt: false) == 64 + 64 * 3)
     #expect(standard.evaluations(hasSourcePrompt: false, hasTargetPrompt: true) == 64 + 64 * 4)
+  }
+
+  @Test("says that a removal alone leaves open what comes, and where to go instead")
+  func removal() async throws {
+    var removed = Concept(scale: 5, direction: .remove, warmup: 0, threshold: 0.5)
+    func warnings(_ concepts: [Concept], to target: Condition? = nil) async throws -> [String] {
+      let trace = Trace()
+      _ = try await ledits(concepts).edit(
+        photo, to: target, concepts: concepts.map { _ in snow }, model: nonlinearWorld().0, tape: tape,
+        observer: trace.observer)
+      return trace.warnings
+    }
+    #expect(try await warnings([removed]).map { $0.contains("inpaint") } == [true])
+    #expect(try await warnings([removed, removed]).count == 1)
+    #expect(try await warnings([removed], to: tiger) == [])
+    var plus = LEDITSPlusPlus()
+    (plus.steps, plus.mode, plus.concepts) = (2, .noise, [removed])
+    let trace = Trace()
+    _ = try await plus.edit(
+      photo, concepts: [snow], model: nonlinearWorld().0, tape: tape, observer: trace.observer)
+    #expect(trace.warnings.count == 1)
+    removed.direction = .add
+    #expect(try await warnings([removed]) == [])
   }
 
   @Test("without concepts LEDITS is the plain edit")

@@ -5,16 +5,26 @@ import TestSupport
 /// The deterministic nonlinear world in which bit-exact claims are made.
 func nonlinearWorld(
   schedule: NoiseSchedule = .stableDiffusion, attention: Bool = false
-) -> (Diffusion<CountingPredictor<NonlinearPredictor>>, counter: CountingPredictor<NonlinearPredictor>) {
+) -> (Diffusion, counter: CountingPredictor<NonlinearPredictor>) {
   let counter = CountingPredictor(NonlinearPredictor(hasAttention: attention))
   return (Diffusion(unet: counter, schedule: schedule, empty: Condition(text: "")), counter)
 }
 
 /// The world whose pictures are N(μ, v), with μ in the condition; the empty prompt's pictures have mean 0.
-func gaussianWorld(variance: Double, like latent: Latent) -> Diffusion<GaussianDenoiser> {
+func gaussianWorld(
+  variance: Double, like latent: Latent, schedule: NoiseSchedule = .stableDiffusion
+) -> Diffusion {
   Diffusion(
-    unet: GaussianDenoiser(variance: variance), schedule: .stableDiffusion,
+    unet: GaussianDenoiser(variance: variance, schedule: schedule), schedule: schedule,
     empty: Condition(mean: Latent(like: latent, values: latent.values.map { _ in 0 })))
+}
+
+extension DDPMInversion {
+  /// `skip`, counted in levels of `steps`.
+  var skippedSteps: Int {
+    get { Int((skip * Double(steps)).rounded()) }
+    set { skip = Double(newValue) / Double(steps) }
+  }
 }
 
 let cat = Condition(text: "a cat")

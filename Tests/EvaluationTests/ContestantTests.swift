@@ -1,3 +1,4 @@
+import Editing
 import Evaluation
 import Foundation
 import ImageFiles
@@ -12,7 +13,7 @@ import Testing
     try contestant.set("strength=0.5")
     #expect(contestant.method == "diffedit")
     #expect(
-      contestant.settings == [.sampler: .word("sde"), .steps: .number(20), .strength: .number(0.5)])
+      contestant.settings == ["sampler": .word("sde"), "steps": .number(20), "strength": .number(0.5)])
     #expect(contestant.label == "diffedit-sde-steps20-strength0.5")
   }
 
@@ -43,7 +44,7 @@ import Testing
   @Test("covers every method that edits a picture")
   func coverage() throws {
     let methods = Set(try Contestant.all.map { try Contestant(parsing: $0).method })
-    let editing = MethodEntry.all.filter { $0.about.needs.contains(.image) }.map(\.about.name)
+    let editing = EditMethods.all.filter { $0.about.needs.contains(.image) }.names
     #expect(methods == Set(editing))
   }
 }

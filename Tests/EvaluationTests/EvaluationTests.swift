@@ -12,7 +12,8 @@ import Testing
     let model = try Model(
       folder: URL(fileURLWithPath: examples + "/../../Weights/embedded").standardizedFileURL)
     let pair = try #require(try EditPair.read(folder: examples).first { $0.name == "colour-ball" })
-    let evaluation = EditEvaluation(editor: Editor(model: model, threads: 2), pairs: [pair], output: output)
+    let evaluation = EditEvaluation(
+      editor: try Editor(model: model, threads: 2), pairs: [pair], output: output)
 
     func run(_ method: String) async throws -> (rows: [ResultRow], line: String) {
       var lines: [String] = []
@@ -53,7 +54,8 @@ import Testing
   func nothing() async throws {
     let model = try Model(
       folder: URL(fileURLWithPath: examples + "/../../Weights/embedded").standardizedFileURL)
-    var evaluation = EditEvaluation(editor: Editor(model: model, threads: 1), pairs: [], output: "/no/such")
+    var evaluation = EditEvaluation(
+      editor: try Editor(model: model, threads: 1), pairs: [], output: "/no/such")
     evaluation.kinds = ["colour"]
     await #expect(throws: EvaluationError.nothingToDo(kinds: ["colour"])) {
       try await evaluation.run([try Contestant(parsing: "dds")])

@@ -1,5 +1,6 @@
 import Evaluation
 import ImageFiles
+import Pentimento
 import Tensors
 import Testing
 
@@ -22,8 +23,10 @@ import Testing
     #expect(decibels(1) == 48.1308036086791)
   }
 
-  @Test("counts equal pictures as 99 dB, and nothing better")
+  @Test("has no value for equal pictures, which count as 99 dB among others, and nothing better")
   func equalPictures() throws {
+    #expect(plain.decibels(against: plain) == nil && peakSignalToNoise(meanSquaredError: 0) == nil)
+    #expect(abs(try #require(touched.decibels(against: plain)) - 27.781512503836435) < 1e-12)
     #expect(try decibels(#require(plain.meanSquaredError(to: plain))) == 99)
     #expect(decibels(1e-9) == 99)
   }

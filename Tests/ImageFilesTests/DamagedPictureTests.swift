@@ -16,10 +16,10 @@ import Testing
   func failure(_ bytes: [UInt8], _ name: String = "picture.png") throws -> (PictureFileError?, String) {
     let folder = try TemporaryFolder()
     let path = try folder.file(name, bytes)
-    do throws(PictureFileError) {
+    do {
       _ = try PictureFile.read(path)
       return (nil, path)
-    } catch { return (error, path) }
+    } catch let error as PictureFileError { return (error, path) }
   }
 
   func isDamage(_ error: PictureFileError?) -> Bool {
@@ -90,7 +90,7 @@ import Testing
   @Test(
     "of a format that is not read is called by its name",
     arguments: [
-      ("JPEG", [0xFF, 0xD8, 0xFF, 0xE0]), ("WebP", Array("RIFF\0\0\0\0WEBPVP8 ".utf8)),
+      ("WebP", Array("RIFF\0\0\0\0WEBPVP8 ".utf8)),
       ("GIF", Array("GIF89a".utf8)), ("TIFF", Array("II*\0".utf8)), ("PBM", Array("P4 8 1\n\0".utf8)),
       ("plain-text PGM or PPM", Array("P3 1 1 255 0 0 0".utf8)), ("PAM", Array("P7\nWIDTH 1".utf8)),
       ("HEIC", Array("\0\0\0\u{18}ftypheic".utf8)), ("AVIF", Array("\0\0\0\u{18}ftypavif".utf8)),

@@ -1,4 +1,3 @@
-import CPNG
 import Foundation
 import ImageFiles
 import Tensors
@@ -95,12 +94,33 @@ import Testing
     #expect(try folder.names == ["folder.png"])
   }
 
-  @Test("reports a full disk", .enabled(if: access("/dev/full", W_OK) == 0)) func fullDisk() throws {
-    let full = try #require(fopen("/dev/full", "wb"))  // answers every write with "no space left"
-    defer { fclose(full) }
-    let picture = Picture.speckled(257, 255)
-    var message = [CChar](repeating: 0, count: Int(CPNG_MESSAGE_BYTES))
-    #expect(!cpng_write(full, 257, 255, 3, picture.pixels, "", 0, &message))
-    #expect(message.prefix { $0 != 0 }.elementsEqual("Write Error".utf8.map { CChar($0) }))
+  struct Full: Error, Equatable { var after: Int }
+
+  @Test("is an error wherever its bytes cannot be written", arguments: [PictureEncoding.png, .pnm])
+  func failingSink(encoding: PictureEncoding) throws {
+    // Noise, so that it takes several blocks.
+    let picture = Picture(257, 255) { x, y, c in (x * x * 7 + y * y * 13 + x * y * 31 + c * 101) % 256 }
+    var blocks = 0
+    try PictureEncoder(encoding).encode(picture) { _ in blocks += 1 }
+    #expect(blocks > 1)
+    for good in 0..<blocks {
+      var count = 0
+      #expect(throws: Full(after: good)) {
+        try PictureEncoder(encoding).encode(picture) { _ in
+          if count == good { throw Full(after: good) }
+          count += 1
+        }
+      }
+    }
+  }
+
+  @Test("is not written when its source fails, and what stood there stays") func failingSource() throws {
+    let folder = try TemporaryFolder()
+    let good = try folder.file(
+      "good.png", PNGTests.build(.init(color: .rgb, depth: 8, isInterlaced: false), 13, 11).bytes)
+    let path = try folder.file("cut.png", try folder.bytes("good.png").dropLast(20))
+    #expect(throws: PictureFileError.self) { try PictureFile.write(OpenPicture(path), to: good) }
+    #expect(try PictureFile.read(good).width == 13)
+    #expect(try folder.names == ["cut.png", "good.png"])
   }
 }

@@ -1,6 +1,7 @@
 import CKernels
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -22,7 +23,7 @@ import Testing
     let e = Example(queries: 50, keys: keys, heads: 2, size: size, causal: false)
     let wanted = e.reference
     for set in KernelSet.runnable {
-      let (o, logSum) = e.forward(ThreadPool(threads: 2, kernels: set))
+      let (o, logSum) = e.forward(ThreadPool.of(2, kernels: set))
       let t = Self.tolerance(size: size, keys: keys)
       #expect(excess(o.values, wanted.o) { _ in t } <= 0, "\(set)")
       #expect(excess(logSum.values, wanted.logSum) { _ in t } <= 0, "\(set)")
@@ -32,7 +33,7 @@ import Testing
   @Test("shows a query no later key when causal", arguments: KernelSet.runnable, [1, 16, 77, 300])
   func causal(set: KernelSet, length: Int) {
     let e = Example(queries: length, keys: length, heads: 3, size: 16, causal: true)
-    let (o, _) = e.forward(ThreadPool(threads: 2, kernels: set))
+    let (o, _) = e.forward(ThreadPool.of(2, kernels: set))
     #expect(excess(o.values, e.reference.o) { _ in Self.tolerance(size: 16, keys: length) } <= 0)
   }
 
@@ -40,7 +41,7 @@ import Testing
   func hugeScores(set: KernelSet) {
     // Operands of 100: the largest score takes everything, the others underflow to exact zeros.
     let e = Example(queries: 20, keys: 300, heads: 1, size: 16, causal: false, magnitude: 100)
-    let (o, logSum) = e.forward(ThreadPool(threads: 1, kernels: set))
+    let (o, logSum) = e.forward(ThreadPool.of(1, kernels: set))
     // A score of size s is off by 16·u·s, and so is its exponential in relative terms.
     let t = 2 * 16 * unit * 100 * 100 * 4 * 100
     #expect(excess(o.values, e.reference.o) { _ in t } <= 0)
@@ -52,7 +53,7 @@ import Testing
     for set in KernelSet.runnable {
       for causal in keys == 77 ? [false, true] : [false] {
         let e = Example(queries: causal ? 77 : 50, keys: keys, heads: 2, size: size, causal: causal)
-        let (dq, dk, dv) = e.backward(ThreadPool(threads: 2, kernels: set))
+        let (dq, dk, dv) = e.backward(ThreadPool.of(2, kernels: set))
         let wanted = e.referenceGradients
         // Sums over keys (dq) or queries (dk, dv) of probabilities times sums over d.
         let t = Self.tolerance(size: size, keys: max(keys, 77)) * 4 * Double(size).squareRoot()
@@ -66,7 +67,7 @@ import Testing
   @Test("probabilities are averaged over the heads", arguments: KernelSet.runnable, [1, 77, 300])
   func probabilities(set: KernelSet, keys: Int) {
     let e = Example(queries: 50, keys: keys, heads: 3, size: 40, causal: false)
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let (_, logSum) = e.forward(pool)
     let p = Buffer([50, keys])
     withScratch(attentionProbabilitiesScratchBytes(q: e.q.type, k: e.k.type, heads: 3, threads: 2)) {
@@ -82,7 +83,7 @@ import Testing
   func threads(count: Int) {
     let e = Example(queries: 500, keys: 410, heads: 2, size: 40, causal: false)
     let outputs = [1, count].map { threads in
-      let pool = ThreadPool(threads: threads)
+      let pool = ThreadPool.of(threads)
       let (o, logSum) = e.forward(pool)
       let (dq, dk, dv) = e.backward(pool)
       return [o, logSum, dq, dk, dv].map(\.values)
@@ -93,7 +94,7 @@ import Testing
   @Test("gives a query the same bits alone as among others", arguments: KernelSet.runnable)
   func rowIndependence(set: KernelSet) {
     let e = Example(queries: 31, keys: 300, heads: 2, size: 40, causal: false)
-    let pool = ThreadPool(threads: 1, kernels: set)
+    let pool = ThreadPool.of(1, kernels: set)
     let (together, _) = e.forward(pool)
     for row in 0..<31 {
       var one = e

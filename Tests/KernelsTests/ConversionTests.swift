@@ -1,6 +1,7 @@
 import CKernels
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Conversion and packing") struct ConversionTests {
@@ -50,7 +51,7 @@ import Testing
     var halves = [UInt16](repeating: 0, count: floats.count)
     var energies = QuantizationEnergies()
     let largest = floats.withUnsafeBytes {
-      narrowToHalf($0, element: .f32, into: &halves, &energies, ThreadPool(threads: threads))
+      narrowToHalf($0, element: .f32, into: &halves, &energies, ThreadPool.of(threads))
     }
     #expect(largest == 70_000 && halves == floats.map { Float16($0).bitPattern })
     #expect(energies.error == .infinity)
@@ -61,7 +62,7 @@ import Testing
     }
     energies = QuantizationEnergies()
     _ = floats.dropLast().withUnsafeBytes {
-      narrowToHalf($0, element: .f32, into: &halves, &energies, ThreadPool(threads: threads))
+      narrowToHalf($0, element: .f32, into: &halves, &energies, ThreadPool.of(threads))
     }
     // The order of 20,000 additions in double.
     #expect(abs(energies.signal - signal) <= 20_000 * 0x1p-53 * signal)
@@ -107,7 +108,7 @@ import Testing
           element: element, checkpointShape: [n, channels, kernel, kernel], rows: rows,
           into: UnsafeMutableRawBufferPointer(
             start: panels.address + rows.lowerBound * rowBytes,
-            count: (rows.count + 15) / 16 * 16 * rowBytes), ThreadPool(threads: 2))
+            count: (rows.count + 15) / 16 * 16 * rowBytes), ThreadPool.of(2))
       }
     }
     for row in 0..<(n + 15) / 16 * 16 {

@@ -1,5 +1,6 @@
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Convolution") struct ConvolutionTests {
@@ -28,7 +29,7 @@ import Testing
   @Test("agrees with a direct loop in double", arguments: KernelSet.runnable, cases)
   func direct(set: KernelSet, example: Case) {
     let e = Example(example, element: .f16)
-    let y = e.forward(ThreadPool(threads: 2, kernels: set))
+    let y = e.forward(ThreadPool.of(2, kernels: set))
     var wanted = (0..<y.type.count).map { e.bias.doubles[$0 % example.outputs] }
     var size = wanted.map(abs)
     e.eachProduct { out, input, weight, _ in
@@ -42,7 +43,7 @@ import Testing
   @Test("input gradient agrees with a direct loop in double", arguments: KernelSet.runnable, cases)
   func gradient(set: KernelSet, example: Case) {
     let e = Example(example, element: .bf16)
-    let dx = e.backward(ThreadPool(threads: 2, kernels: set))
+    let dx = e.backward(ThreadPool.of(2, kernels: set))
     var wanted = [Double](repeating: 0, count: dx.type.count)
     var size = wanted
     e.eachProduct { out, input, weight, _ in
@@ -56,8 +57,8 @@ import Testing
   @Test("gives the same bits with any number of threads", arguments: cases, [2, 3, 5])
   func threads(example: Case, count: Int) {
     let e = Example(example, element: .f32)
-    #expect(e.forward(ThreadPool(threads: 1)).values == e.forward(ThreadPool(threads: count)).values)
-    #expect(e.backward(ThreadPool(threads: 1)).values == e.backward(ThreadPool(threads: count)).values)
+    #expect(e.forward(ThreadPool.of(1)).values == e.forward(ThreadPool.of(count)).values)
+    #expect(e.backward(ThreadPool.of(1)).values == e.backward(ThreadPool.of(count)).values)
   }
 
   @Test("gives the same bits when the image grows downwards")
@@ -70,7 +71,7 @@ import Testing
     let (a, b) = (Example(small, element: .f32), Example(tall, element: .f32))
     a.x.floats.update(from: b.x.floats, count: a.x.type.count)
     let inner = 16 * 29 * 20  // the last row of the small one sees padding
-    let pool = ThreadPool(threads: 2)
+    let pool = ThreadPool.of(2)
     #expect(a.forward(pool).values.prefix(inner) == b.forward(pool).values.prefix(inner))
   }
 

@@ -1,5 +1,6 @@
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -21,7 +22,7 @@ import Testing
 
   @Test("silu, gelu and quickGELU agree with double", arguments: KernelSet.runnable)
   func forward(set: KernelSet) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let x = Buffer([Self.grid.count], Self.grid)
     let functions: [(TensorRef, TensorRef, ThreadPool) -> Void] = [
       { silu($0, into: $1, $2) }, { gelu($0, into: $1, $2) }, { quickGELU($0, into: $1, $2) },
@@ -38,7 +39,7 @@ import Testing
 
   @Test("their gradients agree with double", arguments: KernelSet.runnable)
   func gradients(set: KernelSet) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let (x, dy) = (Buffer([Self.grid.count], Self.grid), Buffer(random: [Self.grid.count], seed: 1))
     func logistic(_ x: Double, _ c: Double) -> Double {
       let s = Self.sigmoid(c * x)
@@ -62,7 +63,7 @@ import Testing
 
   @Test("geglu gates the first half with the second, and so does its gradient", arguments: KernelSet.runnable)
   func gated(set: KernelSet) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     for (rows, c) in [(1, 1), (3, 17), (5, 300)] {
       let (x, dy) = (Buffer(random: [rows, 2 * c], seed: 1, scale: 3), Buffer(random: [rows, c], seed: 2))
       let y = Buffer([rows, c])
@@ -86,7 +87,7 @@ import Testing
 }
 
 @Suite("Elementwise and rearranging") struct ElementwiseTests {
-  let pool = ThreadPool(threads: 3)
+  let pool = ThreadPool.of(3)
 
   @Test("add, multiply and scale are exact and may write over an input")
   func arithmetic() {

@@ -1,12 +1,13 @@
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 /// The way back through an int8 weight is the way back through panels of floats that hold scale·q, to the bit.
 @Suite("int8 gradients") struct Int8GradientTests {
   @Test("dx of a linear layer has the bits of the dequantized weight", arguments: KernelSet.runnable)
   func linear(set: KernelSet) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let sizes = [(1, 1, 1), (3, 5, 7), (7, 16, 16), (5, 17, 33), (9, 64, 300), (20, 31, 530)]
     for (rows, k, n) in sizes {
       let (w, dy) = (QuantizedWeight(random: [n, k], seed: 2), Buffer(random: [rows, n], seed: 3))
@@ -25,7 +26,7 @@ import Testing
     "dx of a convolution has the bits of the dequantized weight", arguments: KernelSet.runnable,
     ConvolutionTests.cases)
   func convolution(set: KernelSet, c: ConvolutionTests.Case) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let size = c.geometry.outputSize(height: c.height, width: c.width, kernel: (c.kernel, c.kernel))
     let w = QuantizedWeight(random: [c.outputs, c.channels, c.kernel, c.kernel], seed: 2)
     let dy = Buffer(random: [size.height, size.width, c.outputs], seed: 3)

@@ -1,5 +1,6 @@
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 /// Linear layers and convolutions on quantized rows. The wanted values come from a direct loop over integers
@@ -8,7 +9,7 @@ import Testing
 @Suite("int8 layers") struct Int8LayerTests {
   @Test("a linear layer equals a direct loop exactly", arguments: KernelSet.runnable)
   func linear(set: KernelSet) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let sizes =
       (1...17).map { ($0, 37, 33) } + [1, 3, 4, 5, 16, 31, 260].map { (7, $0, 18) }
       + [1, 15, 16, 17, 32, 40, 65].map { (13, 21, $0) } + [(400, 31, 70), (1, 1, 1)]
@@ -33,7 +34,7 @@ import Testing
   @Test("a convolution equals a direct loop exactly", arguments: KernelSet.runnable, ConvolutionTests.cases)
   func convolution(set: KernelSet, example: ConvolutionTests.Case) {
     let e = Example(example)
-    #expect(e.run(ThreadPool(threads: 2, kernels: set)).values == e.wanted())
+    #expect(e.run(ThreadPool.of(2, kernels: set)).values == e.wanted())
   }
 
   @Test("pixels outside the image add exactly nothing", arguments: KernelSet.runnable)
@@ -45,7 +46,7 @@ import Testing
     let weights = (0..<17 * 9 * 9).map { Float($0 % 9 == 0 ? 1 : 0) }
     let e = Example(c, weights: weights)
     for i in 0..<e.x.type.count { e.x.floats[i] = 1 }
-    let (y, bias) = (e.run(ThreadPool(threads: 1, kernels: set)).values, e.bias.values)
+    let (y, bias) = (e.run(ThreadPool.of(1, kernels: set)).values, e.bias.values)
     for p in 0..<30 {
       let isAlone = p < 6 || p % 6 == 0
       for o in 0..<17 {
@@ -59,16 +60,16 @@ import Testing
   @Test("gives the same bits with any number of threads", arguments: ConvolutionTests.cases, [2, 3, 5])
   func threads(example: ConvolutionTests.Case, count: Int) {
     let e = Example(example)
-    #expect(e.run(ThreadPool(threads: 1)).values == e.run(ThreadPool(threads: count)).values)
+    #expect(e.run(ThreadPool.of(1)).values == e.run(ThreadPool.of(count)).values)
     let (x, w) = (Self.rowsWithExtremes(500, 70), QuantizedWeight(random: [150, 70], seed: 2))
-    let y = [1, count].map { run(x, w, nil, ThreadPool(threads: $0)).values }
+    let y = [1, count].map { run(x, w, nil, ThreadPool.of($0)).values }
     #expect(y[0] == y[1])
   }
 
   @Test("a row that is not finite spoils itself alone", arguments: KernelSet.runnable)
   func notFinite(set: KernelSet) {
     let (x, w) = (Buffer(random: [5, 20], seed: 1), QuantizedWeight(random: [18, 20], seed: 2))
-    let pool = ThreadPool(threads: 1, kernels: set)
+    let pool = ThreadPool.of(1, kernels: set)
     let before = run(x, w, nil, pool).values
     (x.floats[2 * 20 + 3], x.floats[3 * 20]) = (.infinity, .nan)
     let after = run(x, w, nil, pool).values
@@ -84,7 +85,7 @@ import Testing
   @Test("stays within the bound of its quantization", arguments: ConvolutionTests.cases)
   func accuracy(example: ConvolutionTests.Case) {
     let e = Example(example)
-    let y = e.run(ThreadPool(threads: 2)).doubles
+    let y = e.run(ThreadPool.of(2)).doubles
     let s = quantizedRows(e.x.values, columns: example.channels).scales.map(Double.init)
     var wanted = y.indices.map { e.bias.doubles[$0 % example.outputs] }
     var (bound, size) = (y.map { _ in 0.0 }, wanted.map(abs))

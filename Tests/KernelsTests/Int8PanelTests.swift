@@ -1,6 +1,7 @@
 import CKernels
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("int8 panels") struct Int8PanelTests {
@@ -62,7 +63,7 @@ import Testing
     let scales = w.scales.values
     let other = Buffer(w.panels.type.shape, element: .s8, layout: .panels)
     for rows in [0..<32, 32..<48, 48..<70] {
-      pack(w.values, scales, shape, rows, into: other, ThreadPool(threads: 2))
+      pack(w.values, scales, shape, rows, into: other, ThreadPool.of(2))
     }
     #expect(bytes(other) == bytes(w.panels))
   }

@@ -1,5 +1,6 @@
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("int8 quantizer") struct Int8QuantizerTests {
@@ -12,14 +13,14 @@ import Testing
     ] as [([Int], Int?)] {
       let halves = Random(1).floats(shape.reduce(1, *)).map { Float16($0) }
       let wanted = Result(
-        shape, choice, rotation, block: shape[0], .init(threads: 1, kernels: .named("scalar")!), halves)
-      let pieces = Result(shape, choice, rotation, block: 16, .init(threads: 2, kernels: set), halves)
+        shape, choice, rotation, block: shape[0], .of(1, kernels: .named("scalar")!), halves)
+      let pieces = Result(shape, choice, rotation, block: 16, .of(2, kernels: set), halves)
       #expect(pieces == wanted, "\(shape)")
 
       var floats = halves.map(Float.init)
       var (scales, energies) = ([Float](repeating: 0, count: shape[0]), QuantizationEnergies())
       let panels = Buffer([shape[0]] + shape.dropFirst(2) + [shape[1]], element: .s8, layout: .panels)
-      let pool = ThreadPool(threads: 2, kernels: set)
+      let pool = ThreadPool.of(2, kernels: set)
       floats.withUnsafeMutableBufferPointer { values in
         if let rotation { rotateWeight(values, checkpointShape: shape, width: rotation, pool) }
         scales.withUnsafeMutableBufferPointer { scales in

@@ -1,5 +1,6 @@
 import CKernels
 import Kernels
+import TestSupport
 import Testing
 
 @Suite("int8 scales") struct Int8ScaleTests {
@@ -142,9 +143,9 @@ import Testing
       }
       return (scales, energies)
     }
-    let reference = measure(ThreadPool(threads: 1, kernels: .named("scalar")!), block: count)
+    let reference = measure(ThreadPool.of(1, kernels: .named("scalar")!), block: count)
     for (pool, block) in [
-      (ThreadPool(threads: 2, kernels: set), 16), (ThreadPool(threads: 1, kernels: set), 50),
+      (ThreadPool.of(2, kernels: set), 16), (ThreadPool.of(1, kernels: set), 50),
     ] {
       #expect(measure(pool, block: block) == reference)
     }

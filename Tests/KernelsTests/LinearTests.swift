@@ -1,5 +1,6 @@
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Linear") struct LinearTests {
@@ -7,7 +8,7 @@ import Testing
   @Test(
     "agrees with a sum in double", arguments: KernelSet.runnable, [ElementType.f32, .f16, .bf16])
   func agrees(set: KernelSet, element: ElementType) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     for (rows, k, n) in [(1, 1, 1), (5, 17, 16), (12, 256, 31), (13, 257, 33), (77, 300, 48), (400, 31, 70)] {
       let x = Buffer(random: [rows, k], seed: 1)
       let (w, wide) = makeWeight([n, k], element: element, seed: 2)
@@ -29,7 +30,7 @@ import Testing
     "input gradient agrees with a sum in double", arguments: KernelSet.runnable,
     [ElementType.f32, .f16, .bf16])
   func gradient(set: KernelSet, element: ElementType) {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     for (rows, k, n) in [(1, 1, 1), (5, 17, 16), (12, 40, 300), (13, 33, 257), (77, 48, 31)] {
       let (dy, dx) = (Buffer(random: [rows, n], seed: 1), Buffer([rows, k]))
       let (w, wide) = makeWeight([n, k], element: element, seed: 2)
@@ -52,7 +53,7 @@ import Testing
     let (x, dy) = (Buffer(random: [rows, k], seed: 1), Buffer(random: [rows, n], seed: 4))
     let (w, _) = makeWeight([n, k], element: .f16, seed: 2)
     let outputs = [1, count].map { threads in
-      let (y, dx, pool) = (Buffer([rows, n]), Buffer([rows, k]), ThreadPool(threads: threads))
+      let (y, dx, pool) = (Buffer([rows, n]), Buffer([rows, k]), ThreadPool.of(threads))
       run(x, w, nil, y, pool)
       runDX(dy, w, dx, pool)
       return y.values + dx.values
@@ -63,7 +64,7 @@ import Testing
   @Test("gives a row the same bits alone as among others", arguments: KernelSet.runnable)
   func rowIndependence(set: KernelSet) {
     let (rows, k, n) = (29, 513, 50)
-    let pool = ThreadPool(threads: 1, kernels: set)
+    let pool = ThreadPool.of(1, kernels: set)
     let x = Buffer(random: [rows, k], seed: 1)
     let (w, _) = makeWeight([n, k], element: .bf16, seed: 2)
     let together = Buffer([rows, n])
@@ -81,7 +82,7 @@ import Testing
     let (w, _) = makeWeight([70, 700], element: .f16, seed: 2)
     let outputs = KernelSet.runnable.filter { $0.name != "scalar" }.map { set in
       let y = Buffer([30, 70])
-      run(x, w, nil, y, ThreadPool(threads: 2, kernels: set))
+      run(x, w, nil, y, ThreadPool.of(2, kernels: set))
       return y.values
     }
     for output in outputs { #expect(output == outputs[0]) }

@@ -1,5 +1,6 @@
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Group norm") struct GroupNormTests {
@@ -8,7 +9,7 @@ import Testing
     [(7, 5, 6, 3), (13, 11, 32, 32), (9, 9, 40, 4), (17, 3, 70, 7)])
   func forward(set: KernelSet, _ shape: (h: Int, w: Int, c: Int, groups: Int)) {
     let e = Example(shape, mean: 0.5)
-    let (y, stats) = e.forward(ThreadPool(threads: 3, kernels: set))
+    let (y, stats) = e.forward(ThreadPool.of(3, kernels: set))
     let wanted = e.reference
     // Four roundings of values below |x̂|·|γ| + |β| ≤ 8.
     #expect(excess(y.values, wanted.y) { _ in 8 * 8 * unit } <= 0)
@@ -19,7 +20,7 @@ import Testing
     "keeps its statistics under a mean of ten thousand standard deviations", arguments: KernelSet.runnable)
   func farMean(set: KernelSet) {
     let e = Example((31, 29, 8, 2), mean: 5000)
-    let (_, stats) = e.forward(ThreadPool(threads: 1, kernels: set))
+    let (_, stats) = e.forward(ThreadPool.of(1, kernels: set))
     // Squares are exact in double; E x² − μ² keeps 53 − 2·13 bits, the result is rounded to 24.
     #expect(excess(stats.values, e.reference.stats) { 4 * unit * abs(e.reference.stats[$0]) } <= 0)
   }
@@ -27,7 +28,7 @@ import Testing
   @Test("gradient agrees with central differences", arguments: KernelSet.runnable)
   func gradient(set: KernelSet) {
     let e = Example((3, 4, 6, 2), mean: 0.3)
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let (_, stats) = e.forward(pool)
     let dx = Buffer(e.x.type.shape)
     groupNormDX(e.x.ref, stats: stats.ref, gamma: e.gamma.ref, dy: e.dy.ref, into: dx.ref, pool)
@@ -59,7 +60,7 @@ import Testing
   func threads(count: Int) {
     let e = Example((23, 19, 30, 6), mean: 1)
     let outputs = [1, count].map { threads in
-      let pool = ThreadPool(threads: threads)
+      let pool = ThreadPool.of(threads)
       let (y, stats) = e.forward(pool)
       let dx = Buffer(e.x.type.shape, e.dy.values)
       groupNormDX(e.x.ref, stats: stats.ref, gamma: e.gamma.ref, dy: dx.ref, into: dx.ref, pool)
@@ -70,7 +71,7 @@ import Testing
     groupNorm(
       y.ref, gamma: e.gamma.ref, beta: e.beta.ref, groups: 6, epsilon: e.epsilon, into: y.ref,
       stats: stats.ref,
-      ThreadPool(threads: 2))
+      ThreadPool.of(2))
     #expect(y.values == outputs[0][0])
   }
 
@@ -123,7 +124,7 @@ import Testing
   @Test("agrees with two passes in double", arguments: KernelSet.runnable, [1, 7, 16, 33, 320])
   func forward(set: KernelSet, columns: Int) {
     let e = GroupNormTests.Example((1, 1, columns, 1), mean: 2)
-    let (y, stats) = run(e, ThreadPool(threads: 2, kernels: set))
+    let (y, stats) = run(e, ThreadPool.of(2, kernels: set))
     #expect(excess(y.values, e.reference.y) { _ in 8 * 8 * unit } <= 0)
     #expect(excess(stats.values, e.reference.stats) { 2 * unit * abs(e.reference.stats[$0]) } <= 0)
   }
@@ -131,7 +132,7 @@ import Testing
   @Test("gradient agrees with central differences", arguments: KernelSet.runnable)
   func gradient(set: KernelSet) {
     let e = GroupNormTests.Example((1, 1, 37, 1), mean: 2)
-    let pool = ThreadPool(threads: 1, kernels: set)
+    let pool = ThreadPool.of(1, kernels: set)
     let (_, stats) = run(e, pool)
     let dx = Buffer([1, 37])
     layerNormDX(row(e.x), stats: stats.ref, gamma: e.gamma.ref, dy: row(e.dy), into: dx.ref, pool)

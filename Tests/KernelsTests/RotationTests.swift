@@ -1,6 +1,7 @@
 import CKernels
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Rotation") struct RotationTests {
@@ -44,7 +45,7 @@ import Testing
 
   @Test("of rows and weight leaves a product as it is", arguments: [[9, 128], [5, 64, 3, 3]], [16, 64])
   func product(shape: [Int], width: Int) {
-    let pool = ThreadPool(threads: 2)
+    let pool = ThreadPool.of(2)
     let (channels, taps) = (shape[1], shape.dropFirst(2).reduce(1, *))
     let weight = Random(1).floats(shape.reduce(1, *))
     var turned = weight
@@ -72,7 +73,7 @@ import Testing
     [(1, 64), (2, 64), (2, 16)])
   func quantized(set: KernelSet, of: (threads: Int, width: Int)) {
     let (threads, width) = of
-    let pool = ThreadPool(threads: threads, kernels: set)
+    let pool = ThreadPool.of(threads, kernels: set)
     let x = Buffer(random: [37, 320], seed: 1)
     let before = x.values
     let memory = Buffer([Int8Rows.byteCount(x.type)], element: .s8)
@@ -99,7 +100,7 @@ import Testing
   @Test("takes the error that outlier channels cause in int8 down by more than 8 dB")
   func outliers() {
     let (rows, k, n) = (64, 320, 48)
-    let pool = ThreadPool(threads: 2)
+    let pool = ThreadPool.of(2)
     let x = Buffer(random: [rows, k], seed: 1)
     for r in 0..<rows { for c in [5, 130, 131] { x.floats[r * k + c] *= 30 } }
     let weight = Random(2).floats(n * k)

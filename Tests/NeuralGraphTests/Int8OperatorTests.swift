@@ -48,11 +48,11 @@ import Testing
   @Test(
     "give what the dequantized weight gives for the dequantized rows", arguments: layers, KernelSet.runnable)
   func forward(layer: Layer, set: KernelSet) throws {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let network = try ByteNetwork(layer.input, rotation: layer.rotation, layer.build)
     let x = HostTensor.random(layer.input, seed: 1)
     let y = network.run(["x": x], pool)
-    let wanted = network.twin.run(["x": dequantizedRows(rotated(x, layer))], ThreadPool(threads: 1))
+    let wanted = network.twin.run(["x": dequantizedRows(rotated(x, layer))], ThreadPool.of(1))
     // The same real numbers: integers are exact there; scales, products and the float twin's sums of up to 576
     // values below 20 times the largest result round. Where rotated values differ by a rounding, one of them
     // may fall to the next step: 1/127 of a value beside a weight, of 48 to 576 that make up a result.
@@ -60,12 +60,12 @@ import Testing
     let step: Float = layer.rotation == nil ? 0 : scale / 127
     #expect(zip(y.values, wanted.values).allSatisfy { abs($0 - $1) <= 600 * halfUlp * 20 * scale + step })
     #expect(scale > 0.1)
-    #expect(y == network.run(["x": x], ThreadPool(threads: 1, kernels: .named("scalar")!)))
+    #expect(y == network.run(["x": x], ThreadPool.of(1, kernels: .named("scalar")!)))
   }
 
   @Test("give the gradient of the dequantized weight, to the bit", arguments: layers, KernelSet.runnable)
   func gradient(layer: Layer, set: KernelSet) throws {
-    let pool = ThreadPool(threads: 2, kernels: set)
+    let pool = ThreadPool.of(2, kernels: set)
     let network = try ByteNetwork(layer.input, gradient: true, rotation: layer.rotation, layer.build)
     let inputs = [
       "x": HostTensor.random(layer.input, seed: 1), "dy": .random(network.seedShape, seed: 2),
@@ -86,7 +86,7 @@ import Testing
   func bands(kernel: Int, stride: Int) throws {
     // Four megabytes are 256 of these lines, so the last four are a band of their own.
     let (height, width, channels, part) = (260, 256, 64, 20)
-    let pool = ThreadPool(threads: 2)
+    let pool = ThreadPool.of(2)
     func run(_ x: HostTensor) throws -> HostTensor {
       try ByteNetwork(x.shape) { try $0["l"].conv($1, to: 16, kernel: kernel, stride: stride) }
         .run(["x": x], pool)

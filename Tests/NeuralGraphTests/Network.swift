@@ -12,7 +12,7 @@ struct Network {
   var inputs: [String: HostTensor] = [:]
   private(set) var output: Value
   private(set) var values: [String: Value] = [:]
-  let pool = ThreadPool(threads: 2)
+  let pool = ThreadPool.of(2)
 
   /// - Parameter build: emits the network from its inputs, in the order given.
   init(
@@ -50,10 +50,15 @@ struct Network {
     try Planner(threads: pool.threads).plan(builder.graph, keep: keep)
   }
 
+  private func executor(_ plan: Plan, _ weights: TemporaryCheckpoint) throws -> Executor {
+    try Executor(
+      builder.graph, plan, weights: NetworkWeights(builder.graph.weights, in: weights.checkpoint), pool: pool)
+  }
+
   /// Runs on poisoned memory.
   func run(_ keep: [String: Value], inputs: [String: HostTensor]? = nil) throws -> [String: HostTensor] {
     let folder = try TemporaryCheckpoint(randomWeights(of: builder.graph))
-    let executor = try Executor(builder.graph, plan(keep), weights: folder.checkpoint, pool: pool)
+    let executor = try executor(plan(keep), folder)
     executor.poison()
     return try executor.run([inputs ?? self.inputs])[0]
   }
@@ -61,7 +66,7 @@ struct Network {
   /// (loss(x + h·e) − loss(x − h·e))/2h for every element e of one input.
   func centralDifferences(of name: String, step: Float = 1e-2) throws -> [Float] {
     let folder = try TemporaryCheckpoint(randomWeights(of: builder.graph))
-    let executor = try Executor(builder.graph, plan(["y": output]), weights: folder.checkpoint, pool: pool)
+    let executor = try executor(plan(["y": output]), folder)
     let seed = inputs["seed"]!
     func loss(_ index: Int, _ shift: Float) throws -> Double {
       var moved = inputs

@@ -156,6 +156,28 @@ import WeightStorage
     #expect(try await edit(adapted(bytes, 1)) != plain)
   }
 
+  @Test(
+    "is not made of numbers that are none, whatever they become",
+    arguments: [WeightPrecision.int8, .fp16, .fp32], [Float.nan, .infinity])
+  func notFinite(precision: WeightPrecision, value: Float) throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let copy = folder.appending(path: "copy")
+    try FileManager.default.copyItem(at: SingleFile.folderURL("sd15"), to: copy)
+    let file = copy.appending(path: "unet/diffusion_pytorch_model.safetensors")
+    let sound = try Data(contentsOf: file)
+    for name in ["conv_in.weight", "mid_block.resnets.0.conv1.weight", "conv_norm_out.bias"] {
+      var bytes = sound
+      let place = try SafetensorsFile(path: file.path).tensor(name).range.lowerBound + 8
+      withUnsafeBytes(of: value.bitPattern.littleEndian) {
+        bytes.replaceSubrange(place..<place + 4, with: $0)
+      }
+      try bytes.write(to: file)
+      #expect(
+        throws: WeightFileError.notFinite(file: "unet/diffusion_pytorch_model.safetensors", tensor: name)
+      ) { try container(Model(folder: copy), precision) }
+    }
+  }
+
   @Test("is not quantized again")
   func twice() throws {
     defer { try? FileManager.default.removeItem(at: folder) }

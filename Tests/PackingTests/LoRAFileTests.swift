@@ -122,6 +122,72 @@ import WeightStorage
     #expect(throws: LoRAError.self) { try LoRAFile(path: path) }
   }
 
+  /// Alpha of the one layer of a file that PEFT wrote with these exceptions.
+  private func alpha(patterns: String) throws -> Float {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let module = "base_model.model.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    let path = folder.appending(path: "adapter_model.safetensors").path
+    try SafetensorsWriter.write(
+      ["\(module).lora_A.weight": Self.zeros([2, 8]), "\(module).lora_B.weight": Self.zeros([8, 2])], to: path
+    )
+    try Data(#"{"lora_alpha": 16, "rank_pattern": {"to_q": 4}, "alpha_pattern": \#(patterns)}"#.utf8)
+      .write(to: folder.appending(path: "adapter_config.json"))
+    return try LoRAFile(path: path).branches(on: Self.networks)[0].alpha
+  }
+
+  @Test("takes alpha from the first pattern that fits, in the order written") func firstPattern() throws {
+    let fitting = [
+      "to_q", "attn1.to_q", "0.attn1.to_q", "transformer_blocks.0.attn1.to_q", #"attn\\d\\.to_[qkv]"#,
+      #"down_blocks\\..*"#, ".*", #"(to_q|to_k)"#, "attentions.0.transformer_blocks.0.attn1.to_q", "t._q",
+    ]
+    for first in fitting.indices {
+      let order = fitting[first...] + fitting[..<first]
+      let members = order.map { "\"\($0)\": \(fitting.firstIndex(of: $0)! + 1)" }
+      let text = #"{"to_k": 99, "up_blocks.*": 98, \#(members.joined(separator: ", "))}"#
+      #expect(try alpha(patterns: text) == Float(first + 1))
+    }
+    #expect(try alpha(patterns: #"{"to_k": 99, "o_q": 98}"#) == 16)
+    let error = failure(LoRAError.self) { try alpha(patterns: #"{"(?=x)to_q": 3}"#) }
+    guard case .badPattern(_, "(?=x)to_q", _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test("finds a layer behind LyCORIS' prefix, in whichever network it is", arguments: [0, 1])
+  func lycoris(index: Int) throws {
+    let (layer, width, component) =
+      [
+        ("down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q", 8, "unet"),
+        ("text_model_encoder_layers_0_self_attn_q_proj", 6, "text_encoder"),
+      ][index]
+    let found = try branches([
+      "lycoris_\(layer).lora_down.weight": [2, width], "lycoris_\(layer).lora_up.weight": [width, 2],
+    ])
+    #expect(found.map(\.component) == [component])
+  }
+
+  @Test("reads numbers of 64 bits: matrices and alpha") func doubles() throws {
+    let module = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    func doubles(_ value: Double, _ shape: [Int]) -> StoredTensor {
+      let bytes = withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+      return StoredTensor(
+        element: .f64, shape: shape, bytes: Array(repeating: bytes, count: shape.reduce(1, *)).flatMap(\.self)
+      )
+    }
+    let file = try SingleFile([
+      "\(module).lora_down.weight": doubles(-0.25, [2, 8]), "\(module).lora_up.weight": doubles(3, [8, 2]),
+      "\(module).alpha": doubles(0.5, [1]),
+    ])
+    let lora = try LoRAFile(path: file.path)
+    let branch = try #require(try lora.branches(on: Self.networks).first)
+    #expect(branch.alpha == 0.5)
+    #expect(try lora.weights.floats(branch.down.name) == [Float](repeating: -0.25, count: 16))
+    try lora.check(branch, factor: 1)
+  }
+
   @Test("finds every layer of a published SDXL under the names of its first publication")
   func publishedNames() throws {
     let prefix = "model.diffusion_model."
@@ -157,7 +223,8 @@ import WeightStorage
     "refuses other kinds of adapters by name",
     arguments: [
       "lora_unet_x.hada_w1_a", "lora_unet_x.lokr_w1", "lora_unet_x.dora_scale", "lora_unet_x.lora_mid.weight",
-      "unet.x.lora_magnitude_vector", "emb_params", "lora_unet_x.diff", "lora_unet_x.oft_blocks",
+      "unet.x.lora_magnitude_vector", "emb_params", "lora_unet_x.diff", "lora_unet_x.oft_blocks", "clip_l",
+      "clip_g",
     ])
   func kinds(name: String) throws {
     let error = try #require(
@@ -192,6 +259,52 @@ import WeightStorage
       Issue.record("another error")
       return
     }
+  }
+
+  @Test("calls an embedding by its name") func embedding() throws {
+    let file = try SingleFile(["clip_g": Self.zeros([2, 1280]), "clip_l": Self.zeros([2, 768])])
+    let error = try #require(failure(LoRAError.self) { try LoRAFile(path: file.path) })
+    #expect(error.description.contains("a text embedding") && !error.description.contains("--model"))
+  }
+
+  @Test("names a matrix of whole numbers as the file does") func wholeNumbers() throws {
+    let (a, b) = ("\(Self.q).lora_A.weight", "\(Self.q).lora_B.weight")
+    let file = try SingleFile([
+      a: StoredTensor([Int64](repeating: 1, count: 16), shape: [2, 8]), b: Self.zeros([8, 2]),
+    ])
+    let error = failure(WeightFileError.self) {
+      try LoRAFile(path: file.path).branches(on: Self.networks)
+    }
+    guard case .unsupportedElement(file.path, a, "I64", _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test(
+    "with a number that is none is blamed by its tensor, with too large a factor by the layer",
+    arguments: [(Float.nan, Float(1)), (.infinity, 1), (-.infinity, 0), (1e20, 1), (1, 1e30), (1, .infinity)])
+  func notFinite(value: Float, factor: Float) throws {
+    let (a, b) = ("\(Self.q).lora_A.weight", "\(Self.q).lora_B.weight")
+    var values = [Float](repeating: 0.1, count: 16)
+    let sound = try SingleFile([
+      a: StoredTensor(values, shape: [2, 8]), b: StoredTensor(values, shape: [8, 2]),
+    ])
+    values[13] = value
+    let file = try SingleFile([
+      a: StoredTensor(values, shape: [2, 8]), b: StoredTensor(values, shape: [8, 2]),
+    ])
+    let lora = try LoRAFile(path: file.path)
+    let branch = try lora.branches(on: Self.networks)[0]
+    let error = try #require(failure(LoRAError.self) { try lora.check(branch, factor: factor) })
+    if value.isFinite {
+      #expect(
+        error == .factorTooLarge(file: file.path, layer: branch.layer, factor: "\(factor)"), "\(error)")
+    } else {
+      #expect(error == .notFinite(file: file.path, tensor: a))
+    }
+    let good = try LoRAFile(path: sound.path)
+    try good.check(good.branches(on: Self.networks)[0], factor: -8)
   }
 
   @Test("says both shapes of a matrix that does not fit") func shapes() throws {

@@ -152,12 +152,14 @@ import WeightStorage
     let tensors = try SingleFile.tensors("sdxl").filter { $0.key.hasPrefix(prefix) }
     let file = try SingleFile(tensors)
     let error = try refusal { try openModel(path: file.path) }
-    for option in ["--vae", "--text-encoder and --text-encoder-2"] { #expect(error.contains(option)) }
+    for network in ["autoencoder", "text encoder and no second text encoder"] {
+      #expect(error.contains(network))
+    }
     let folder = try SingleFile.folder("sdxl").path
     let second = try refusal {
       try openModel(path: file.path, parts: ["text_encoder": folder, "vae": folder])
     }
-    #expect(second.contains("no second text encoder; name a file that has it with --text-encoder-2"))
+    #expect(second.contains("no second text encoder; name a file that has it too"))
     let absent = try refusal { try openModel(path: folder, parts: ["vae": "/no/such"]) }
     #expect(absent.contains("/no/such: there is no such file"))
   }

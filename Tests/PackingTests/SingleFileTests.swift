@@ -53,6 +53,63 @@ import WeightStorage
     #expect(a == b)
   }
 
+  @Test("has a projection that a converter turned and called weight, as it is", arguments: [true, false])
+  func turnedProjection(isTurned: Bool) throws {
+    let folder = try SingleFile.folder("sdxl")
+    var tensors = try SingleFile.tensors("sdxl")
+    let name = "conditioner.embedders.1.model.text_projection"
+    let own = try folder.weights(of: "text_encoder_2")
+    let projection = try own.floats("text_projection.weight")
+    if isTurned {
+      tensors[name] = nil
+      tensors[name + ".weight"] = StoredTensor(projection, shape: try own.shape(of: "text_projection.weight"))
+    }
+    let file = try SingleFile(tensors)
+    let model = try SingleFileModel(path: file.path, configuration: folder)
+    #expect(try model.weights(of: "text_encoder_2").floats("text_projection.weight") == projection)
+  }
+
+  @Test(
+    "is read with the scale that is beside a weight of eight bits",
+    arguments: ["scale_weight", "weight_scale"])
+  func scaled(ending: String) throws {
+    let folder = try SingleFile.folder("sd15")
+    var tensors = try SingleFile.tensors("sd15")
+    let layer = "model.diffusion_model.input_blocks.1.0.in_layers.2"
+    let weight = try #require(tensors["\(layer).weight"])
+    let codes = (0..<weight.shape.reduce(1, *)).map { UInt8(truncatingIfNeeded: $0) & 0x77 }
+    tensors["\(layer).weight"] = StoredTensor(element: .f8e4m3, shape: weight.shape, bytes: codes)
+    tensors["scaled_fp8"] = StoredTensor(element: .f8e4m3, shape: [0], bytes: [])
+    let plain = try SingleFile(tensors)
+    tensors["\(layer).\(ending)"] = StoredTensor([0.3] as [Float], shape: ending == "scale_weight" ? [1] : [])
+    tensors["\(layer).scale_input"] = StoredTensor([2] as [Float], shape: [1])
+    let file = try SingleFile(tensors)
+    func floats(_ file: SingleFile) throws -> [Float] {
+      let model = try SingleFileModel(path: file.path, configuration: folder)
+      return try model.weights(of: "unet").floats("down_blocks.0.resnets.0.conv1.weight")
+    }
+    #expect(try floats(file) == floats(plain).map { 0.3 * $0 })
+    tensors["\(layer).\(ending)"] = StoredTensor([0.3, 0.3] as [Float], shape: [2])
+    let rows = try SingleFile(tensors)
+    #expect(
+      throws: WeightFileError.severalScales(file: rows.path, tensor: "\(layer).\(ending)", count: 2)
+    ) { try floats(rows) }
+  }
+
+  @Test("says when its mark loses against the configuration given") func markBesideConfiguration() throws {
+    let folder = try SingleFile.folder("sd15")
+    var tensors = try SingleFile.tensors("sd15")
+    let plain = try SingleFile(tensors)
+    tensors["v_pred"] = StoredTensor([Float](), shape: [0])
+    let marked = try SingleFile(tensors)
+    func notes(_ file: SingleFile, _ prediction: String? = nil) throws -> [String] {
+      try SingleFileModel(path: file.path, configuration: folder, prediction: prediction).notes
+    }
+    #expect(try notes(plain).isEmpty && notes(marked, "epsilon").isEmpty)
+    let note = try #require(try notes(marked).first)
+    #expect(note.contains("marked as predicting v_prediction") && note.contains("--prediction-type"))
+  }
+
   @Test("of full size opens with nothing but its names and shapes", arguments: families)
   func published(family: String) throws {
     let file = try SingleFile(sparse: SingleFile.published(family))

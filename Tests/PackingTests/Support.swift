@@ -6,12 +6,12 @@ import Testing
 
 /// The picture of a three-step edit of noise.
 func edit(_ model: Model) async throws -> [UInt8] {
-  var request = EditRequest(method: "ddpm-inversion", width: 64, height: 64)
+  var request = EditRequest(.ddpmInversion(steps: 3))
+  request.size = .box(Extent(width: 64, height: 64))
   let noise = SeededTape(seed: 5).normal(0, count: 1, height: 64, width: 64, channels: 3)[0]
   request.picture = Picture(signal: noise.tensor)
   (request.sourcePrompt, request.prompt) = ("a red ball", "a green ball")
-  request.settings[.steps] = .number(3)
-  return try await Editor(model: model, threads: 2).run(request).picture.pixels
+  return try await Picture(reading: Editor(model: model, threads: 2).run(request).picture).pixels
 }
 
 /// The sentence with which a model is refused.

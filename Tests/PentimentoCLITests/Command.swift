@@ -37,19 +37,35 @@ struct Command {
   static let embeddedModel = package.appending(path: "Weights/embedded")
   static let examples = package.appending(path: "Examples/pairs")
 
+  /// Runs a script in which `$pentimento` is the program and `$*` its words, as a shell runs them.
+  static func shell(
+    _ script: String, _ arguments: [String] = [], in folder: Workplace, model: URL? = smallModel,
+    environment: [String: String] = [:], after delay: Double? = nil,
+    _ action: @escaping @Sendable (pid_t) -> Void = { _ in }
+  ) async throws -> Run {
+    let environment = environment.merging(["pentimento": executable.path]) { given, _ in given }
+    return try await run(
+      ["-c", script, "sh"] + arguments, in: folder, model: model, copy: URL(fileURLWithPath: "/bin/sh"),
+      environment: environment, after: delay, action
+    ).run
+  }
+
   /// Runs it in `folder`.
   ///
   /// - Parameters:
   ///   - interruptAfter: send SIGINT after so many seconds.
   ///   - copy: the program to run, a copy of the built one.
+  ///   - environment: variables beside those that every run gets.
   static func run(
     _ arguments: [String], in folder: Workplace, model: URL? = smallModel,
     interruptAfter delay: Double? = nil,
-    copy: URL? = nil
+    copy: URL? = nil, environment: [String: String] = [:]
   ) async throws -> Run {
     // Taken where it happens: this task may have to wait for a thread that other tests keep busy.
     let interrupted = Instants()
-    var (run, end) = try await run(arguments, in: folder, model: model, copy: copy, after: delay) { id in
+    var (run, end) = try await run(
+      arguments, in: folder, model: model, copy: copy, environment: environment, after: delay
+    ) { id in
       interrupted.first.withLock { $0 = .now }
       kill(id, SIGINT)
     }
@@ -62,18 +78,23 @@ struct Command {
     _ arguments: [String], in folder: Workplace, model: URL? = smallModel, after delay: Double,
     _ action: @escaping @Sendable (pid_t) -> Void
   ) async throws -> Run {
-    try await run(arguments, in: folder, model: model, copy: nil, after: delay, action).run
+    try await run(arguments, in: folder, model: model, copy: nil, environment: [:], after: delay, action).run
   }
 
   private static func run(
-    _ arguments: [String], in folder: Workplace, model: URL?, copy: URL?, after delay: Double?,
+    _ arguments: [String], in folder: Workplace, model: URL?, copy: URL?,
+    environment: [String: String] = [:], after delay: Double?,
     _ action: @escaping @Sendable (pid_t) -> Void
   ) async throws -> (run: Run, end: ContinuousClock.Instant) {
+    _ = Self.takesInterrupts
     let process = Process()
     process.executableURL = copy ?? executable
     process.arguments = arguments
     process.currentDirectoryURL = folder.url
-    process.environment = ["PENTIMENTO_MODEL": model?.path ?? "", "SWIFT_BACKTRACE": "enable=no"]
+    process.environment = [
+      "PENTIMENTO_MODEL": model?.path ?? "", "SWIFT_BACKTRACE": "enable=no",
+      "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+    ].merging(environment) { _, given in given }
     // Files, not pipes: nobody has to empty them while the program runs. Outside of the folder that is watched.
     let streams = try Workplace()
     let (output, errors) = (streams.url("out"), streams.url("err"))
@@ -100,6 +121,11 @@ struct Command {
       errors: try String(contentsOf: errors, encoding: .utf8))
     return (run, end)
   }
+
+  /// What the program inherits: a shell ignores SIGINT for what it runs in the background, these tests perhaps.
+  private static let takesInterrupts: Void = {
+    for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
+  }()
 
   private final class Instants: Sendable {
     let first = Mutex<ContinuousClock.Instant?>(nil)

@@ -1,3 +1,4 @@
+import Editing
 import Foundation
 import Testing
 
@@ -9,6 +10,10 @@ import Testing
   ]
 
   private func output(_ arguments: String..., model: URL = Command.smallModel) async throws -> String {
+    try await output(arguments, model: model)
+  }
+
+  private func output(_ arguments: [String], model: URL) async throws -> String {
     let run = try await Command.run(arguments, in: .furnished(), model: model)
     #expect(run.exited && run.status == Status.done, "\(arguments): \(run.errors)")
     return run.output
@@ -41,7 +46,48 @@ import Testing
       }
       .filter { $0.count == 3 }.map { ($0[0], $0[1]) }, uniquingKeysWith: { a, _ in a })
     #expect(rows["--steps"] == "100" && rows["--skip"] == "0.36" && rows["--cfg-scale"] == "15.0")
-    #expect(rows["--official-last-step"] == "false")
+    #expect(rows["--zero-last"] == "0" && rows["--official-last-step"] == "the")
+  }
+
+  @Test("an explained method has the defaults of the model that is used, or of one that is named")
+  func modelDefaults() async throws {
+    func values(_ option: String, _ arguments: [String], model: URL) async throws -> [Substring] {
+      let text = try await output(["methods", "ddpm-inversion"] + arguments, model: model)
+      let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("  \(option) ") })
+      return Array(line.split(separator: " ")[1...2])
+    }
+    #expect(try await values("--cfg-scale", [], model: Command.embeddedModel) == ["15.0", "3.0"])
+    #expect(try await values("--cfg-scale", [], model: Command.smallModel) == ["15.0", "–"])
+    #expect(
+      try await values("--skip", ["-m", Command.embeddedModel.path], model: Command.smallModel)
+        == ["0.36", "0.2"])
+  }
+
+  @Test("every value of the methods' tables is an option, and every option of a method a value")
+  func options() async throws {
+    struct Help: Decodable {
+      struct Command: Decodable { var arguments: [Argument]? }
+      struct Argument: Decodable {
+        struct Name: Decodable { var name: String }
+        var sectionTitle: String?
+        var preferredName: Name?
+        var abstract: String?
+      }
+      var command: Command
+    }
+    for command in ["edit", "generate"] {
+      let text = try await output(command, "--experimental-dump-help")
+      let help = try JSONDecoder().decode(Help.self, from: Data(text.utf8))
+      let settings = (help.command.arguments ?? []).filter { $0.sectionTitle == "Settings of the methods" }
+      let names = settings.compactMap(\.preferredName?.name).filter { !$0.hasPrefix("no-") }
+      #expect(Set(names) == EditMethods.all.options, "\(command)")
+      #expect(
+        settings.allSatisfy {
+          !($0.abstract ?? "").isEmpty || $0.preferredName?.name.hasPrefix("no-") == true
+        })
+    }
+    let help = try await output("help", "edit")
+    #expect(help.contains("inpaint: order of the solver (1 to 2)."))
   }
 
   @Test("inspects a model and a weight file")
@@ -68,19 +114,43 @@ import Testing
     #expect(
       plan.stages.map(\.name) == ["read picture", "text", "encode", "denoise", "decode", "write picture"])
     #expect(plan.stages.dropFirst().dropLast().allSatisfy { $0.arena > 0 && $0.residentWeights > 0 })
-    // 96×80 pixels of three bytes, first read, then written.
-    #expect(plan.stages.first?.stored == 96 * 80 * 3 && plan.stages.last?.stored == 96 * 80 * 3)
+    // At least the working picture of 96×64 pixels, of which the result is made.
+    #expect(plan.stages.first!.stored > 0 && plan.stages.last!.stored > 96 * 64 * 3)
     #expect(plan.baseline > 0)
     let table = try await output("plan", "--method", "sega", "-p", "a cat", "--concept", "+snow")
     #expect(table.contains("peak") && !table.contains("encode"))
-    #expect(try await output("plan", "-p", "a cat").contains("encode"))
+    let other = try await Command.run(["plan", "-p", "a cat"], in: .furnished())
+    #expect(other.output.contains("encode"))
+    #expect(
+      other.errors == "pentimento: method ddpm-inversion, for a picture of 128×128, as none was named\n")
+  }
+
+  @Test("does not claim a picture where a plan was given none")
+  func planWithoutPicture() async throws {
+    let run = try await Command.run(
+      ["plan", "-p", "a cat", "--size", "64"], in: .furnished(), model: Command.smallModel)
+    #expect(run.status == Status.done)
+    #expect(run.errors.contains("method ddpm-inversion, for a picture of 64×64, as none was named"))
+    let named = try await Command.run(
+      ["plan", "-i", "photo.png", "-p", "a cat"], in: .furnished(), model: Command.smallModel)
+    #expect(named.errors.contains("method ddpm-inversion, since there is a picture and a prompt for it"))
   }
 
   @Test("has help and a version")
   func help() async throws {
     // Lines are broken to fit a terminal.
     let statuses = try await output("--help").split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    #expect(statuses.contains("73 the result could not be written; 130 interrupted"))
+    let list = try #require(statuses.firstRange(of: "Exit status: 0 done;"))
+    let end = try #require(statuses.firstRange(of: "with nothing written."))
+    for status in ["1", "64", "65", "66", "69", "71", "73", "129, 130 or 143"] {
+      #expect(statuses[list.lowerBound..<end.upperBound].contains(" \(status) "))
+    }
+    let readme = try String(
+      contentsOf: Command.smallModel.appending(path: "../../../../README.md").standardizedFileURL,
+      encoding: .utf8)
+    #expect(
+      readme.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        .contains(statuses[list.lowerBound..<end.upperBound]))
     #expect(try await output("--version") == "0.1.0\n")
     let help = try await output("edit", "--help")
     for option in ["--image", "--prompt", "--concept", "--mask", "--save-mask", "--drag-file", "--seed"] {

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import WeightStorage
 
 @Suite("LoRA files, from the command line", .serialized) struct LoRARunTests {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -44,6 +45,24 @@ import Testing
     var refusal = Refusal(says: "(\"model with kohya.safetensors:0.5\"): give the same --model and --lora")
     refusal.arguments = use
     try await refusal.check(in: place)
+  }
+
+  @Test("are blamed for their own numbers and factors, by file and status")
+  func blame() async throws {
+    let place = try Workplace.furnished()
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Self.file)))
+    let tensors = try SafetensorsFile(path: Self.file).tensors
+    let up = try #require(tensors.first { $0.name.contains("unet") && $0.name.contains(".lora_up") })
+    bytes.replaceSubrange(up.range.lowerBound..<up.range.lowerBound + 2, with: [0, 0x7E])
+    try place.add("nan.safetensors", bytes)
+    for (lora, says) in [
+      ("nan.safetensors", "nan.safetensors: tensor \(up.name) holds numbers"),
+      (Self.file + ":1e30", "give a smaller factor"),
+    ] {
+      var refusal = Refusal(status: Status.badModel, says: says)
+      refusal.arguments = Self.edit + ["out.png", "--lora", lora]
+      try await refusal.check(in: place)
+    }
   }
 
   @Test(

@@ -61,7 +61,7 @@ import Testing
     #expect(report.method == "ledits")
     let expected = [
       "concept-scale": "7.0, 8.0, 5.0, 6.0, -3.0, 7.0", "concept-warmup": "1, 2, 2, 5, 2, 2",
-      "concept-cooldown": "3.0, never, never, never, never, never",
+      "concept-cooldown": "3, never, never, never, never, never",
       "concept-threshold": "0.5, 0.92, 0.95, 0.95, 0.95, 0.95",
       "concept-weight": "2.0, 1.0, 1.0, 1.0, 1.0, 1.0", "momentum-scale": "0.3", "momentum-beta": "0.6",
     ]

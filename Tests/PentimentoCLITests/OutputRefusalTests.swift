@@ -79,7 +79,7 @@ import Testing
     "is refused for an inversion as well",
     arguments: [
       ("folder.png", Status.cannotWrite, "is a folder; name a file"),
-      ("none/ball.inv", Status.cannotWrite, "does not exist or cannot be written to; name another"),
+      ("none/ball.inv", Status.cannotWrite, "there is no folder none; create it first"),
       ("photo.png", Status.usage, "name another file"),
     ] as [(String, Int32, String)])
   func inversion(path: String, status: Int32, says: String) async throws {

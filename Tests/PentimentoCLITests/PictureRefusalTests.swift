@@ -8,7 +8,7 @@ import Testing
     ("none.png", "none.png does not exist"), ("empty.png", "empty.png is empty"),
     ("text.png", "is not a picture"),
     ("cut.png", "cut.png is damaged"), ("flipped.png", "flipped.png is damaged"),
-    ("photo.jpg", "JPEG is not read yet"),
+    ("photo.jpg", "photo.jpg is damaged"),
     ("folder", "is a folder"), ("1x1.png", "1×1"), ("7x4000.png", "7×4000"), ("63x64.png", "63×64"),
   ]
 

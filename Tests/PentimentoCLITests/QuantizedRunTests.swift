@@ -41,6 +41,28 @@ import WeightStorage
     #expect(try place.bytes("int8.png") != place.bytes("0.png"))
   }
 
+  @Test("are not computed from when a bit of their data has flipped, whatever the command")
+  func damaged() async throws {
+    let place = try await place()
+    let name = "vae.decoder.conv_in.bias"
+    let tensor = try SafetensorsFile(path: place.path("int8.safetensors")).tensor(name)
+    var bytes = try place.bytes("int8.safetensors")
+    bytes[tensor.range.lowerBound] ^= 1
+    try place.add("int8.safetensors", bytes)
+    for arguments in [
+      Self.edit + ["out.png", "-m", "int8.safetensors"],
+      Self.edit + ["out.png", "-m", Self.small, "--vae", "int8.safetensors"],
+      [
+        "compare", "int8.safetensors", Self.small, "-i", "photo.png", "--source-prompt", "a", "-p", "b",
+        "--no-edits",
+      ],
+    ] {
+      var refusal = Refusal(status: Status.badModel, says: "tensor \(name) has changed since it was written")
+      refusal.arguments = arguments
+      try await refusal.check(in: place)
+    }
+  }
+
   @Test("are refused where they cannot be used, before anything is computed or written")
   func refusals() async throws {
     let place = try await place()

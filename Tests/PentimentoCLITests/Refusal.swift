@@ -3,8 +3,10 @@ import Testing
 
 /// The exit statuses that the README documents.
 enum Status {
-  static let (done, failed, usage, badPicture, badModel, cannotWrite, interrupted):
-    (Int32, Int32, Int32, Int32, Int32, Int32, Int32) = (0, 1, 64, 65, 66, 73, 130)
+  static let (done, failed, usage, badPicture, badModel, overBudget, refused, cannotWrite):
+    (Int32, Int32, Int32, Int32, Int32, Int32, Int32, Int32) = (0, 1, 64, 65, 66, 69, 71, 73)
+
+  static func ended(by signal: Int32) -> Int32 { 128 + signal }
 }
 
 /// Arguments that cannot work, and what has to be said about them.

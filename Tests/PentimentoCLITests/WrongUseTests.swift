@@ -16,10 +16,13 @@ import Testing
     Refusal("--steps", "9e18", says: "1 to 1000"),
     Refusal("--steps", "1e40", says: "whole number"),
     Refusal("--skip", "1", says: "under 1"),
-    Refusal("--skip", "-0.1", says: "from 0"),
+    Refusal("--skip", "-0.1", says: "give 0 to under 1"),
+    Refusal("--method", "dds", "--source-prompt", "", "--steps", "0", says: "--steps 0", "1 to 1000000"),
+    Refusal("--method", "dds", "--source-prompt", "", "--steps", "9e18", says: "1 to 1000000"),
+    Refusal("--zero-last", "-1", says: "--zero-last -1", "at least 0"),
     Refusal(
-      "--method", "dds", "--source-prompt", "", "--steps", "0", says: "--steps cannot be 0: give at least 1"),
-    Refusal("--method", "dds", "--source-prompt", "", "--steps", "9e18", says: "0 to 1000000"),
+      "--zero-last", "2", "--official-last-step", says: "--official-last-step and --zero-last",
+      "give one of them"),
     Refusal("--cfg-scale", "inf", says: "--cfg-scale inf", "finite"),
     Refusal("--cfg-scale", "high", says: "'high' is invalid"),
     Refusal("--method", "sdedit", "--strength", "-0.1", says: "--strength -0.1", "over 0, up to 1"),
@@ -193,7 +196,8 @@ import Testing
     "an edit beyond the memory allowed is refused before it starts",
     arguments: [["--max-ram", "4G"], ["--max-ram", "20m"]])
   func tooLarge(limit: [String]) async throws {
-    var refusal = Refusal(says: "are allowed", "smaller --size", "--max-ram")
+    var refusal = Refusal(
+      status: Status.overBudget, says: "are allowed", "smaller --size", "--max-ram")
     refusal.arguments =
       Self.edit + [
         "-p", "a cat", "--size", "8192", "--method", "ddim-inversion", "--source-prompt", "", "--steps",
@@ -205,9 +209,88 @@ import Testing
   @Test("a command or an argument too many is refused")
   func stray() async throws {
     let place = try Workplace.furnished()
-    try await Refusal("edits", says: "Unexpected argument").check(in: place)
+    try await Refusal("edits", says: "there is no command \"edits\": did you mean edit?").check(in: place)
+    try await Refusal("edt", "-i", "photo.png", says: "did you mean edit?").check(in: place)
+    try await Refusal("xyz", says: "no command \"xyz\": use edit, generate, plan").check(in: place)
     try await Refusal("edit", "-p", "x", "-o", "out.png", says: "--image").check(in: place)
     try await Refusal("edit", "-i", "photo.png", "-p", "x", says: "--output").check(in: place)
     try await Refusal("inspect", "a", "b", says: "Unexpected argument").check(in: place)
+  }
+
+  @Test(
+    "an unknown option is unknown whatever else is missing",
+    arguments: [
+      ["edit", "--colour", "red"], ["edit", "-p", "x", "--ouput", "out.png"],
+      ["edit", "--imgae", "photo.png", "-o", "out.png", "-p", "x"], ["generate", "--colour", "red"],
+      ["quantize", "--colour", "red"], ["quantize", "a", "b.safetensors", "--wieghts", "int8"],
+      ["compare", "--colour", "red"], ["trace", "--colour", "red"],
+    ])
+  func unknownBeforeMissing(words: [String]) async throws {
+    let option = try #require(words.first { $0.hasPrefix("--") })
+    var refusal = Refusal(says: "Unknown option '\(option)'")
+    refusal.arguments = words
+    try await refusal.check(in: .furnished())
+  }
+
+  @Test("what is missing is named where nothing is unknown")
+  func missing() async throws {
+    let place = try Workplace.furnished()
+    try await Refusal("quantize", "a", "b.safetensors", says: "Missing expected argument '--weights").check(
+      in: place)
+    try await Refusal("trace", "a", says: "Missing expected argument '--output").check(in: place)
+    try await Refusal("edit", "-o", "out.png", says: "name it with --image").check(in: place)
+  }
+
+  static let elsewhere: [Refusal] = [
+    Refusal("--strength", "0.5", says: "no use for --strength", "--strength is for --method sdedit"),
+    Refusal("--radius", "3", says: "--radius is for --method drag"),
+    Refusal(
+      "--eta", "0.5", "--method", "sdedit", says: "--eta is for --method ddpm-inversion, ledits"),
+    Refusal("--mask", "mask.png", "--method", "sdedit", says: "it is for --method", "inpaint", "diffedit"),
+    Refusal("--mask", "auto", says: "it is for --method diffedit, drag"),
+    Refusal("--save-mask", "m.png", says: "it is for --method", "diffedit"),
+    Refusal("--method", "sdedit", "--drag", "1,2:3,4", says: "it is for --method drag"),
+  ]
+
+  @Test("an option of other methods names them", arguments: elsewhere)
+  func namesMethods(refusal: Refusal) async throws {
+    var refusal = refusal
+    refusal.arguments = Self.edit + ["-p", "a cat"] + refusal.arguments
+    try await refusal.check(in: .furnished())
+  }
+
+  /// Of more than a stage needs, and less: what is said differs with the bytes alone.
+  @Test("memory is given in powers of 1000, or of 1024 with an i")
+  func memorySizes() async throws {
+    func said(_ size: String) async throws -> String {
+      var refusal = Refusal(status: Status.overBudget, says: "--max-ram")
+      refusal.arguments = Self.edit + ["-p", "a cat", "--size", "256", "--max-ram", size]
+      let run = try await Command.run(refusal.arguments, in: .furnished())
+      refusal.expect(run)
+      return run.errors.replacing(try Regex("needs at least [0-9]+"), with: "needs")
+    }
+    let alike = [
+      ["7000000", "7M", "7000k", "7000K", "7MB"], ["7340032", "7Mi", "7168Ki", "7MiB", "7mi"],
+    ]
+    for sizes in alike {
+      let first = try await said(sizes[0])
+      for size in sizes.dropFirst() { #expect(try await said(size) == first, "\(size)") }
+    }
+    for size in ["0", "-1", "M", "7T", "7.5M", "7 M", "99999999999G", "", "7iB"] {
+      var refusal = Refusal(says: "--max-ram")
+      refusal.arguments = Self.edit + ["-p", "a cat", "--max-ram", size]
+      try await refusal.check(in: .furnished())
+    }
+  }
+
+  @Test("an empty PENTIMENTO_ISA is one that is not set")
+  func emptyISA() async throws {
+    let run = try await Command.shell(
+      "exec $pentimento methods", in: Workplace(), environment: ["PENTIMENTO_ISA": ""])
+    #expect(run.exited && run.status == Status.done, "\(run.errors)")
+    let wrong = try await Command.shell(
+      "exec $pentimento methods", in: Workplace(), environment: ["PENTIMENTO_ISA": "x"])
+    #expect(
+      wrong.status == Status.usage && wrong.errors.contains("PENTIMENTO_ISA is \"x\""), "\(wrong.errors)")
   }
 }

@@ -1,4 +1,5 @@
 import Editing
+import Files
 import Foundation
 import Pentimento
 import Tensors
@@ -19,24 +20,25 @@ private final class TemporaryFile {
   private static let model = Result { try Model(folder: fixtures.appending(path: "sd15/model")) }
   private let editor: Editor
 
-  init() throws { editor = Editor(model: try Self.model.get(), threads: 2) }
+  init() throws { editor = try Editor(model: try Self.model.get(), threads: 2) }
 
   static let methods = [
     "ddpm-inversion", "ledits", "ledits++", "ddim-inversion", "cycle-diffusion", "cycle-sde", "diffedit",
   ]
 
   private func request(_ method: String, _ prompt: String = "a green ball") -> EditRequest {
-    var request = EditRequest(method: method, width: 128, height: 64)
+    var request = EditRequest(try! EditMethod(named: method))
+    request.size = .box(Extent(width: 128, height: 64))
     let noise = SeededTape(seed: 5).normal(0, count: 1, height: 64, width: 128, channels: 3)[0]
     request.picture = Picture(signal: noise.tensor)
     request.sourcePrompt = "a red ball"
-    request.settings[.steps] = .number(method == "ledits++" ? 3 : 5)
+    request.method!.settings["steps"] = .number(method == "ledits++" ? 3 : 5)
     if ["ledits", "ledits++"].contains(method) {
       request.concepts = [ConceptRequest(prompt)]
     } else {
       request.prompt = prompt
     }
-    if method == "diffedit" { request.settings[.maskMaps] = .number(2) }
+    if method == "diffedit" { request.method!.settings["mask-maps"] = .number(2) }
     return request
   }
 
@@ -44,7 +46,8 @@ private final class TemporaryFile {
   private func request(_ method: String, _ prompt: String, with inversion: SavedInversion) -> EditRequest {
     var request = request(method, prompt)
     request.inversion = inversion
-    (request.picture, request.sourcePrompt, request.settings) = (nil, nil, [:])
+    (request.picture, request.sourcePrompt, request.method!.settings) = (nil, nil, [:])
+    (request.size, request.pastesBack) = (nil, false)
     return request
   }
 
@@ -58,7 +61,8 @@ private final class TemporaryFile {
   func samePicture(method: String) async throws {
     let plain = try await editor.run(request(method))
     let first = try await kept(method)
-    #expect(first.picture == plain.picture && plain.inversion == nil && plain.report.inversion == .discarded)
+    #expect(
+      try first.pixels == plain.pixels && plain.inversion == nil && plain.report.inversion == .discarded)
     #expect(first.report.inversion == .kept)
     #expect(first.report.evaluations == first.report.plannedEvaluations)
 
@@ -70,19 +74,37 @@ private final class TemporaryFile {
     for prompt in ["a green ball", "a blue cube on snow"] {
       let again = try await editor.run(request(method, prompt, with: read))
       let whole = try await editor.run(request(method, prompt))
-      #expect(again.picture == whole.picture && again.mask == whole.mask, "\(prompt)")
+      #expect(again.working == whole.working && again.latentMask == whole.latentMask, "\(prompt)")
       #expect(again.report.inversion == .given && again.report.settingsFrom["steps"] == "inversion")
       #expect(again.report.evaluations == again.report.plannedEvaluations)
       #expect(again.report.evaluations < whole.report.evaluations)
     }
   }
 
+  @Test("costs one hash of the model, however often it is used") func oneHash() async throws {
+    let editor = try Editor(model: try Self.model.get(), threads: 2)
+    var first = request("ddim-inversion")
+    first.keepsInversion = true
+    let job = try editor.prepare(first)
+    #expect(editor.identity.hashes == 0)  // a plan reads no weights
+    let saved = try #require(try await job.run().inversion)
+    let again = try editor.prepare(request("ddim-inversion", "a cat", with: saved))
+    let results = [try await again.run(), try await again.run()]
+    #expect(try results[0].pixels == results[1].pixels && editor.identity.hashes == 1)
+    // For one that has not kept it too.
+    let other = try Editor(model: try Self.model.get(), threads: 2)
+    #expect(
+      try await other.run(request("ddim-inversion", "a cat", with: saved)).pixels == results[0].pixels)
+    #expect(other.identity.hashes == 1)
+  }
+
   @Test("is planned for: a given inversion in every stage, a kept one from the method on")
   func plan() async throws {
     let saved = try #require(try await kept("cycle-sde").inversion)
     func stored(_ request: EditRequest) throws -> [String: Int] {
-      let plan = try editor.plan(request)
-      let held = plan.held - (request.picture?.byteCount ?? 0)
+      let plan = try editor.prepare(request).plan
+      let working = 128 * 64 * 3  // kept until it is encoded, where there is one
+      let held = plan.held - (request.picture == nil ? 0 : working)
       return Dictionary(plan.stages.map { ($0.name, $0.stored + held) }, uniquingKeysWith: max)
     }
     var keeping = request("cycle-sde")
@@ -99,9 +121,12 @@ private final class TemporaryFile {
 
   /// What is changed in a request, and what its refusal has to name.
   static let mismatches: [(@Sendable (inout EditRequest) -> Void, String)] = [
-    ({ $0.settings[.steps] = .number(7) }, "made with --steps 5, 7 is asked for"),
-    ({ $0.settings[.sourceGuidance] = .number(3) }, "made with --source-cfg-scale 1.0, 3.0 is asked for"),
-    ({ $0.settings[.strength] = .number(0.5) }, ""),  // a shorter way is part of the longer one
+    ({ $0.method!.settings["steps"] = .number(7) }, "made with steps 5, 7 is asked for"),
+    (
+      { $0.method!.settings["source-cfg-scale"] = .number(3) },
+      "made with source-cfg-scale 1.0, 3.0 is asked for"
+    ),
+    ({ $0.method!.settings["strength"] = .number(0.5) }, ""),  // a shorter way is part of the longer one
     ({ $0.sourcePrompt = "a dog" }, "the source prompt \"a red ball\", \"a dog\" is asked for"),
     ({ $0.seed = 43 }, "made with seed 42, 43 is asked for"),
     ({ $0.inversion!.origin.model = "0" }, "made with another model (\"model\")"),
@@ -111,13 +136,16 @@ private final class TemporaryFile {
         $0.picture = Picture(width: 128, height: 64, pixels: [UInt8](repeating: 9, count: 128 * 64 * 3))
       }, "made from another picture"
     ),
-    ({ $0.width = 64 }, "made at 128×64 working pixels, 64×64 are asked for"),
-    ({ $0.method = "cycle-sde" }, "made by ddim-inversion, not for cycle-sde"),
     (
-      { $0.method = "sdedit" },
+      { $0.size = .box(Extent(width: 256, height: 256)) },
+      "made at 128×64 working pixels, 256×128 are asked for"
+    ),
+    ({ $0.method = .cycleSDE() }, "made by ddim-inversion, not for cycle-sde"),
+    (
+      { $0.method = .sdedit() },
       "sdedit has no inversion that could be kept or used: use ddpm-inversion, ledits"
     ),
-    ({ $0.method = "drag" }, "drag has no inversion"),
+    ({ $0.method = .drag() }, "drag has no inversion"),
     ({ $0.inversion!.inversion.embeddings[2] = HostTensor(shape: [4, 32]) }, "tuned embeddings"),
     ({ $0.inversion!.inversion.states[5] = nil }, "reaches up to level 4"),
     ({ $0.negativePrompt = "blurred" }, ""),  // a source weight of 1 does not read it
@@ -143,12 +171,12 @@ private final class TemporaryFile {
   @Test("the negative prompt is part of an inversion that points away from it")
   func negativePrompt() async throws {
     var first = request("ddim-inversion")
-    first.settings[.sourceGuidance] = .number(2)
+    first.method!.settings["source-cfg-scale"] = .number(2)
     (first.negativePrompt, first.keepsInversion) = ("blurred", true)
     let made = try await editor.run(first)
     let saved = try #require(made.inversion)
     var again = request("ddim-inversion", "a green ball", with: saved)
-    #expect(try await editor.run(again).picture == made.picture)
+    #expect(try await editor.run(again).pixels == made.pixels)
     again.negativePrompt = "dark"
     await #expect(
       throws: InversionError.differs(.negativePrompt(made: "blurred", asked: "dark"))
@@ -172,8 +200,8 @@ private final class TemporaryFile {
     ({ $0[$0.count - 1000] ^= 1 }, "is damaged"),
     ({ $0.replace("\"seed\":\"42\"", "\"seed\":\"43\"") }, "is damaged"),
     (
-      { $0.replace("\"version\":\"1\"", "\"version\":\"2\"") },
-      "of version 2 and this program reads version 1"
+      { $0.replace("\"version\":\"2\"", "\"version\":\"1\"") },
+      "it is of version 1 and this program reads version 2; invert again"
     ),
     ({ $0.replace("pentimento inversion", "pentimento invention") }, "another kind of file"),
   ]
@@ -200,7 +228,7 @@ private final class TemporaryFile {
   func names(name: String) async throws {
     let file = TemporaryFile()
     var metadata = [
-      "format": "pentimento inversion", "version": "1", "family": "ddim", "method": "ddim-inversion",
+      "format": "pentimento inversion", "version": "2", "family": "ddim", "method": "ddim-inversion",
       "model": "m",
       "model-sha256": "0", "picture-sha256": "0", "working-size": "64x64", "seed": "1", "generator": "g",
     ]
@@ -227,7 +255,7 @@ private final class TemporaryFile {
     var saved = try #require(try await kept().inversion)
     saved.inversion.embeddings = [3: HostTensor(shape: [2, 3], values: [1, 2, 3, 4, 5, 6])]
     saved.inversion.mask = Mask(height: 8, width: 16, repeating: 0.5)
-    saved.origin.original = PixelSize(width: 127, height: 61)
+    saved.origin.original = Extent(width: 127, height: 61)
     saved.origin.sizeOption = "128x64"
     try InversionFile.write(saved, to: file.path)
     #expect(try InversionFile.read(file.path) == saved)

@@ -1,7 +1,12 @@
+import Editing
 import Foundation
+import Packing
 import Pentimento
+import Pictures
+import StableDiffusion
 import TestSupport
 import Testing
+import Trace
 import WeightStorage
 
 private let fixtures = URL(fileURLWithPath: #filePath)
@@ -32,9 +37,10 @@ private let fixtures = URL(fileURLWithPath: #filePath)
   private static let file = fixtures.appending(path: "LoRA/sd15/diffusers.safetensors").path
 
   private func edit(_ model: Model) async throws -> EditResult {
-    var request = EditRequest(method: "generate", width: 64, height: 64)
+    var request = EditRequest(.generate())
+    request.size = .box(Extent(width: 64, height: 64))
     request.prompt = "a cat"
-    request.settings = [.steps: .number(3)]
+    request.method = .generate(steps: 3)
     return try await Editor(model: model, threads: 2).run(request)
   }
 
@@ -43,23 +49,47 @@ private let fixtures = URL(fileURLWithPath: #filePath)
     let plain = try await edit(model)
     let none = try await edit(model.adapted(by: [LoRAReference(path: Self.file, factor: 0)]))
     let full = try await edit(model.adapted(by: [LoRAReference(path: Self.file)]))
-    #expect(none.picture == plain.picture)
-    #expect(full.picture != plain.picture)
+    #expect(try none.pixels == plain.pixels)
+    #expect(try full.pixels != plain.pixels)
     #expect(full.report.lora == ["diffusers.safetensors"] && plain.report.lora.isEmpty)
   }
 
   @Test("is planned with the matrices of its side branches") func plan() throws {
     let model = try Model(folder: fixtures.appending(path: "sd15/model"))
-    var request = EditRequest(method: "generate", width: 64, height: 64)
+    var request = EditRequest(.generate())
+    request.size = .box(Extent(width: 64, height: 64))
     request.prompt = "a cat"
     func weights(_ model: Model) throws -> Int {
-      try Editor(model: model, threads: 1).plan(request).stages.first { $0.name == "denoise" }!
+      try Editor(model: model, threads: 1).prepare(request).plan.stages.first { $0.name == "denoise" }!
         .residentWeights
     }
     let file = try SafetensorsFile(path: Self.file)
     let added = try weights(model.adapted(by: [LoRAReference(path: Self.file)])) - weights(model)
     let stored = file.tensors.filter { $0.name.hasPrefix("unet.") }.map(\.range.count).reduce(0, +)
     #expect(added >= stored)  // panels are padded to 16 columns
+  }
+
+  /// Between the factors that give pictures and those that are refused at once there are some at which the network's
+  /// sums run over.
+  @Test("is blamed for what it makes of a sound model, and not for a damaged one") func blame() async throws {
+    let folder = fixtures.appending(path: "sd15/model")
+    let model = try Model(folder: folder)
+    await #expect(throws: LoRAError.self) {
+      try await edit(model.adapted(by: [LoRAReference(path: Self.file, factor: 1e30)]))
+    }
+    let high = try model.adapted(by: [LoRAReference(path: Self.file, factor: 1e13)])
+    await #expect(throws: LoRAError.overflow(files: ["diffusers.safetensors:1e+13"])) { try await edit(high) }
+
+    let copy = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: copy) }
+    try FileManager.default.copyItem(at: folder, to: copy)
+    let file = copy.appending(path: "unet/diffusion_pytorch_model.safetensors")
+    var bytes = try Data(contentsOf: file)
+    let place = try SafetensorsFile(path: file.path).tensor("conv_in.weight").range.lowerBound
+    bytes.replaceSubrange(place..<place + 4, with: [0, 0, 0xC0, 0x7F])
+    try bytes.write(to: file)
+    let damaged = try Model(folder: copy).adapted(by: [LoRAReference(path: Self.file)])
+    await #expect(throws: ModelError.self) { try await edit(damaged) }
   }
 
   @Test("is another model for a saved inversion, by its factors too") func identity() throws {

@@ -1,3 +1,4 @@
+import Editing
 import Foundation
 import Pentimento
 import Tensors
@@ -9,20 +10,20 @@ import Testing
       .appending(path: "../../Weights/embedded").standardizedFileURL)
 
   private func request(_ side: Int = 64) -> EditRequest {
-    var request = EditRequest(method: "sdedit", width: side, height: side)
+    var request = EditRequest(.sdedit(steps: 4))
+    request.size = .box(Extent(width: side, height: side))
     request.picture = Picture(
       width: side, height: side, pixels: (0..<side * side * 3).map { UInt8($0 * 7 % 256) })
     request.prompt = "a red cube"
-    request.settings = [.steps: .number(4)]
     return request
   }
 
   @Test("is kept by the plan, and the picture is the same byte for byte") func sameBytes() async throws {
-    let free = Editor(model: model, threads: 2, maximumMemory: nil)
-    let whole = try free.plan(request())
+    let free = try Editor(model: model, threads: 2, maximumMemory: nil, reachable: nil)
+    let whole = try free.prepare(request()).plan
     let limit = whole.peak - 6_000_000
-    let bounded = Editor(model: model, threads: 2, maximumMemory: limit)
-    let plan = try bounded.plan(request())
+    let bounded = try Editor(model: model, threads: 2, maximumMemory: limit)
+    let plan = try bounded.prepare(request()).plan
     #expect(plan.peak <= limit)
     let weights = { (plan: MemoryPlan) in plan.stages.map(\.residentWeights).max()! }
     #expect(weights(plan) < weights(whole), "nothing is streamed")
@@ -30,21 +31,24 @@ import Testing
     let arena = { (plan: MemoryPlan) in plan.stages.first { $0.name == "denoise" }!.arena }
     #expect(arena(plan) >= 2 * arena(whole))
     let results = [try await free.run(request()), try await bounded.run(request())]
-    #expect(results[0].picture == results[1].picture)
+    #expect(try results[0].pixels == results[1].pixels)
   }
 
   @Test("that a network cannot keep is refused by the name of the stage, with the figure that is needed")
   func tooLittle() throws {
-    let editor = Editor(model: model, threads: 2, maximumMemory: nil)
-    let baseline = try editor.plan(request()).baseline
-    let limit = baseline + 2_000_000
+    func plan(_ limit: Int) throws -> MemoryPlan {
+      try Editor(model: model, threads: 2, maximumMemory: limit, reachable: nil, baseline: 20_000_000)
+        .prepare(request(256)).plan
+    }
     do {
-      _ = try Editor(model: model, threads: 2, maximumMemory: limit).plan(request(256))
+      _ = try plan(22_000_000)
       Issue.record("2 MB were enough")
-    } catch RequestError.overBudget(_, let needed, let budget) {
-      #expect(budget == limit && needed > limit)
-      // What is asked for is enough.
-      _ = try Editor(model: model, threads: 2, maximumMemory: needed + 100_000_000).plan(request(256))
+    } catch RequestError.overBudget(let stage, let needed, let budget, let source) {
+      #expect(budget == 22_000_000 && source == .caller)
+      // The stage that needs most is named: what is asked for is enough for all of them, and a byte less is not.
+      #expect(stage == "decode")
+      #expect(try plan(needed).peak <= needed)
+      #expect(throws: RequestError.self) { try plan(needed - 1) }
     }
   }
 
@@ -66,21 +70,66 @@ import Testing
     #expect(limit("nonsense\n", [:]) == nil)
   }
 
-  @Test("that is too small is named in units of --max-ram, rounded so that it would do") func units() {
-    let error = RequestError.overBudget(stage: "denoise", needed: (7 << 20) + 1, budget: (7 << 20) - 1)
-    #expect("\(error)".contains("needs at least 8 MiB and 6 MiB are allowed: use a smaller --size or"))
+  @Test("that is too small is named in megabytes of 10⁶ bytes, rounded so that they would do") func units() {
+    let error = RequestError.overBudget(stage: "denoise", needed: 7_000_001, budget: 6_999_999)
+    #expect(
+      "\(error)" == "the stage \"denoise\" needs at least 8 MB and 6 MB are allowed: "
+        + "use a smaller working size, or allow more memory")
   }
 
-  @Test("counts the pictures around the run") func pictures() throws {
-    let editor = Editor(model: model, threads: 1, maximumMemory: nil)
-    let alone = try editor.plan(request())
-    let photo = PictureMemory(reading: 36_000_000, holding: 12_000_000, writing: 84_000_000)
-    let plan = try editor.plan(request(), pictures: photo)
-    #expect(plan.held - alone.held == 12_000_000)
-    #expect(plan.largestStage?.name == "write picture" && plan.largestStage?.stored == 84_000_000)
-    #expect(throws: RequestError.self) {
-      _ = try Editor(model: model, threads: 1, maximumMemory: alone.peak + 12_000_000)
-        .plan(request(), pictures: photo)
+  @Test("is the lesser of what the caller allows and what can be had, and a refusal says whose it is")
+  func lesser() throws {
+    let group = MemoryLimit(bytes: 60_000_000, source: .controlGroup)
+    func editor(_ allowed: Int?, _ reachable: MemoryLimit?) throws -> Editor {
+      try Editor(model: model, threads: 1, maximumMemory: allowed, reachable: reachable)
+    }
+    #expect(try editor(2_000_000_000, group).memoryLimit == group)
+    #expect(try editor(nil, group).memoryLimit == group)
+    #expect(try editor(50_000_000, group).memoryLimit == MemoryLimit(bytes: 50_000_000, source: .caller))
+    #expect(try editor(nil, nil).memoryLimit == nil)
+
+    // A plan keeps to the group's limit whatever the caller allows.
+    let whole = try editor(nil, nil).prepare(request()).plan
+    let least = MemoryLimit(bytes: whole.peak - 6_000_000, source: .controlGroup)
+    #expect(try editor(2_000_000_000, least).prepare(request()).plan.peak <= least.bytes)
+
+    let sources: [(MemoryLimit.Source, String)] = [
+      (
+        .controlGroup,
+        "MB are allowed by the control group of this process: use a smaller working size, or raise"
+      ),
+      (.machine, "MB can be had on this machine: use a smaller working size, or free some memory"),
+    ]
+    for (source, words) in sources {
+      #expect {
+        try editor(2_000_000_000, MemoryLimit(bytes: whole.baseline + 1_000_000, source: source))
+          .prepare(request(256))
+      } throws: { error in
+        guard case RequestError.overBudget(_, _, _, source) = error else { return false }
+        return "\(error)".contains(words)
+      }
+    }
+  }
+
+  @Test("counts what reading and writing pictures of any size takes") func pictures() throws {
+    let editor = try Editor(model: model, threads: 1, maximumMemory: nil, reachable: nil)
+    let alone = try editor.prepare(request()).plan
+    /// Says that a pass takes many bytes.
+    struct Costly: PictureSource {
+      let picture: any PictureSource
+      var extent: Extent { picture.extent }
+      var passBytes: Int { 90_000_000 }
+      func pass() throws -> any RowPass { try picture.pass() }
+    }
+    var costly = request()
+    costly.picture = Costly(picture: costly.picture!)
+    let plan = try editor.prepare(costly).plan
+    #expect(plan.largestStage?.name == "read picture" && plan.largestStage!.stored >= 90_000_000)
+    #expect {
+      _ = try Editor(model: model, threads: 1, maximumMemory: alone.peak + 12_000_000).prepare(costly)
+    } throws: { error in
+      guard case RequestError.overBudget("read picture", _, _, _) = error else { return false }
+      return true
     }
   }
 }

@@ -1,5 +1,8 @@
+import Editing
 import Foundation
+import JSON
 import Pentimento
+import Tensors
 import Testing
 import WeightStorage
 
@@ -27,10 +30,11 @@ private final class Folder {
        "methods": {"dds": {"cfg-scale": 2.5, "steps": 100, "official-last-step": true}}}
       """
     ).defaults()
-    #expect(defaults.settings(for: "sdedit") == [.guidance: .number(3), .sampler: .word("ode")])
+    #expect(defaults.settings(for: "sdedit") == ["cfg-scale": .number(3), "sampler": .word("ode")])
     #expect(
       defaults.settings(for: "dds") == [
-        .guidance: .number(2.5), .sampler: .word("ode"), .steps: .number(100), .officialLastStep: .flag(true),
+        "cfg-scale": .number(2.5), "sampler": .word("ode"), "steps": .number(100),
+        "official-last-step": .flag(true),
       ])
   }
 
@@ -48,7 +52,7 @@ private final class Folder {
     do {
       _ = try folder.defaults()
       Issue.record("\(json) was accepted")
-    } catch WeightFileError.wrongValue(let file, let wrong, _, _) {
+    } catch ConfigurationError.wrongValue(let file, let wrong, _, _) {
       #expect(file == "pentimento.json" && wrong == key)
     }
   }
@@ -59,25 +63,26 @@ private final class Folder {
       .appending(path: "../../Weights/embedded").standardizedFileURL
     let model = try Model(folder: folder)
     let everywhere = model.defaults.settings(for: "generate")
-    #expect(everywhere[.guidance] == .number(3))
-    for entry in MethodEntry.all {
+    #expect(everywhere["cfg-scale"] == .number(3))
+    for type in EditMethods.all {
       // As if a caller had given them: what a method does not take is refused.
-      let own = model.defaults.settings(for: entry.about.name).filter { $0.value != everywhere[$0.key] }
-      var request = EditRequest(method: entry.about.name, width: 256, height: 256)
-      request.settings = own
-      let needs = entry.about.needs
+      let own = model.defaults.settings(for: type.about.name).filter { $0.value != everywhere[$0.key] }
+      var request = EditRequest(EditMethod(type, settings: own))
+      let needs = type.about.needs
       if needs.contains(.image) {
-        request.picture = .init(width: 256, height: 256, pixels: .init(repeating: 9, count: 196_608))
+        request.picture = Picture(width: 256, height: 256, pixels: [UInt8](repeating: 9, count: 196_608))
       }
       if needs.contains(.targetPrompt) { request.prompt = "a ball" }
       if needs.contains(.sourcePrompt) { request.sourcePrompt = "a cube" }
       if needs.contains(.concepts) { request.concepts = [.init("snow")] }
-      if needs.contains(.mask) { request.mask = .init(height: 32, width: 32) }
+      if needs.contains(.mask) {
+        request.mask = MaskPicture(width: 32, height: 32, pixels: [UInt8](repeating: 255, count: 1024))
+      }
       if needs.contains(.points) {
         request.moves = [.init(from: .init(x: 80, y: 80), to: .init(x: 160, y: 80))]
       }
-      #expect(throws: Never.self, "\(entry.about.name)") {
-        try Editor(model: model, threads: 1).plan(request)
+      #expect(throws: Never.self, "\(type.about.name)") {
+        try Editor(model: model, threads: 1).prepare(request)
       }
     }
   }

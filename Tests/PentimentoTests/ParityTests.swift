@@ -2,6 +2,7 @@ import Foundation
 import Pentimento
 import TestSupport
 import Testing
+import Trace
 import WeightStorage
 
 private let fixtures = URL(fileURLWithPath: #filePath)

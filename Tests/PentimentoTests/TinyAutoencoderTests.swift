@@ -1,3 +1,4 @@
+import Editing
 import Foundation
 import Pentimento
 import Tensors
@@ -31,22 +32,22 @@ import Testing
   @Test("opens, says so, and edits") func edit() async throws {
     try await withModel { model in
       #expect(Inspection.describe(model, tensors: false).contains("autoencoder  channels 8×8×8×8"))
-      var request = EditRequest(method: "sdedit", width: 64, height: 64)
+      var request = EditRequest(.sdedit(steps: 4, strength: 0.5))
+      request.size = .box(Extent(width: 64, height: 64))
       let pixels = (0..<64 * 64 * 3).map { UInt8($0 * 7 % 251) }
       request.picture = Picture(width: 64, height: 64, pixels: pixels)
       request.prompt = "a cat"
-      request.settings = [.steps: .number(4), .strength: .number(0.5)]
-      let editor = Editor(model: model, threads: 2)
-      let plan = try editor.plan(request)
+      let editor = try Editor(model: model, threads: 2)
+      let plan = try editor.prepare(request).plan
       let result = try await editor.run(request)
-      #expect(result.picture.width == 64 && result.report.plannedPeakBytes == plan.peak)
-      #expect(Set(result.picture.pixels).count > 8)
+      #expect(result.picture.extent.width == 64 && result.report.plannedPeakBytes == plan.peak)
+      #expect(try Set(result.pixels.pixels).count > 8)
     }
   }
 
   @Test("has latents without variance") func moments() async throws {
     try await withModel { model in
-      let codec = Editor(model: model, threads: 1).codec
+      let codec = try Editor(model: model, threads: 1).codec
       let signal = HostTensor(shape: [16, 24, 3], values: Array(repeating: 0.25, count: 16 * 24 * 3))
       let (mean, logVariance) = try await codec.encode(signal)
       #expect((mean.height, mean.width) == (2, 3))

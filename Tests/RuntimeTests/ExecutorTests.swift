@@ -30,7 +30,8 @@ import Testing
     ) throws -> [[String: HostTensor]] {
       let plan = try Planner(threads: threads, budget: budget, lanes: lanes).plan(graph, keep: ["y": output])
       let executor = try Executor(
-        graph, plan, weights: weights.checkpoint, pool: ThreadPool(threads: threads))
+        graph, plan, weights: NetworkWeights(graph.weights, in: weights.checkpoint),
+        pool: ThreadPool.of(threads))
       executor.poison()
       return try executor.run(queries)
     }
@@ -63,7 +64,8 @@ import Testing
     let subject = try Subject()
     let plan = try Planner(threads: 1).plan(subject.graph, keep: ["y": subject.output])
     let executor = try Executor(
-      subject.graph, plan, weights: subject.weights.checkpoint, pool: ThreadPool(threads: 1))
+      subject.graph, plan, weights: NetworkWeights(subject.graph.weights, in: subject.weights.checkpoint),
+      pool: ThreadPool.of(1))
     let first = try executor.run([queries[0]])
     _ = try executor.run([queries[1]])
     executor.poison()

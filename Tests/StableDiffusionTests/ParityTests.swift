@@ -3,6 +3,7 @@ import NeuralGraph
 import Runtime
 import StableDiffusion
 import Tensors
+import TestSupport
 import Testing
 import WeightStorage
 
@@ -15,7 +16,9 @@ struct Running {
     let outputs = try define(builder.root)
     let keep = taps ? outputs.merging(builder.graph.taps) { output, _ in output } : outputs
     let plan = try Planner(threads: 2).plan(builder.graph, keep: keep)
-    executor = try Executor(builder.graph, plan, weights: checkpoint, pool: ThreadPool(threads: 2))
+    executor = try Executor(
+      builder.graph, plan, weights: NetworkWeights(builder.graph.weights, in: checkpoint),
+      pool: ThreadPool.of(2))
     executor.poison()
   }
 

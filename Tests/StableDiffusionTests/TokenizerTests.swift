@@ -1,5 +1,6 @@
 import Foundation
 import StableDiffusion
+import TestSupport
 import Testing
 
 private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -114,6 +115,34 @@ private struct Group: Decodable {
       #expect(
         tokenizer.encode(sample.text, maxLength: 77).ids == sample.ids + padding,
         "\(sample.text.debugDescription)")
+    }
+  }
+
+  @Test("is the same out of tokenizer.json, with merges as texts and as pairs", arguments: [false, true])
+  func oneFile(asPairs: Bool) throws {
+    let text = try String(contentsOf: root.appending(path: "Weights/clip/merges.txt"), encoding: .utf8)
+    let merges = text.split(separator: "\n").dropFirst().map(String.init)
+    let marks = ["<|startoftext|>", "<|endoftext|>"]
+    let vocabulary = Group.clipVocabulary(text)
+    let model: [String: Any] = [
+      "type": "BPE", "end_of_word_suffix": "</w>", "unk_token": "<|endoftext|>",
+      "vocab": vocabulary.filter { !marks.contains($0.key) },
+      "merges": asPairs ? merges.map { $0.split(separator: " ").map(String.init) } : merges,
+    ]
+    let added = marks.map { ["id": vocabulary[$0]!, "content": $0, "special": true] as [String: Any] }
+    let json = try JSONSerialization.data(withJSONObject: [
+      "version": "1.0", "model": model, "added_tokens": added,
+    ])
+    let (ours, theirs) = try (Tokenizer(TokenizerFiles(json: json)), clip())
+    for sample in try Group.all()[0].cases {
+      #expect(ours.encode(sample.text, maxLength: 77) == theirs.encode(sample.text, maxLength: 77))
+    }
+    for (key, value) in [("type", "WordPiece"), ("end_of_word_suffix", "##")] {
+      var other = model
+      other[key] = value
+      let json = try JSONSerialization.data(withJSONObject: ["model": other])
+      let error = failure(TokenizerError.self) { try TokenizerFiles(json: json) }
+      #expect(error?.description.contains("copy vocab.json and merges.txt") == true)
     }
   }
 

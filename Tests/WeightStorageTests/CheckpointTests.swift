@@ -66,7 +66,7 @@ import WeightStorage
     #expect(throws: WeightFileError.missingTensor(file: "\(folder.path)/s.safetensors", tensor: "b")) {
       try open(#"{"a": "s.safetensors", "b": "s.safetensors"}"#)
     }
-    #expect(throws: WeightFileError.missingFile(file: "\(folder.path)/t.safetensors")) {
+    #expect(throws: WeightFileError.file(.missing(file: "\(folder.path)/t.safetensors"))) {
       try open(#"{"a": "s.safetensors", "b": "t.safetensors"}"#)
     }
     #expect(throws: WeightFileError.badShardIndex(file: index, reason: "it names no tensor")) {
@@ -80,9 +80,22 @@ import WeightStorage
       }
     }
     #expect(
-      throws: WeightFileError.wrongValue(
-        file: index, key: "weight_map.a", expected: "string", found: "integer 1")
+      throws: WeightFileError.configuration(
+        .wrongValue(file: index, key: "weight_map.a", expected: "string", found: "integer 1"))
     ) { try open(#"{"a": 1}"#) }
+  }
+
+  @Test(
+    "is found in a variant's file where there is no other, the training's own weights last",
+    arguments: ["bf16", "fp16", "fp32", "non_ema"])
+  func variants(variant: String) throws {
+    try folder.add("diffusion_pytorch_model.\(variant).safetensors", ["w": values(2, [1])])
+    #expect(try Checkpoint(folder: folder.path).floats("w") == [2])
+    try folder.add("diffusion_pytorch_model.non_ema.safetensors", ["w": values(3, [1])])
+    try folder.add("diffusion_pytorch_model.fp16.safetensors", ["w": values(4, [1])])
+    #expect(try Checkpoint(folder: folder.path).floats("w") == [4])
+    try folder.add("diffusion_pytorch_model.safetensors", ["w": values(5, [1])])
+    #expect(try Checkpoint(folder: folder.path).floats("w") == [5])
   }
 
   @Test("is refused with a way out where there are only pickles")
@@ -100,15 +113,17 @@ import WeightStorage
       try Checkpoint(folder: folder.path, label: "unet")
     }
     #expect(throws: WeightFileError.missingWeights(folder: "/no/such")) { try Checkpoint(folder: "/no/such") }
-    #expect(throws: WeightFileError.notARegularFile(file: folder.path)) { try Checkpoint(file: folder.path) }
-    #expect(throws: WeightFileError.missingFile(file: "/no/such")) { try Checkpoint(file: "/no/such") }
+    #expect(throws: WeightFileError.file(.notARegularFile(file: folder.path))) {
+      try Checkpoint(file: folder.path)
+    }
+    #expect(throws: WeightFileError.file(.missing(file: "/no/such"))) { try Checkpoint(file: "/no/such") }
   }
 
   @Test("does not wait for the writer of a pipe")
   func pipe() throws {
     let path = folder.path + "/pipe"
     #expect(mkfifo(path, 0o600) == 0)
-    #expect(throws: WeightFileError.notARegularFile(file: path)) { try Checkpoint(file: path) }
+    #expect(throws: WeightFileError.file(.notARegularFile(file: path))) { try Checkpoint(file: path) }
   }
 
   @Test("refuses elements that are no weights when asked for one")
@@ -119,18 +134,17 @@ import WeightStorage
         "f32": values(1), "f16": StoredTensor([1] as [Float16], shape: [1]),
         "bf16": StoredTensor(element: .bf16, shape: [1], bytes: [0, 0]),
         "ids": StoredTensor([1] as [Int64], shape: [1]),
-        "f64": StoredTensor(element: .f64, shape: [1], bytes: Array(repeating: 0, count: 8)),
+        "f64": StoredTensor(element: .f64, shape: [1], bytes: [0, 0, 0, 0, 0, 0, 0xF8, 0xBF]),
         "f8": StoredTensor(element: .f8e4m3, shape: [3], bytes: [1, 2, 3]),
       ])
     let checkpoint = try Checkpoint(file: path)
-    let elements = try ["f32", "f16", "bf16", "f8"].map { try checkpoint.element(of: $0) }
-    #expect(elements == [.f32, .f16, .bf16, .f16])
-    for (name, dtype) in [("ids", "I64"), ("f64", "F64")] {
-      #expect(
-        throws: WeightFileError.unsupportedElement(
-          file: path, tensor: name, dtype: dtype, wanted: "F32, F16, BF16, F8_E4M3 or F8_E5M2")
-      ) { try checkpoint.element(of: name) }
-    }
+    let elements = try ["f32", "f16", "bf16", "f8", "f64"].map { try checkpoint.element(of: $0) }
+    #expect(elements == [.f32, .f16, .bf16, .f16, .f32])
+    #expect(try checkpoint.floats("f64") == [-1.5])
+    #expect(
+      throws: WeightFileError.unsupportedElement(
+        file: path, tensor: "ids", dtype: "I64", wanted: "F32, F16, BF16, F8_E4M3 or F8_E5M2")
+    ) { try checkpoint.element(of: "ids") }
     #expect(throws: WeightFileError.missingTensor(file: path, tensor: "x")) { try checkpoint.shape(of: "x") }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Tensors
 import Testing
 import WeightStorage
@@ -84,7 +85,7 @@ struct ContainerDamage: Sendable, CustomTestStringConvertible {
   }
 
   private static func notJSON(_ name: String, _ a: String, _ reason: String) -> ContainerDamage {
-    shapes(name, a, .badJSON(file: shapesLabel, reason: reason))
+    shapes(name, a, .configuration(.badJSON(file: shapesLabel, reason: reason)))
   }
 
   private static func scale(_ name: String, _ value: Float, _ text: String) -> ContainerDamage {
@@ -164,16 +165,24 @@ struct ContainerDamage: Sendable, CustomTestStringConvertible {
     ContainerDamage(
       "shape of what is not there", .missingTensor(file: "f", tensor: "unet.c.weight")
     ) { $0.shapes = #"{"unet.a.weight":[20,16],"unet.b.weight":[4,8,3,3],"unet.c.weight":[1,1]}"# },
-    ContainerDamage("two shapes of one weight", .duplicateKey(file: shapesLabel, key: "unet.a.weight")) {
+    ContainerDamage(
+      "two shapes of one weight", .configuration(.duplicateKey(file: shapesLabel, key: "unet.a.weight"))
+    ) {
       $0.shapes = #"{"unet.a.weight":[20,16],"unet.a.weight":[20,16]}"#
     },
-    ContainerDamage("shapes in no JSON", .badJSON(file: shapesLabel, reason: "expected \"{\" at byte 0")) {
+    ContainerDamage(
+      "shapes in no JSON", .configuration(.badJSON(file: shapesLabel, reason: "expected \"{\" at byte 0"))
+    ) {
       $0.shapes = "shapes"
     },
-    ContainerDamage("shapes cut off", .badJSON(file: shapesLabel, reason: "expected \",\" at byte 24")) {
+    ContainerDamage(
+      "shapes cut off", .configuration(.badJSON(file: shapesLabel, reason: "expected \",\" at byte 24"))
+    ) {
       $0.shapes = #"{"unet.a.weight":[20,16]"#
     },
-    ContainerDamage("shapes in a list", .badJSON(file: shapesLabel, reason: "expected \"{\" at byte 0")) {
+    ContainerDamage(
+      "shapes in a list", .configuration(.badJSON(file: shapesLabel, reason: "expected \"{\" at byte 0"))
+    ) {
       $0.shapes = "[]"
     },
     ContainerDamage("int8 without a shape", bad("int8 tensor unet.a.weight has no shape")) {
@@ -220,13 +229,14 @@ struct ContainerDamage: Sendable, CustomTestStringConvertible {
         bad("unet.c.weight is said to be rotated and is no int8 weight")),
       rotated(
         "negative rotation", #"{"unet.a.weight":-16}"#,
-        .badJSON(file: "f (pentimento.rotations)", reason: "a size that is no whole number at byte 20")),
+        .configuration(
+          .badJSON(file: "f (pentimento.rotations)", reason: "a size that is no whole number at byte 20"))),
       rotated(
         "rotations in a list", "[16]",
-        .badJSON(file: "f (pentimento.rotations)", reason: "expected \"{\" at byte 0")),
+        .configuration(.badJSON(file: "f (pentimento.rotations)", reason: "expected \"{\" at byte 0"))),
       rotated(
         "two rotations", #"{"unet.a.weight":16,"unet.a.weight":16}"#,
-        .duplicateKey(file: "f (pentimento.rotations)", key: "unet.a.weight")),
+        .configuration(.duplicateKey(file: "f (pentimento.rotations)", key: "unet.a.weight"))),
     ]
 
   static let places: [ContainerDamage] = [

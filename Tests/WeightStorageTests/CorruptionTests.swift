@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Testing
 import WeightStorage
@@ -39,7 +40,7 @@ import WeightStorage
         Issue.record("was opened after \(count) of \(bytes.count) bytes")
       } catch {
         guard count > 64 else { continue }
-        guard case .truncated(file: _, needs: _, has: count) = error else {
+        guard case .file(.truncated(file: _, needs: _, has: count)) = error else {
           Issue.record("\(count) of \(bytes.count) bytes: \(error)")
           continue
         }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Testing
 import WeightStorage
 
@@ -39,24 +40,27 @@ import WeightStorage
   @Test("names files by their place in it")
   func labels() throws {
     let model = try DiffusersFolder(path: folder.path)
-    #expect(throws: WeightFileError.missingFile(file: "tokenizer/vocab.json")) {
+    #expect(throws: WeightFileError.file(.missing(file: "tokenizer/vocab.json"))) {
       try model.data("tokenizer/vocab.json")
     }
-    #expect(throws: WeightFileError.missingKey(file: "unet/config.json", key: "sample_size")) {
+    #expect(throws: ConfigurationError.missingKey(file: "unet/config.json", key: "sample_size")) {
       try model.config(of: "unet")["sample_size"].integer()
     }
     #expect(throws: WeightFileError.missingWeights(folder: "tokenizer")) {
       try model.weights(of: "tokenizer")
     }
     try folder.add("unet/config.json", "{")
-    #expect(throws: WeightFileError.badJSON(file: "unet/config.json", reason: "expected \"\"\" at byte 1")) {
-      try model.config(of: "unet")
-    }
+    #expect(
+      throws: WeightFileError.configuration(
+        .badJSON(file: "unet/config.json", reason: "expected \"\"\" at byte 1"))
+    ) { try model.config(of: "unet") }
   }
 
   @Test("is refused where the path is something else")
   func refused() throws {
-    #expect(throws: WeightFileError.missingFile(file: "/no/such")) { try DiffusersFolder(path: "/no/such") }
+    #expect(throws: WeightFileError.file(.missing(file: "/no/such"))) {
+      try DiffusersFolder(path: "/no/such")
+    }
     let file = folder.path + "/unet/config.json"
     #expect(throws: WeightFileError.notAModelFolder(folder: file, reason: "it is a single file")) {
       try DiffusersFolder(path: file)
@@ -64,33 +68,6 @@ import WeightStorage
     let unet = folder.path + "/unet"
     #expect(throws: WeightFileError.notAModelFolder(folder: unet, reason: "it has no model_index.json")) {
       try DiffusersFolder(path: unet)
-    }
-  }
-}
-
-@Suite("Weight summary") struct WeightSummaryTests {
-  private let folder: TemporaryFolder
-  init() throws { folder = try TemporaryFolder() }
-
-  @Test("counts tensors, numbers and bytes of a file, a folder and an index alike")
-  func counts() throws {
-    let tensors = [
-      "a": StoredTensor([1, 2, 3] as [Float], shape: [3]),
-      "b": StoredTensor([1, 2] as [Float16], shape: [2]),
-      "ids": StoredTensor([1] as [Int64], shape: [1]),
-    ]
-    let path = try folder.add("model.safetensors", "")
-    try SafetensorsWriter.write(tensors, metadata: ["format": "pt"], to: path)
-    let index = try folder.add(
-      "other.index.json",
-      #"{"weight_map": {"a": "model.safetensors", "b": "model.safetensors", "ids": "model.safetensors"}}"#)
-    for source in [path, folder.path, index] {
-      let summary = try WeightSummary(of: source)
-      #expect(summary.files == [path])
-      #expect(summary.tensors.count == 3 && summary.elementCount == 6 && summary.byteCount == 24)
-      #expect(summary.bytesByElement.map(\.element) == [.f32, .i64, .f16])
-      #expect(summary.bytesByElement.map(\.bytes) == [12, 8, 4])
-      #expect(summary.metadata == ["format": "pt"])
     }
   }
 }

@@ -35,7 +35,7 @@ import WeightStorage
   /// What `check` says, as a sentence.
   private func complaint(_ weights: Checkpoint) -> String? {
     do {
-      try weights.checkMapping()
+      try weights.checkUnchanged()
       return nil
     } catch { return "\(error)" }
   }
@@ -84,7 +84,7 @@ import WeightStorage
     try #expect(floats(weights)[Self.rows * 16 - 1] == 0)
     try resize("a", to: whole)
     #expect(complaint(weights)?.contains("is cut off: it needs \(whole) bytes") == true)
-    #expect(throws: WeightFileError.self) { try weights.checkMapping() }
+    #expect(throws: WeightFileError.self) { try weights.checkUnchanged() }
   }
 
   /// What is missing of a page that is still there in part reads as zeros, without a fault.
@@ -106,7 +106,7 @@ import WeightStorage
       _ = try weights.floats("weight")
       Issue.record("was read")
     } catch {
-      guard case .truncated(file: "f", needs: _, has: 4096) = error else { throw error }
+      guard case .file(.truncated(file: "f", needs: _, has: 4096)) = error else { throw error }
     }
   }
 }

@@ -75,11 +75,11 @@ import WeightStorage
   @Test("that cannot be written is named and leaves nothing behind")
   func cannotWrite() throws {
     let path = folder.path + "/no/such/folder.safetensors"
-    let missing = WeightFileError.outputFolderMissing(file: path, folder: folder.path + "/no/such")
+    let missing = WeightFileError.file(.outputFolderMissing(file: path, folder: folder.path + "/no/such"))
     #expect(throws: missing) { try SafetensorsWriter.write(tensors, to: path) }
     try FileManager.default.createDirectory(
       atPath: folder.path + "/taken/x", withIntermediateDirectories: true)
-    let taken = WeightFileError.outputIsFolder(file: folder.path + "/taken")
+    let taken = WeightFileError.file(.outputIsFolder(file: folder.path + "/taken"))
     #expect(throws: taken) { try SafetensorsWriter.write(tensors, to: folder.path + "/taken") }
     #expect(throws: WeightFileError.self) { try SafetensorsWriter.write(tensors, to: "/sys/a.safetensors") }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["taken"])
@@ -126,8 +126,8 @@ import WeightStorage
     let entry = try #require(file["ids"])
     #expect(truncate(path, off_t(entry.range.lowerBound + 3)) == 0)
     #expect(
-      throws: WeightFileError.truncated(
-        file: path, needs: entry.range.upperBound, has: entry.range.lowerBound + 3)
+      throws: WeightFileError.file(
+        .truncated(file: path, needs: entry.range.upperBound, has: entry.range.lowerBound + 3))
     ) { try file.integers("ids") }
   }
 

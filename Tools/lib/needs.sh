@@ -1,5 +1,7 @@
 # Sourced by the scripts in Tools: sees to it that the package can be built, or says what is missing.
 
+source "$(dirname "${BASH_SOURCE[0]}")/help.sh"
+
 # The folder of the package, whatever the caller's folder is.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -21,5 +23,17 @@ if [ "${#missing[@]}" -gt 0 ]; then
   else
     echo "$hint" >&2
     exit 69
+  fi
+fi
+
+# Reads JPEG; looked for at run time, so only such pictures and their tests miss it.
+if ! compgen -G '/usr/lib*/libturbojpeg.so.0' >/dev/null && ! compgen -G '/usr/lib/*/libturbojpeg.so.0' >/dev/null &&
+  ! compgen -G '/usr/local/lib*/libturbojpeg.so.0' >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "installing libturbojpeg0" >&2
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y libturbojpeg0; } >&2 ||
+      echo "JPEG cannot be read: libturbojpeg0 is missing" >&2
+  else
+    echo "JPEG cannot be read: libturbojpeg0 is missing (Debian: sudo apt-get install libturbojpeg0)" >&2
   fi
 fi

@@ -1,19 +1,32 @@
-/// What every editing method can say about itself before it runs.
+import Tensors
+
+/// An editing method: its values, what can be said about it before it runs, and its one entry point.
 ///
-/// How it is run differs from method to method, since their inputs do: see the `edit` of each.
+/// A method is one file and one line in `EditMethods.all`; names, checks, listing, defaults, reports, saved inversions
+/// and parity cases follow from `about` and `parameters`.
 public protocol EditingMethod: Sendable {
   /// With the defaults of its paper.
   init()
   static var about: MethodSummary { get }
-  /// Every adjustable value, with what it is now.
-  var parameters: [Parameter] { get }
-  /// Refuses, with a sentence, what `edit` could not do or what would return the input.
-  func validate(on schedule: NoiseSchedule) throws(EditError)
-  /// Bytes that the method stores during a run beside the latents of the current step: noise maps, paths.
-  func storageBytes(height: Int, width: Int, channels: Int) -> Int
+  /// One row for every value.
+  static var parameters: [Parameter<Self>] { get }
+  /// The kinds of parity cases that are run by it, each with what the kind alone says.
+  static var caseKinds: [String: Self] { get }
+  /// Refuses, with a sentence, what `run` could not do or what would return the input.
+  func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError)
+  /// Network evaluations of a run.
+  func evaluations(_ outline: EditOutline) -> Int
+  /// Bytes that a run stores beside the latents of the current step: residuals, paths. An inversion that is given is
+  /// not counted.
+  func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int
+  /// Whether it reads the network's attention maps.
+  var readsAttention: Bool { get }
+  /// - Throws: what the predictor throws; `EditError` for inputs that are missing or do not fit, and for a run that
+  ///   leads nowhere.
+  func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent
 }
 
-/// A method in words.
+/// A method in words, and what it makes of a mask.
 public struct MethodSummary: Sendable, Equatable {
   /// What a method is given.
   public enum Need: String, Sendable, Codable, CaseIterable {
@@ -23,15 +36,40 @@ public struct MethodSummary: Sendable, Equatable {
     case mask, points, concepts
   }
 
+  /// Whether a method finds a mask where none is given.
+  public enum MaskFinding: Sendable {
+    case never
+    /// Where the request asks for it.
+    case onRequest
+    case always
+    /// Nothing binds it: where it acted is known at the end.
+    case inHindsight
+  }
+
   public var name: String
   public var summary: String
   public var paper: String
   public var needs: [Need]
   /// What it can use beside.
   public var accepts: [Need] = []
+  /// A prompt that is empty or blank would lead nowhere.
+  public var needsWords = false
   public var samplers: [Sampler] = []
+  /// How a mask becomes as small as the latent.
+  public var maskRule = MaskRule.soft
+  public var findsMask = MaskFinding.never
   /// Network evaluations of one edit: a formula, and its value for the defaults.
   public var evaluations: String
+
+  public init(
+    name: String, summary: String, paper: String, needs: [Need], accepts: [Need] = [],
+    needsWords: Bool = false,
+    samplers: [Sampler] = [], maskRule: MaskRule = .soft, findsMask: MaskFinding = .never, evaluations: String
+  ) {
+    (self.name, self.summary, self.paper, self.evaluations) = (name, summary, paper, evaluations)
+    (self.needs, self.accepts, self.needsWords) = (needs, accepts, needsWords)
+    (self.samplers, self.maskRule, self.findsMask) = (samplers, maskRule, findsMask)
+  }
 }
 
 /// How the noise of a step is chosen (Nie et al. 2024).
@@ -46,26 +84,52 @@ public enum Sampler: String, Sendable, Codable, CaseIterable {
 }
 
 extension EditingMethod {
-  public static var name: String { about.name }
-  var name: String { Self.about.name }
+  public static var caseKinds: [String: Self] { [:] }
+  public var readsAttention: Bool { false }
 
-  /// Throws `EditError.parameter` for the first value out of its bounds.
-  public func checkParameters() throws(EditError) {
-    for parameter in parameters { try parameter.check(method: name) }
+  package static var name: String { about.name }
+  package var name: String { Self.about.name }
+
+  /// Throws `EditError.parameter` for the first value out of its bounds, `EditError.emptyPrompt`.
+  package func checkParameters(_ outline: EditOutline = EditOutline()) throws(EditError) {
+    for parameter in Self.parameters where !parameter.isOfConcept { try parameter.check(self, named: name) }
+    for concept in self.concepts(outline) {
+      for parameter in Self.parameters where parameter.isOfConcept {
+        try parameter.check(concept, named: name)
+      }
+    }
+    if Self.about.needsWords, let prompt = outline.prompt, prompt.allSatisfy(\.isWhitespace) {
+      throw .emptyPrompt(method: name)
+    }
+  }
+
+  /// Copies of the method, each with one concept of the edit as the one that others are measured by.
+  private func concepts(_ outline: EditOutline) -> [Self] {
+    guard let method = self as? any ConceptMethod else { return [] }
+    return outline.concepts.map { method.with($0) as! Self } + [self]
   }
 
   /// Bytes of `count` latents.
   func bytes(_ count: Int, _ height: Int, _ width: Int, _ channels: Int) -> Int {
     count * height * width * channels * MemoryLayout<Float>.size
   }
-}
 
-extension EditingMethod {
   /// Throws unless at least one of `steps` is inside the fraction that is run.
   func requireTransition(_ fraction: Double, of steps: Int) throws(EditError) {
     guard transitions(fraction, of: steps) >= 1 else {
       throw .nothingToDo(
         method: name, reason: "a strength of \(fraction) is less than one of \(steps) steps, raise either")
     }
+  }
+
+  /// Values by the names that reports have for them; those of several concepts one after the other.
+  package func report(_ outline: EditOutline) -> [String: String] {
+    let concepts = concepts(outline)
+    let each = concepts.count > 1 ? concepts.dropLast() : concepts[...]
+    return Dictionary(
+      uniqueKeysWithValues: Self.parameters.map { row in
+        let values = row.isOfConcept ? each.map(row.reportText) : [row.reportText(in: self)]
+        return (row.reportName, values.joined(separator: ", "))
+      })
   }
 }

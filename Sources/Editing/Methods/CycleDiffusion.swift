@@ -23,59 +23,58 @@ public struct CycleDiffusion: InvertingMethod {
     needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.sde],
     evaluations: "⌊strength·steps⌋·(1 or 2, + 1 or 2) = 120, 80 with a saved inversion")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .steps, "network steps of the whole schedule"),
-      Parameter("strength", strength, .fraction, "part of the schedule that is run"),
-      Parameter("source-guidance", sourceGuidance, .any, "weight of the source prompt"),
-      Parameter("guidance", targetGuidance, .any, "weight of the target prompt; 2 to 5 is usual"),
-      Parameter("eta", eta, .unit, "noise of a step, 1 is DDPM"),
-    ]
-  }
+  public static let parameters: [Parameter<CycleDiffusion>] = [
+    Parameter("steps", \.steps, .steps, "network steps of the whole schedule").inCases("steps")
+      .shapesInversion(),
+    Parameter("strength", \.strength, .fraction, "part of the schedule that is run").inCases("strength")
+      .shapesInversion(),
+    Parameter("source-cfg-scale", \.sourceGuidance, .any, "weight of the source prompt")
+      .reported(as: "source-guidance").inCases("w_src").shapesInversion(),
+    Parameter("cfg-scale", \.targetGuidance, .any, "weight of the target prompt; 2 to 5 is usual")
+      .reported(as: "guidance").inCases("w_tgt"),
+    Parameter("eta", \.eta, .unit, "noise of a step, 1 is DDPM").inCases("eta").shapesInversion(),
+  ]
+  public static var caseKinds: [String: Self] { ["cycle_diffusion": Self()] }
 
   /// K.
   private var levels: Int { transitions(strength, of: steps) }
-  public var evaluations: Int { evaluations(inversion: .discarded) }
-  public func evaluations(inversion: InversionUse) -> Int {
-    let source = inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
+  public func evaluations(_ outline: EditOutline) -> Int {
+    let source = outline.inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
     return levels * (source + Guidance(targetGuidance).evaluations)
   }
-
-  public var inversionParameters: Set<String> { ["steps", "strength", "source-guidance", "eta"] }
   /// The photo's path, with the predictions along it if they are kept.
-  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
-    switch inversion {
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
+    switch outline.inversion {
     case .discarded: bytes(levels + 1, height, width, channels)
     case .kept: bytes(2 * levels + 1, height, width, channels)
     case .given: 0
     }
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
-  /// - Parameter inversion: to be used instead of a new path.
-  public func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, given inversion: Inversion? = nil,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Latent {
-    try checkParameters()
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try checkParameters(inputs.outline)
+    let model = context.diffusion
+    let (prompt, target) = (try inputs.reference(for: name), try inputs.target(for: name))
     let grid = try model.schedule.samplingGrid(steps: steps)
-    let path = try inversion ?? path(of: source, on: grid, model.schedule, tape: tape)
+    let path = try inputs.inversion ?? path(inputs, on: grid, model.schedule, tape: context.tape)
     try check(path)
     return try await model.follow(
       path, from: (prompt, Guidance(sourceGuidance)), to: (target, Guidance(targetGuidance)), levels: levels,
-      eta: eta, method: name, observer: observer, step: grid.transition)
+      eta: eta, method: name, observer: context.observer, step: grid.transition)
   }
 
   /// y_0 … y_K; the predictions along it come while it is followed.
   private func path(
-    of source: Latent, on grid: SamplingGrid, _ schedule: NoiseSchedule, tape: any NoiseTape
+    _ inputs: EditInputs, on grid: SamplingGrid, _ schedule: NoiseSchedule, tape: any NoiseTape
   ) throws -> Inversion {
-    var path = newInversion(states: [0: source])
+    let source = try inputs.photo(for: name)
+    var path = newInversion(inputs.outline, states: [0: source])
     guard levels > 0 else { return path }
     var y = schedule.diffuse(source, to: grid.timestep(levels), try tape.normal(0, like: source))
     path.states[levels] = y
@@ -91,5 +90,19 @@ public struct CycleDiffusion: InvertingMethod {
     let (b, c, sigma) = (step.alphaBar, step.nextAlphaBar, step.sigma(eta: eta))
     let k = max(1 - c - sigma * sigma, 0).squareRoot() / (1 - b).squareRoot()
     return .combination([(c.squareRoot() - k * b.squareRoot(), x0), (k, y), (sigma, noise)])
+  }
+}
+
+extension EditMethod {
+  /// CycleDiffusion (`cycle-diffusion`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func cycleDiffusion(
+    steps: Int? = nil, strength: Double? = nil, sourceGuidance: Double? = nil, guidance: Double? = nil,
+    eta: Double? = nil
+  ) -> EditMethod {
+    EditMethod(
+      CycleDiffusion.self, Given(\.steps, steps), Given(\.strength, strength),
+      Given(\.sourceGuidance, sourceGuidance), Given(\.targetGuidance, guidance), Given(\.eta, eta))
   }
 }

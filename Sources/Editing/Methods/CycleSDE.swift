@@ -24,72 +24,66 @@ public struct CycleSDE: InvertingMethod {
     evaluations:
       "K·(1 or 2, + 1 or 2), K = ⌊strength·steps⌋ but at most steps − 1: 198, 99 with a saved inversion")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .within(2...1000), "states of the whole schedule"),
-      Parameter("strength", strength, .fraction, "part of the schedule that is run (t0)"),
-      Parameter("source-guidance", sourceGuidance, .any, "weight of the source prompt"),
-      Parameter("guidance", targetGuidance, .any, "weight of the target prompt"),
-    ]
-  }
+  public static let parameters: [Parameter<CycleSDE>] = [
+    Parameter("steps", \.steps, .within(2...1000), "states of the whole schedule").inCases("steps")
+      .shapesInversion(),
+    Parameter("strength", \.strength, .fraction, "part of the schedule that is run (t0)").inCases("t0"),
+    Parameter("source-cfg-scale", \.sourceGuidance, .any, "weight of the source prompt")
+      .reported(as: "source-guidance").inCases("w_src").shapesInversion(),
+    Parameter("cfg-scale", \.targetGuidance, .any, "weight of the target prompt").reported(as: "guidance")
+      .inCases("w_tgt"),
+  ]
+  public static var caseKinds: [String: Self] { ["cycle_sde": Self()] }
 
   /// K.
   var transitionCount: Int { min(transitions(strength, of: steps), steps - 1) }
-  public var evaluations: Int { evaluations(inversion: .discarded) }
-  public func evaluations(inversion: InversionUse) -> Int {
-    let source = inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
+  public func evaluations(_ outline: EditOutline) -> Int {
+    let source = outline.inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
     return transitionCount * (source + Guidance(targetGuidance).evaluations)
   }
-
-  public var inversionParameters: Set<String> { ["steps", "source-guidance"] }
   /// The forward path, with the predictions along it if they are kept.
-  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
-    switch inversion {
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
+    switch outline.inversion {
     case .discarded: bytes(transitionCount + 1, height, width, channels)
     case .kept: bytes(2 * transitionCount + 1, height, width, channels)
     case .given: 0
     }
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.stateGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
-  /// - Parameter inversion: to be used instead of a new path.
-  public func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, given inversion: Inversion? = nil,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Latent {
-    try checkParameters()
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try checkParameters(inputs.outline)
+    let (prompt, target) = (try inputs.reference(for: name), try inputs.target(for: name))
     let path =
-      if let inversion { inversion } else {
-        newInversion(states: try forward(source, model.schedule, tape: tape, observer: observer))
+      if let given = inputs.inversion { given } else {
+        newInversion(inputs.outline, states: try forward(inputs.photo(for: name), in: context))
       }
     try check(path)
-    return try await edit(
-      along: path, from: prompt, to: target, keeping: nil, method: name, model: model, observer: observer)
+    return try await edit(along: path, from: prompt, to: target, keeping: nil, method: name, in: context)
   }
 
   /// y_0 … y_K; the predictions along it come while it is followed.
-  func forward(
-    _ source: Latent, _ schedule: NoiseSchedule, tape: any NoiseTape, observer: EditObserver
-  ) throws -> [Int: Latent] {
-    let path = try schedule.stateGrid(steps: steps).forward(source, levels: transitionCount, tape: tape)
-    for y in path { observer("forward", y) }
+  func forward(_ source: Latent, in context: EditContext) throws -> [Int: Latent] {
+    let grid = try context.diffusion.schedule.stateGrid(steps: steps)
+    let path = try grid.forward(source, levels: transitionCount, tape: context.tape)
+    for y in path { context.observer("forward", y) }
     return path.byLevel
   }
 
   /// With a mask, every state outside it is the photo's own (DiffEdit-SDE).
   func edit(
     along path: Inversion, from prompt: Condition, to target: Condition, keeping mask: Mask?, method: String,
-    model: Diffusion<some NoisePredictor>, observer: EditObserver
+    in context: EditContext
   ) async throws -> Latent {
-    let grid = try model.schedule.stateGrid(steps: steps)
-    return try await model.follow(
+    let grid = try context.diffusion.schedule.stateGrid(steps: steps)
+    return try await context.diffusion.follow(
       path, from: (prompt, Guidance(sourceGuidance)), to: (target, Guidance(targetGuidance)),
-      levels: transitionCount, eta: 1, keeping: mask, method: method, observer: observer,
+      levels: transitionCount, eta: 1, keeping: mask, method: method, observer: context.observer,
       step: grid.transition)
   }
 }
@@ -102,5 +96,18 @@ extension StateGrid {
       path.append(transition(from: k + 1).diffuse(path[k], try tape.normal(firstDraw + k, like: source)))
     }
     return path
+  }
+}
+
+extension EditMethod {
+  /// Cycle-SDE (`cycle-sde`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func cycleSDE(
+    steps: Int? = nil, strength: Double? = nil, sourceGuidance: Double? = nil, guidance: Double? = nil
+  ) -> EditMethod {
+    EditMethod(
+      CycleSDE.self, Given(\.steps, steps), Given(\.strength, strength),
+      Given(\.sourceGuidance, sourceGuidance), Given(\.targetGuidance, guidance))
   }
 }

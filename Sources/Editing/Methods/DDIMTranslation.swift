@@ -19,46 +19,41 @@ public struct DDIMTranslation: InvertingMethod {
     needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.ode],
     evaluations: "(1 or 2)·⌊strength·steps⌋ + 2·⌊strength·steps⌋ = 150, 100 with a saved inversion")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .steps, "network steps of the whole schedule"),
-      Parameter("strength", strength, .fraction, "part of the schedule that is run (t0)"),
-      Parameter("source-guidance", sourceGuidance, .any, "weight of the source prompt in the inversion"),
-      Parameter("guidance", targetGuidance, .any, "weight of the target prompt"),
-    ]
-  }
+  public static let parameters: [Parameter<DDIMTranslation>] = [
+    Parameter("steps", \.steps, .steps, "network steps of the whole schedule").inCases("steps")
+      .shapesInversion(),
+    Parameter("strength", \.strength, .fraction, "part of the schedule that is run (t0)").inCases("t0"),
+    Parameter("source-cfg-scale", \.sourceGuidance, .any, "weight of the source prompt in the inversion")
+      .reported(as: "source-guidance").inCases("w_src").shapesInversion(),
+    Parameter("cfg-scale", \.targetGuidance, .any, "weight of the target prompt").reported(as: "guidance")
+      .inCases("w_tgt"),
+  ]
+  public static var caseKinds: [String: Self] { ["ddim_translate": Self()] }
 
   /// K.
   private var levels: Int { transitions(strength, of: steps) }
-  public var evaluations: Int { evaluations(inversion: .discarded) }
-  public func evaluations(inversion: InversionUse) -> Int {
-    let source = inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
+  public func evaluations(_ outline: EditOutline) -> Int {
+    let source = outline.inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
     return levels * (source + Guidance(targetGuidance).evaluations)
   }
-
-  public var inversionParameters: Set<String> { ["steps", "source-guidance"] }
   /// The inverted path.
-  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
-    inversion == .given ? 0 : bytes(levels + 1, height, width, channels)
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
+    outline.inversion == .given ? 0 : bytes(levels + 1, height, width, channels)
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
-  /// - Parameter inversion: to be used instead of inverting again.
-  public func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, given inversion: Inversion? = nil,
-    model: Diffusion<some NoisePredictor>, observer: EditObserver = .none
-  ) async throws -> Latent {
-    try checkParameters()
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try checkParameters(inputs.outline)
+    let (model, observer) = (context.diffusion, context.observer)
+    let target = try inputs.target(for: name)
     let grid = try model.schedule.samplingGrid(steps: steps)
     let inversion =
-      if let inversion { inversion } else {
-        try await invert(source, from: prompt, model: model, on: grid, observer: observer)
-      }
+      if let given = inputs.inversion { given } else { try await invert(inputs, on: grid, in: context) }
     try check(inversion)
     var x = try inversion.state(levels)
     for (i, level) in stride(from: levels, through: 1, by: -1).enumerated() {
@@ -72,14 +67,27 @@ public struct DDIMTranslation: InvertingMethod {
   }
 
   private func invert(
-    _ source: Latent, from prompt: Condition, model: Diffusion<some NoisePredictor>, on grid: SamplingGrid,
-    observer: EditObserver
+    _ inputs: EditInputs, on grid: SamplingGrid, in context: EditContext
   ) async throws -> Inversion {
-    let path = try await model.ddimInversion(
+    let (source, prompt) = (try inputs.photo(for: name), try inputs.reference(for: name))
+    let path = try await context.diffusion.ddimInversion(
       source, from: prompt, guidance: Guidance(sourceGuidance), levels: levels, on: grid, method: name)
-    for y in path { observer("inverted", y) }
-    let inversion = newInversion(states: path.byLevel)
-    observer.inverted(inversion)
+    for y in path { context.observer("inverted", y) }
+    let inversion = newInversion(inputs.outline, states: path.byLevel)
+    context.observer.inverted(inversion)
     return inversion
+  }
+}
+
+extension EditMethod {
+  /// DDIM inversion (`ddim-inversion`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func ddimInversion(
+    steps: Int? = nil, strength: Double? = nil, sourceGuidance: Double? = nil, guidance: Double? = nil
+  ) -> EditMethod {
+    EditMethod(
+      DDIMTranslation.self, Given(\.steps, steps), Given(\.strength, strength),
+      Given(\.sourceGuidance, sourceGuidance), Given(\.targetGuidance, guidance))
   }
 }

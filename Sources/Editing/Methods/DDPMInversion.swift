@@ -1,22 +1,26 @@
 import Tensors
 
-/// Edit-friendly DDPM inversion: find the noise maps with which DDPM sampling retraces the photo, then
-/// sample again with them towards another prompt (Huberman-Spiegelglas, Kulikov & Michaeli 2024).
+/// Edit-friendly DDPM inversion: find what DDPM sampling has to add to retrace the photo, then sample again
+/// with it towards another prompt (Huberman-Spiegelglas, Kulikov & Michaeli 2024).
 ///
 ///     x_ℓ = a·x₀ + s·n_ℓ                                   independent noise per level (algorithm 1)
-///     z_ℓ = (x_{ℓ−1} − μ(x_ℓ, ε(x_ℓ; source)))/(η·√V),     ℓ = N … 1
-///     edit: x_{ℓ−1} = μ(x_ℓ, ε̃(x_ℓ; target)) + η·√V·z_ℓ,   ℓ = N − skip … 1
+///     δ_ℓ = x_{ℓ−1} − μ(x_ℓ, ε(x_ℓ; source)),              ℓ = N … 1
+///     edit: x_{ℓ−1} = μ(x_ℓ, ε̃(x_ℓ; target)) + δ_ℓ,        ℓ = N − skip … 1
+///
+/// The paper divides δ by η·√V to noise maps z. Where V > 0 that is the same; where it is 0 (grids that end at
+/// ᾱ = 1) only δ brings the photo back.
 ///
 /// Draws: n_1 … n_N, draw ℓ − 1 for level ℓ.
 public struct DDPMInversion: InvertingMethod {
   public var steps = 100
-  /// Levels at the noisy end that the edit leaves out; more stays closer to the photo.
-  public var skip = 36
+  /// Part of the levels, at the noisy end, that the edit leaves out; more stays closer to the photo.
+  public var skip = 0.36
   public var sourceGuidance = 3.5
   public var targetGuidance = 15.0
   public var eta = 1.0
-  /// Keep z_1, so that the source prompt returns the photo exactly. The released code sets it to 0.
-  public var keepsLastNoise = false
+  /// K: the transitions into the levels K − 1 … 0 go without their residual. 0: the source prompt returns the photo
+  /// to rounding, as the paper promises; the released code has 1.
+  public var zeroLast = 0
 
   public init() {}
 
@@ -29,27 +33,61 @@ public struct DDPMInversion: InvertingMethod {
       "(1 or 2)·(steps − skip) + 2·(steps − skip) = 192 or 256; (1 or 2)·steps + 2·(steps − skip) = 228 or 328 to "
       + "save the inversion, 2·(steps − skip) = 128 with a saved one")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .steps, "levels of the inversion"),
-      Parameter("skip", skip, .atLeast(0), "noisiest levels left out; more stays closer to the photo"),
-      Parameter("source-guidance", sourceGuidance, .any, "weight of the source prompt in the inversion"),
-      Parameter("guidance", targetGuidance, .any, "weight of the target prompt; 7 to 18 is usual"),
-      Parameter("eta", eta, .fraction, "noise of a step, 1 is DDPM"),
-      Parameter("keep-last-noise", keepsLastNoise, "keep the noise of the last step: exact reconstruction"),
-    ]
+  public static let parameters: [Parameter<DDPMInversion>] = [
+    Parameter("steps", \.steps, .steps, "levels of the inversion").inCases("steps").shapesInversion(),
+    Parameter(
+      "skip", \.skip, .remainder, "noisiest part of the steps left out; more stays closer to the photo"
+    )
+    .reported { "\($0.skippedLevels)" }
+    .inCases("skip", isNeeded: true) { (method, value) throws(CaseFault) in
+      guard case .number(let levels)? = value("skip") else {
+        throw CaseFault(key: "skip", expected: "a whole number")
+      }
+      method.skip = levels / Double(method.steps)
+    },
+    Parameter("source-cfg-scale", \.sourceGuidance, .any, "weight of the source prompt in the inversion")
+      .reported(as: "source-guidance").inCases("w_src").shapesInversion().idle { Idle.withoutSource($1) },
+    Parameter("cfg-scale", \.targetGuidance, .any, "weight of the target prompt; 7 to 18 is usual")
+      .reported(as: "guidance").inCases("w_tgt"),
+    Parameter("eta", \.eta, .fraction, "noise of a step, 1 is DDPM").inCases("eta").shapesInversion(),
+    zeroLast(\.zeroLast),
+  ]
+  public static var caseKinds: [String: Self] { ["ledits": Self()] }
+
+  /// The row that both kinds of exact inversion have. Cases of the first edition say whether the last residual is kept,
+  /// by default not.
+  static func zeroLast<Method>(_ path: WritableKeyPath<Method, Int> & Sendable) -> Parameter<Method> {
+    Parameter(
+      "zero-last", path, .atLeast(0), "cleanest steps that go without what leads back to the photo; 0: exact"
+    ).shorthand(
+      "official-last-step", for: .number(1), "the same as --zero-last 1: as the released code, not exact"
+    ).inCases("zero_last", "keep_last_noise") { (method, value) throws(CaseFault) in
+      switch (value("zero_last"), value("keep_last_noise")) {
+      case (.number(let count)?, _):
+        guard let count = Int(exactly: count) else {
+          throw CaseFault(key: "zero_last", expected: "a whole number")
+        }
+        method[keyPath: path] = count
+      case (nil, .flag(let keeps)?): method[keyPath: path] = keeps ? 0 : 1
+      default: method[keyPath: path] = 1
+      }
+    }
   }
 
+  /// ⌊skip·N⌋.
+  package var skippedLevels: Int { transitions(skip, of: steps) }
   /// Levels that an edit runs through, N − skip.
-  public var editedLevels: Int { steps - skip }
+  var editedLevels: Int { steps - skippedLevels }
   /// Evaluations of inverting the lowest `levels`.
-  public func inversionEvaluations(levels: Int, hasSourcePrompt: Bool) -> Int {
+  package func inversionEvaluations(levels: Int, hasSourcePrompt: Bool) -> Int {
     levels * (hasSourcePrompt ? Guidance(sourceGuidance).evaluations : 1)
   }
-  /// Evaluations of an edit.
-  public func evaluations(hasSourcePrompt: Bool, inversion: InversionUse = .discarded) -> Int {
-    inversionEvaluations(levels: invertedLevels(inversion), hasSourcePrompt: hasSourcePrompt)
-      + editedLevels * Guidance(targetGuidance).evaluations
+  /// Evaluations of the inversion that an edit makes.
+  func inversionEvaluations(_ outline: EditOutline) -> Int {
+    inversionEvaluations(levels: invertedLevels(outline.inversion), hasSourcePrompt: outline.hasSourceText)
+  }
+  public func evaluations(_ outline: EditOutline) -> Int {
+    inversionEvaluations(outline) + editedLevels * Guidance(targetGuidance).evaluations
   }
   /// An edit needs the lowest levels only. One that is kept has all of them, for edits with another `skip`.
   func invertedLevels(_ use: InversionUse) -> Int {
@@ -60,45 +98,44 @@ public struct DDPMInversion: InvertingMethod {
     }
   }
 
-  public var inversionParameters: Set<String> { ["steps", "source-guidance", "eta", "keep-last-noise"] }
-  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
-    switch inversion {
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
+    switch outline.inversion {
     case .discarded: bytes(editedLevels + 1, height, width, channels)
     case .kept: bytes(2 * steps + 1, height, width, channels)
     case .given: 0
     }
   }
-  /// The command line gives `skip` as a fraction of the steps.
-  public static func skippedLevels(_ fraction: Double, of steps: Int) -> Int {
-    transitions(fraction, of: steps)
-  }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     try checkLevels(on: schedule, method: name)
   }
 
   func checkLevels(on schedule: NoiseSchedule, method: String) throws(EditError) {
     _ = try schedule.samplingGrid(steps: steps)
-    guard skip < steps else {
-      throw .nothingToDo(method: method, reason: "all \(steps) steps are skipped, lower skip below \(steps)")
+    guard editedLevels > 0 else {
+      throw .nothingToDo(method: method, reason: "all \(steps) steps are skipped, lower skip")
     }
+  }
+
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try validate(inputs.outline, on: context.diffusion.schedule)
+    let target = try inputs.target(for: name)
+    let inversion =
+      if let given = inputs.inversion { given } else { try await invert(inputs, in: context) }
+    return try await edit(inversion, to: target, in: context)
   }
 }
 
 extension DDPMInversion {
-  /// Inverts `source`.
+  /// Inverts the photo: as far as this edit needs, or in full where it is traced or kept.
   ///
-  /// An edit needs levels N − skip … 1 only, since the noise of a level does not depend on those above it.
-  /// - Parameters:
-  ///   - source: the photo's latent (posterior mean).
-  ///   - prompt: what the photo shows; nil for the empty prompt, which halves the evaluations.
-  ///   - keepsEveryLevel: invert all N levels and keep every state, to edit with any `skip` later.
-  public func invert(
-    _ source: Latent, from prompt: Condition?, keepsEveryLevel: Bool, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Inversion {
-    try validate(on: model.schedule)
+  /// An edit needs levels N − skip … 1 only, since the residual of a level does not depend on those above it. Without
+  /// a source prompt that says something the photo is inverted with the empty one, which halves the evaluations.
+  package func invert(_ inputs: EditInputs, in context: EditContext) async throws -> Inversion {
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
+    let (source, prompt) = (try inputs.photo(for: name), inputs.referenceIfAny)
+    let keepsEveryLevel = observer.isTracing || observer.keepsInversion
     let grid = try model.schedule.samplingGrid(steps: steps)
     let top = keepsEveryLevel ? steps : editedLevels
     func noised(_ level: Int) throws -> Latent {
@@ -108,7 +145,7 @@ extension DDPMInversion {
     }
 
     var x = try noised(top)
-    var inversion = newInversion(states: [top: x], without: prompt == nil ? ["source-guidance"] : [])
+    var inversion = newInversion(inputs.outline, states: [top: x])
     for (i, level) in (1...top).reversed().enumerated() {
       let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
       let eps =
@@ -118,60 +155,53 @@ extension DDPMInversion {
           try await model.unguided(x, timestep: step.timestep)
         }
       let below = try noised(level - 1)
-      let z = step.noise(leadingTo: below, from: x, eps)
-      // Computed again from z, so that rounding does not add up over the levels; but not where this edit starts,
+      let residual = step.residual(leadingTo: below, from: x, eps)
+      // Computed again from δ, so that rounding does not add up over the levels; but not where this edit starts,
       // so that it has the same bits whether or not the levels above are inverted.
       let isStart = level - 1 == editedLevels
-      x = try (step.sigma > 0 && !isStart ? step(x, eps, z) : below).checked(name, step: i + 1)
-      inversion.noiseMaps[level] = z
+      x = try (isStart ? below : step(x, eps, residual)).checked(name, step: i + 1)
+      inversion.residuals[level] = residual
       if keepsEveryLevel { inversion.states[level - 1] = x }
     }
-
-    let lastNoise = inversion.noiseMaps[1]!
-    if !keepsLastNoise {
-      inversion.noiseMaps[1] = Latent(like: source, values: source.values.map { _ in 0 })
-    }
-    if observer.isTracing {
-      for level in 1...top { observer("zs", inversion.noiseMaps[level]!) }
-      for level in inversion.states.keys.sorted() { observer("xs", inversion.states[level]!) }
-      observer("z1_before_zeroing", lastNoise)
-    }
+    if observer.isTracing { report(inversion, on: grid, to: observer) }
     observer.inverted(inversion)
     return inversion
   }
 
-  /// Samples with the photo's noise maps towards `target`.
-  public func edit(
-    _ inversion: Inversion, to target: Condition, model: Diffusion<some NoisePredictor>,
-    observer: EditObserver = .none
+  /// Residuals as an edit uses them, and the noise maps that the paper makes of them: for looking at.
+  private func report(_ inversion: Inversion, on grid: SamplingGrid, to observer: EditObserver) {
+    for level in inversion.residuals.keys.sorted() {
+      let residual = inversion.residuals[level]!
+      let sigma = grid.transition(from: level).sigma(eta: eta)
+      let z = (sigma > 0 ? 1 / sigma : 0) * residual
+      observer("residuals", level > zeroLast ? residual : 0 * residual)
+      observer("zs", level > zeroLast ? z : 0 * z)
+      if level == 1 { observer("z1_before_zeroing", z) }
+    }
+    for level in inversion.states.keys.sorted() { observer("xs", inversion.states[level]!) }
+  }
+
+  /// δ of a level as an edit uses it; nil for none.
+  func residual(_ level: Int, of inversion: Inversion) throws(EditError) -> Latent? {
+    level > zeroLast ? try inversion.residual(level) : nil
+  }
+
+  /// Samples with the photo's residuals towards `target`.
+  private func edit(
+    _ inversion: Inversion, to target: Condition, in context: EditContext
   ) async throws -> Latent {
-    try validate(on: model.schedule)
+    let (model, observer) = (context.diffusion, context.observer)
     try check(inversion)
     let grid = try model.schedule.samplingGrid(steps: steps)
     var x = try inversion.state(editedLevels)
     for (i, level) in (1...editedLevels).reversed().enumerated() {
       let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
       let eps = try await model.guided(x, timestep: step.timestep, target, Guidance(targetGuidance))
-      x = try step(x, eps, inversion.noiseMap(level)).checked(name, step: i + 1)
+      x = try step(x, eps, residual(level, of: inversion)).checked(name, step: i + 1)
       observer("traj", x)
     }
     observer("out", x)
     return x
-  }
-
-  /// Inverts `source` as far as this edit needs (fully when traced or kept) and edits it.
-  /// - Parameter inversion: to be used instead of inverting again.
-  public func edit(
-    _ source: Latent, from prompt: Condition?, to target: Condition, given inversion: Inversion? = nil,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Latent {
-    let inversion =
-      if let inversion { inversion } else {
-        try await invert(
-          source, from: prompt, keepsEveryLevel: observer.isTracing || observer.keepsInversion, model: model,
-          tape: tape, observer: observer)
-      }
-    return try await edit(inversion, to: target, model: model, observer: observer)
   }
 }
 
@@ -179,25 +209,36 @@ extension DDPMInversion {
 /// released code does; for η = 1 they agree.
 struct EditFriendlyStep {
   let timestep: Int
-  /// η·√V.
-  let sigma: Double
   private let x: Double
   private let eps: Double
 
   init(_ step: Transition, eta: Double) {
     timestep = step.timestep
-    sigma = step.sigma(eta: eta)
     (x, eps) = step.coefficients(variance: eta * step.posteriorVariance)
   }
 
-  /// μ(x, ε) + η·√V·z.
-  func callAsFunction(_ x: Latent, _ eps: Latent, _ z: Latent) -> Latent {
-    .combination([(self.x, x), (self.eps, eps), (sigma, z)])
+  /// μ(x, ε) + δ.
+  func callAsFunction(_ x: Latent, _ eps: Latent, _ residual: Latent?) -> Latent {
+    .combination([(self.x, x), (self.eps, eps)] + (residual.map { [(1, $0)] } ?? []))
   }
 
-  /// The z that leads from x to `next`; 0 where no noise could.
-  func noise(leadingTo next: Latent, from x: Latent, _ eps: Latent) -> Latent {
-    guard sigma > 0 else { return Latent(like: x, values: x.values.map { _ in 0 }) }
-    return .combination([(1 / sigma, next), (-self.x / sigma, x), (-self.eps / sigma, eps)])
+  /// The δ that leads from x to `next`.
+  func residual(leadingTo next: Latent, from x: Latent, _ eps: Latent) -> Latent {
+    .combination([(1, next), (-self.x, x), (-self.eps, eps)])
+  }
+}
+
+extension EditMethod {
+  /// Edit-friendly DDPM inversion (`ddpm-inversion`); `skip` is a part of the steps.
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func ddpmInversion(
+    steps: Int? = nil, skip: Double? = nil, sourceGuidance: Double? = nil, guidance: Double? = nil,
+    eta: Double? = nil, zeroLast: Int? = nil
+  ) -> EditMethod {
+    EditMethod(
+      DDPMInversion.self, Given(\.steps, steps), Given(\.skip, skip),
+      Given(\.sourceGuidance, sourceGuidance), Given(\.targetGuidance, guidance), Given(\.eta, eta),
+      Given(\.zeroLast, zeroLast))
   }
 }

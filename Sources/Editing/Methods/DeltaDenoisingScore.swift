@@ -11,7 +11,8 @@ public struct DeltaDenoisingScore: ScoreDescent {
   public var guidance = 7.5
   public var learningRate = 0.1
   public var lossScale: Double?
-  public var timesteps = 50...948
+  public var firstTimestep = 50
+  public var lastTimestep = 948
   public var signalExponent = 0
   public var noiseExponent = 0
 
@@ -20,25 +21,34 @@ public struct DeltaDenoisingScore: ScoreDescent {
   public static let about = MethodSummary(
     name: "dds", summary: "Moves the photo's latent along the difference of the two prompts' predictions.",
     paper: "Hertz, Aberman & Cohen-Or 2023, Delta Denoising Score",
-    needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], evaluations: "4·iterations = 800")
+    needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], needsWords: true,
+    evaluations: "4·iterations = 800")
 
-  public var evaluations: Int { 2 * iterations * Guidance(guidance).evaluations }
+  public static var caseKinds: [String: Self] { ["dds": Self()] }
+
+  public func evaluations(_ outline: EditOutline) -> Int { 2 * iterations * Guidance(guidance).evaluations }
   /// The photo's latent, which the reference branch reads.
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     bytes(1, height, width, channels)
   }
 
-  /// - Parameters:
-  ///   - source: the photo's latent (posterior mean).
-  ///   - reference: what the photo shows.
-  ///   - mask: 1 = editable; outside it `source` comes back bit for bit.
+  /// With a mask, what lies outside it comes back bit for bit.
+  ///
   /// - Throws: `EditError.diverged` beyond |z| = 10⁴.
-  public func edit(
-    _ source: Latent, from reference: Condition, to target: Condition, mask: Mask? = nil,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Latent {
-    try await descend(
-      from: source, to: target, relativeTo: reference, mask: mask, model: model, tape: tape,
-      observer: observer)
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try await descend(inputs, relativeTo: try inputs.reference(for: name), in: context)
+  }
+}
+
+extension EditMethod {
+  /// Delta denoising score (`dds`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func deltaDenoisingScore(
+    steps: Int? = nil, guidance: Double? = nil, learningRate: Double? = nil, lossScale: Double? = nil
+  ) -> EditMethod {
+    descent(
+      DeltaDenoisingScore.self, steps: steps, guidance: guidance, learningRate: learningRate,
+      lossScale: lossScale)
   }
 }

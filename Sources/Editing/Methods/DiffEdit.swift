@@ -25,21 +25,43 @@ public struct DiffEdit: InvertingMethod {
   public static let about = MethodSummary(
     name: "diffedit", summary: "Finds where the prompts differ and edits there; the rest stays bit for bit.",
     paper: "Couairon et al. 2023, DiffEdit; Nie et al. 2024, The Blessing of Randomness",
-    needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], samplers: [.ode, .sde],
+    needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], needsWords: true,
+    samplers: [.ode, .sde], maskRule: .majority, findsMask: .always,
     evaluations: "4·⌊strength·steps⌋ = 140, and 4·maps = 40 for the mask; 70 with a saved inversion")
 
-  public var parameters: [Parameter] {
+  public static let parameters: [Parameter<DiffEdit>] =
     [
-      Parameter("steps", steps, .within(2...1000), "network steps of the whole schedule"),
-      Parameter("strength", strength, .fraction, "part of the schedule that is run (t0)"),
-      Parameter("guidance", guidance, .any, "weight of the target prompt; SDE: of the source prompt too"),
-      Parameter("sampler", sampler, "DDIM inversion or the forward SDE"),
-      Parameter("inversion-guidance", inversionGuidance, .any, "ODE: weight of the source prompt"),
+      Parameter("steps", \.steps, .within(2...1000), "network steps of the whole schedule").inCases("steps")
+        .shapesInversion(),
+      Parameter("strength", \.strength, .fraction, "part of the schedule that is run (t0)").inCases("t0"),
+      // Along the SDE's path one weight serves both prompts.
+      Parameter("cfg-scale", \.guidance, .any, "weight of the target prompt; SDE: of the source prompt too")
+        .reported(as: "guidance").inCases("w").shapesInversion { $0.sampler == .sde },
+      Parameter("sampler", \.sampler, "DDIM inversion or the forward SDE").shapesInversion(),
+      Parameter("source-cfg-scale", \.inversionGuidance, .any, "ODE: weight of the source prompt")
+        .reported(as: "inversion-guidance").inCases("w_inv").shapesInversion().idle(withSDE),
       Parameter(
-        "source-as-negative", usesSourceAsNegative, "ODE: guidance points away from the source prompt"),
+        "source-as-negative", \.usesSourceAsNegative, "ODE: guidance points away from the source prompt"
+      ).inCases("source_as_negative").idle(withSDE),
       Parameter(
-        "reference-blend", blendsReferenceLevel, "ODE: blend one level too noisy, as a public pipeline"),
-    ] + automaticMask.parameters
+        "reference-blend", \.blendsReferenceLevel, "ODE: blend one level too noisy, as a public pipeline"
+      ).inCases("reference_blend").idle(withSDE),
+    ]
+    // These count where the mask was found.
+    + DiffEditMask.parameters.map { row in
+      row.inside(\DiffEdit.automaticMask).notInCases.shapesInversion().idle {
+        $1.hasMask ? "with a mask that is given" : nil
+      }
+    }
+  private static let withSDE: @Sendable (DiffEdit, EditOutline) -> String? = { method, _ in
+    method.sampler == .sde ? "with the sampler sde" : nil
+  }
+  public static var caseKinds: [String: Self] {
+    var (ode, sde) = (Self(), Self())
+    (ode.sampler, sde.sampler) = (.ode, .sde)
+    // A case that says nothing of them does without.
+    (ode.usesSourceAsNegative, ode.blendsReferenceLevel) = (false, false)
+    return ["diffedit_ode": ode, "diffedit_sde": sde]
   }
 
   /// K.
@@ -47,21 +69,17 @@ public struct DiffEdit: InvertingMethod {
     let count = transitions(strength, of: steps)
     return sampler == .ode ? count : min(count, steps - 1)
   }
-  public func evaluations(hasMask: Bool, inversion: InversionUse = .discarded) -> Int {
+  public func evaluations(_ outline: EditOutline) -> Int {
     var source = Guidance(sampler == .ode ? inversionGuidance : guidance).evaluations
-    if inversion == .given { source = 0 }
+    if outline.inversion == .given { source = 0 }
+    let hasMask = outline.hasMask || outline.inversionHasMask
     return levels * (source + Guidance(guidance).evaluations) + (hasMask ? 0 : automaticMask.evaluations)
   }
 
-  /// Along the SDE's path one weight serves both prompts. The mask's own parameters count where it was found.
-  public var inversionParameters: Set<String> {
-    Set(automaticMask.parameters.map(\.name)).union(
-      ["steps", "sampler", sampler == .ode ? "inversion-guidance" : "guidance"])
-  }
   /// The photo's path; the samples of an automatic mask are gone before.
-  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     let path =
-      switch inversion {
+      switch outline.inversion {
       case .discarded: levels + 1
       case .kept: sampler == .ode ? levels + 1 : 2 * levels + 1
       case .given: 0
@@ -69,47 +87,40 @@ public struct DiffEdit: InvertingMethod {
     return bytes(max(path, 4 * automaticMask.maps), height, width, channels)
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     try automaticMask.validate(on: schedule)
     _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
-  /// - Parameters:
-  ///   - given: 1 = editable; nil: the inversion's, or found from the prompts. Outside it `source` comes back bit
-  ///     for bit.
-  ///   - inversion: to be used instead of a new path.
-  public func edit(
-    _ source: Latent, from prompt: Condition, to target: Condition, mask given: Mask? = nil,
-    given inversion: Inversion? = nil, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
-    observer: EditObserver = .none
-  ) async throws -> Latent {
-    try checkParameters()
-    if let inversion { try check(inversion) }
-    let known = given ?? inversion?.mask
+  /// Outside the mask, given, the inversion's or found from the prompts, the photo comes back bit for bit.
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try checkParameters(inputs.outline)
+    let (observer, given) = (context.observer, inputs.mask)
+    let source = try inputs.photo(for: name)
+    let (prompt, target) = (try inputs.reference(for: name), try inputs.target(for: name))
+    if let inversion = inputs.inversion { try check(inversion) }
+    let known = given ?? inputs.inversion?.mask
     try known?.check(for: source)
-    var (mask, tape) = (known ?? Mask(height: source.height, width: source.width), tape)
+    var (mask, context) = (known ?? Mask(height: source.height, width: source.width), context)
     if known == nil {
-      mask = try await automaticMask(source, from: prompt, to: target, model: model, tape: tape)
-      tape = tape.dropFirst(1)
+      mask = try await automaticMask(source, from: prompt, to: target, in: context)
+      context.tape = context.tape.dropFirst(1)
     }
     if given == nil { observer.found(mask) }
     if !(sampler == .ode && blendsReferenceLevel), mask.leavesNothing(observer) { return source }
 
     var path =
-      if let inversion { inversion } else {
-        newInversion(
-          states: try await path(of: source, from: prompt, model: model, tape: tape, observer: observer),
-          without: given == nil ? [] : Set(automaticMask.parameters.map(\.name)))
+      if let inversion = inputs.inversion { inversion } else {
+        newInversion(inputs.outline, states: try await path(of: source, from: prompt, in: context))
       }
     path.mask = given == nil ? mask : nil
     switch sampler {
-    case .ode:
-      return try await editODE(along: path, from: prompt, to: target, mask, model: model, observer: observer)
+    case .ode: return try await editODE(along: path, from: prompt, to: target, mask, in: context)
     case .sde:
       return try await cycle.edit(
-        along: path, from: prompt, to: target, keeping: mask, method: name, model: model, observer: observer)
+        along: path, from: prompt, to: target, keeping: mask, method: name, in: context)
     }
   }
 
@@ -123,12 +134,10 @@ public struct DiffEdit: InvertingMethod {
 
   /// y_0 … y_K.
   private func path(
-    of source: Latent, from prompt: Condition, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
-    observer: EditObserver
+    of source: Latent, from prompt: Condition, in context: EditContext
   ) async throws -> [Int: Latent] {
-    guard sampler == .ode else {
-      return try cycle.forward(source, model.schedule, tape: tape, observer: observer)
-    }
+    let (model, observer) = (context.diffusion, context.observer)
+    guard sampler == .ode else { return try cycle.forward(source, in: context) }
     let path = try await model.ddimInversion(
       source, from: prompt, guidance: Guidance(inversionGuidance), levels: levels,
       on: model.schedule.samplingGrid(steps: steps), method: name)
@@ -138,8 +147,9 @@ public struct DiffEdit: InvertingMethod {
 
   private func editODE(
     along path: Inversion, from prompt: Condition, to target: Condition, _ mask: Mask,
-    model: Diffusion<some NoisePredictor>, observer: EditObserver
+    in context: EditContext
   ) async throws -> Latent {
+    let (model, observer) = (context.diffusion, context.observer)
     observer.inverted(path)
     let grid = try model.schedule.samplingGrid(steps: steps)
     var x = try path.state(levels)
@@ -154,5 +164,23 @@ public struct DiffEdit: InvertingMethod {
     }
     observer("out", x)
     return x
+  }
+}
+
+extension EditMethod {
+  /// DiffEdit (`diffedit`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func diffEdit(
+    steps: Int? = nil, strength: Double? = nil, guidance: Double? = nil, sampler: Sampler? = nil,
+    sourceGuidance: Double? = nil, sourceAsNegative: Bool? = nil, referenceBlend: Bool? = nil,
+    maskMaps: Int? = nil, maskStrength: Double? = nil, maskGuidance: Double? = nil, maskRatio: Double? = nil
+  ) -> EditMethod {
+    EditMethod(
+      DiffEdit.self, Given(\.steps, steps), Given(\.strength, strength), Given(\.guidance, guidance),
+      Given(\.sampler, sampler), Given(\.inversionGuidance, sourceGuidance),
+      Given(\.usesSourceAsNegative, sourceAsNegative), Given(\.blendsReferenceLevel, referenceBlend),
+      Given(\.automaticMask.maps, maskMaps), Given(\.automaticMask.strength, maskStrength),
+      Given(\.automaticMask.guidance, maskGuidance), Given(\.automaticMask.ratio, maskRatio))
   }
 }

@@ -18,20 +18,22 @@ public struct DiffEditMask: Sendable, Equatable {
 
   public init() {}
 
-  var parameters: [Parameter] {
-    [
-      Parameter("mask-steps", steps, .steps, "steps of the schedule in which the mask is looked for"),
-      Parameter("mask-strength", strength, .fraction, "how much noise the photo gets for it"),
-      Parameter("mask-maps", maps, .within(1...1000), "noise samples compared"),
-      Parameter("mask-guidance", guidance, .any, "weight of both prompts"),
-      Parameter("mask-ratio", ratio, .positive, "differences are cut at this multiple of their mean"),
-    ]
-  }
+  package static let parameters: [Parameter<DiffEditMask>] = [
+    Parameter("mask-steps", \.steps, .steps, "steps of the schedule in which the mask is looked for").fixed
+      .inCases("steps"),
+    Parameter("mask-strength", \.strength, .fraction, "how much noise the photo gets for it").inCases(
+      "strength"),
+    Parameter("mask-maps", \.maps, .within(1...1000), "noise samples compared").inCases("maps"),
+    Parameter("mask-cfg-scale", \.guidance, .any, "weight of both prompts").reported(as: "mask-guidance")
+      .inCases("w"),
+    Parameter("mask-ratio", \.ratio, .positive, "differences are cut at this multiple of their mean")
+      .inCases("ratio"),
+  ]
 
-  public var evaluations: Int { 2 * maps * Guidance(guidance).evaluations }
+  package var evaluations: Int { 2 * maps * Guidance(guidance).evaluations }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    for parameter in parameters { try parameter.check(method: DiffEdit.name) }
+  func validate(on schedule: NoiseSchedule) throws(EditError) {
+    for parameter in Self.parameters { try parameter.check(self, named: DiffEdit.name) }
     _ = try schedule.samplingGrid(steps: steps)
     guard transitions(strength, of: steps) >= 1 else {
       throw .nothingToDo(
@@ -39,10 +41,13 @@ public struct DiffEditMask: Sendable, Equatable {
     }
   }
 
-  public func callAsFunction(
-    _ source: Latent, from prompt: Condition, to target: Condition, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
+  /// - Parameters:
+  ///   - source: the photo's latent.
+  ///   - prompt: what it shows.
+  package func callAsFunction(
+    _ source: Latent, from prompt: Condition, to target: Condition, in context: EditContext
   ) async throws -> Mask {
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
     try validate(on: model.schedule)
     let grid = try model.schedule.samplingGrid(steps: steps)
     let t = grid.timestep(transitions(strength, of: steps))

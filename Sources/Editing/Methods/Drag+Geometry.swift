@@ -50,7 +50,7 @@ extension Drag {
   }
 
   /// Number of small drags m: the one whose length per drag is nearest to `stepSize` cells.
-  public var dragCount: Int {
+  package var dragCount: Int {
     let longest =
       moves.map { move in
         let (dx, dy) = (
@@ -64,7 +64,7 @@ extension Drag {
   }
 
   /// The editable area where the user gives none but wants one: discs of three radii around every path.
-  public func automaticMask(height: Int, width: Int) -> Mask {
+  package func automaticMask(height: Int, width: Int) -> Mask {
     var mask = Mask(height: height, width: width, repeating: 0)
     let reach = Double(3 * radius)
     for move in moves.map(\.inCells) {
@@ -83,7 +83,7 @@ extension Drag {
   }
 
   /// Throws unless there are points and all lie inside a picture of this latent size.
-  public func checkPoints(height: Int, width: Int) throws(EditError) {
+  package func checkPoints(height: Int, width: Int) throws(EditError) {
     guard !moves.isEmpty else { throw .noPoints }
     let (rows, columns) = (height * Self.cell, width * Self.cell)
     for (i, move) in moves.enumerated() {

@@ -11,7 +11,8 @@ import Tensors
 /// The clean latent is the state at the first timestep (`StateGrid`). Draws per drag: K of the forward SDE
 /// (ODE: none), then one per point.
 public struct Drag: EditingMethod {
-  public var moves: [Move] = []
+  /// Those of the edit at hand, which are no setting.
+  package var moves: [Move] = []
   public var steps = 200
   public var strength = 0.6
   /// Length of one small drag in latent cells.
@@ -36,22 +37,32 @@ public struct Drag: EditingMethod {
     name: "drag", summary: "Moves what is under a point to another, in small drags through a noised latent.",
     paper: "Nie et al. 2024, The Blessing of Randomness (SDE-Drag)",
     needs: [.image, .targetPrompt, .points], accepts: [.mask], samplers: [.sde, .ode],
+    maskRule: .majority, findsMask: .onRequest,
     evaluations: "4·K·drags, K = ⌊strength·steps⌋: 480 per drag; drags ≈ longest path/(8·step-size) pixels")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .within(2...1000), "states of the whole schedule"),
-      Parameter("strength", strength, .fraction, "part of the schedule that is run (t0)"),
-      Parameter(
-        "step-size", stepSize, .within(0.125...1000), "length of one small drag in latent cells of 8 pixels"),
-      Parameter("radius", radius, .within(1...64), "half side of the copied square in latent cells"),
-      Parameter("copy-scale", copyScale, .any, "factor of the copy at the target (alpha)"),
-      Parameter("source-scale", sourceScale, .unit, "how much of the original stays at the source (beta)"),
-      Parameter("guidance", maxGuidance, .any, "weight of the prompt at the noisy end; it starts at 1"),
-      Parameter("lora-min", minAdapterScale, .unit, "factor of LoRA files at the noisy end; it starts at 1"),
-      Parameter("sampler", sampler, "forward SDE and recorded noise, or inversion and the ODE"),
-    ]
-  }
+  public static let parameters: [Parameter<Drag>] = [
+    Parameter("steps", \.steps, .within(2...1000), "states of the whole schedule").inCases("steps"),
+    Parameter("strength", \.strength, .fraction, "part of the schedule that is run (t0)").inCases("t0"),
+    Parameter(
+      "step-size", \.stepSize, .within(0.125...1000), "length of one small drag"
+    )
+    .counted(in: "cells of 8 pixels").inCases("step_size"),
+    Parameter("radius", \.radius, .within(1...64), "half side of the copied square")
+      .counted(in: "cells of 8 pixels").inCases("r"),
+    Parameter("copy-scale", \.copyScale, .any, "factor of the copy at the target (alpha)").inCases("alpha"),
+    Parameter("source-scale", \.sourceScale, .unit, "how much of the original stays at the source (beta)")
+      .inCases("beta"),
+    Parameter("cfg-scale", \.maxGuidance, .any, "weight of the prompt at the noisy end; it starts at 1")
+      .reported(as: "guidance").inCases("w_max"),
+    Parameter("lora-min", \.minAdapterScale, .unit, "factor of LoRA files at the noisy end; it starts at 1")
+      .inCases("lora_min") { (method, value) throws(CaseFault) in
+        guard case .number(let scale)? = value("lora_min") else { return }
+        method.minAdapterScale = scale
+      },
+    Parameter("sampler", \.sampler, "forward SDE and recorded noise, or inversion and the ODE")
+      .inCases("sde") { (method, value) throws(CaseFault) in method.sampler = try Sampler(ofCase: value) },
+  ]
+  public static var caseKinds: [String: Self] { ["drag": Self()] }
 
   /// K.
   private var levels: Int { min(transitions(strength, of: steps), steps - 1) }
@@ -64,36 +75,62 @@ public struct Drag: EditingMethod {
     return (1 - f) + f * minAdapterScale
   }
   private func part(_ j: Int) -> Double { levels > 1 ? Double(j) / Double(levels - 1) : 1 }
-  public var evaluations: Int {
+  public func evaluations(_ outline: EditOutline) -> Int {
+    drags(outline).reduce(0) { $0 + $1.evaluations }
+  }
+  private var evaluations: Int {
     dragCount * stride(from: 1, through: levels, by: 1).reduce(0) { $0 + 2 * guidance($1).evaluations }
   }
+  /// One drag of all points, or one after the other: each starts from the latent that the last one left.
+  private func drags(_ outline: EditOutline) -> [Drag] {
+    (outline.dragsInSequence ? outline.moves.map { [$0] } : [outline.moves]).map { moves in
+      var drag = self
+      drag.moves = moves
+      return drag
+    }
+  }
   /// Draws that a run can use at most; points whose squares vanish use none.
-  public var drawCount: Int { dragCount * (levels + moves.count) }
+  private var drawCount: Int { dragCount * (levels + moves.count) }
   /// The path of one drag.
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     bytes(levels + 1, height, width, channels)
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.stateGrid(steps: steps)
     try requireTransition(strength, of: steps)
-    if moves.isEmpty { throw .noPoints }
+    if outline.moves.isEmpty { throw .noPoints }
   }
 
-  /// - Parameters:
-  ///   - prompt: what the result shall show.
-  ///   - mask: 1 = editable, cut at ½; outside it `source` comes back bit for bit; nil: everything is.
-  public func edit(
-    _ source: Latent, showing prompt: Condition, mask soft: Mask? = nil,
-    model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
+  /// The mask is cut at ½; outside it the photo comes back bit for bit. Without one everything may change, or, where
+  /// the edit asks for it, what lies near the paths.
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try checkParameters(inputs.outline)
+    let prompt = try inputs.target(for: name)
+    var (z, mask, context) = (try inputs.photo(for: name), inputs.mask, context)
+    if inputs.outline.findsMask {
+      var all = self
+      all.moves = inputs.outline.moves
+      let path = all.automaticMask(height: inputs.height, width: inputs.width)
+      context.observer.found(path)
+      mask = path
+    }
+    for drag in drags(inputs.outline) {
+      z = try await drag.edit(z, showing: prompt, mask: mask, in: context)
+      context.tape = context.tape.dropFirst(drag.drawCount)
+    }
+    return z
+  }
+
+  private func edit(
+    _ source: Latent, showing prompt: Condition, mask soft: Mask?, in context: EditContext
   ) async throws -> Latent {
-    try checkParameters()
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
     try checkPoints(height: source.height, width: source.width)
     try soft?.check(for: source)
     let mask = soft?.binarized()
-    if let mask, mask.leavesNothing(observer) { return source }
+    if let mask, mask.leavesNothing(observer, cutFrom: soft) { return source }
     let grid = try model.schedule.stateGrid(steps: steps)
     var (z, draw) = (source, 0)
     for i in 0..<dragCount {
@@ -123,7 +160,7 @@ public struct Drag: EditingMethod {
   /// One step k → k − 1, next to the path y that the drag came along.
   private func step(
     _ step: Transition, _ k: Int, _ x: Latent, _ y: [Latent], _ prompt: Condition,
-    model: Diffusion<some NoisePredictor>
+    model: Diffusion
   ) async throws -> Latent {
     let latents = sampler == .sde ? [x, y[k]] : [x]
     let eps = try await model.guided(
@@ -137,7 +174,7 @@ public struct Drag: EditingMethod {
   /// The sampling ODE upwards. Unlike `ddimInversion`, the network is told the timestep the latent is *on*,
   /// as the helper in the released code does.
   private func invert(
-    _ z: Latent, _ prompt: Condition, model: Diffusion<some NoisePredictor>, _ grid: StateGrid
+    _ z: Latent, _ prompt: Condition, model: Diffusion, _ grid: StateGrid
   ) async throws -> [Latent] {
     var path = [z]
     for k in 0..<levels {
@@ -181,5 +218,21 @@ public struct Drag: EditingMethod {
         }
       }
     }
+  }
+}
+
+extension EditMethod {
+  /// SDE-Drag (`drag`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func drag(
+    steps: Int? = nil, strength: Double? = nil, stepSize: Double? = nil, radius: Int? = nil,
+    copyScale: Double? = nil, sourceScale: Double? = nil, guidance: Double? = nil,
+    minAdapterScale: Double? = nil, sampler: Sampler? = nil
+  ) -> EditMethod {
+    EditMethod(
+      Drag.self, Given(\.steps, steps), Given(\.strength, strength), Given(\.stepSize, stepSize),
+      Given(\.radius, radius), Given(\.copyScale, copyScale), Given(\.sourceScale, sourceScale),
+      Given(\.maxGuidance, guidance), Given(\.minAdapterScale, minAdapterScale), Given(\.sampler, sampler))
   }
 }

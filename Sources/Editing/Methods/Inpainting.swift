@@ -21,40 +21,45 @@ public struct Inpainting: EditingMethod {
   public static let about = MethodSummary(
     name: "inpaint", summary: "Repaints inside a mask; outside the photo's latent stays bit for bit.",
     paper: "Nie et al. 2024, The Blessing of Randomness; Lu et al. 2022, DPM-Solver++",
-    needs: [.image, .targetPrompt, .mask], samplers: [.ode, .sde], evaluations: "2·⌊strength·steps⌋ = 100")
+    needs: [.image, .targetPrompt, .mask], needsWords: true, samplers: [.ode, .sde], maskRule: .nearest,
+    evaluations: "2·⌊strength·steps⌋ = 100")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .within(1...999), "network steps of the whole schedule"),
-      Parameter("guidance", guidance, .any, "weight of the prompt"),
-      Parameter(
-        "strength", strength, .fraction, "part of the schedule that is run; 1 starts from noise alone"),
-      Parameter("sampler", sampler, "deterministic or with noise in every step"),
-      Parameter("order", order, .within(1...2), "order of the solver"),
-    ]
+  public static let parameters: [Parameter<Inpainting>] = [
+    Parameter("steps", \.steps, .within(1...999), "network steps of the whole schedule").inCases("steps"),
+    Parameter("cfg-scale", \.guidance, .any, "weight of the prompt").reported(as: "guidance").inCases("w"),
+    Parameter(
+      "strength", \.strength, .fraction, "part of the schedule that is run; 1 starts from noise alone"
+    )
+    .inCases("strength"),
+    Parameter("sampler", \.sampler, "deterministic or with noise in every step")
+      .inCases("sde") { (method, value) throws(CaseFault) in method.sampler = try Sampler(ofCase: value) },
+    Parameter("order", \.order, .within(1...2), "order of the solver").inCases("order"),
+  ]
+  public static var caseKinds: [String: Self] { ["inpaint": Self()] }
+
+  public func evaluations(_ outline: EditOutline) -> Int {
+    transitions(strength, of: steps) * Guidance(guidance).evaluations
   }
-
-  public var evaluations: Int { transitions(strength, of: steps) * Guidance(guidance).evaluations }
   /// The noise that the photo outside the mask is given.
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int {
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     bytes(1, height, width, channels)
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.dpmGrid(steps: steps, spacing: .linspace)
     try requireTransition(strength, of: steps)
   }
 
-  /// - Parameter mask: 1 = repaint; cut at ½. Outside it `source` comes back bit for bit.
-  public func edit(
-    _ source: Latent, to target: Condition, mask soft: Mask, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Latent {
-    try checkParameters()
+  /// Repaints where the mask is at least ½; outside it the photo comes back bit for bit.
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try checkParameters(inputs.outline)
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
+    let (source, target) = (try inputs.photo(for: name), try inputs.target(for: name))
+    guard let soft = inputs.mask else { throw EditError.missing(method: name, need: "a mask") }
     try soft.check(for: source)
     let mask = soft.binarized()
-    if mask.leavesNothing(observer) { return source }
+    if mask.leavesNothing(observer, cutFrom: soft) { return source }
     let grid = try model.schedule.dpmGrid(steps: steps, spacing: .linspace)
     let first = steps - transitions(strength, of: steps)
     let n = try tape.normal(0, like: source)
@@ -75,5 +80,19 @@ public struct Inpainting: EditingMethod {
     }
     observer("out", x)
     return x
+  }
+}
+
+extension EditMethod {
+  /// Inpainting (`inpaint`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func inpaint(
+    steps: Int? = nil, guidance: Double? = nil, strength: Double? = nil, sampler: Sampler? = nil,
+    order: Int? = nil
+  ) -> EditMethod {
+    EditMethod(
+      Inpainting.self, Given(\.steps, steps), Given(\.guidance, guidance), Given(\.strength, strength),
+      Given(\.sampler, sampler), Given(\.order, order))
   }
 }

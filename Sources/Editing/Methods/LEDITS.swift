@@ -5,13 +5,18 @@ import Tensors
 /// Workflow 1, pure inversion: no target prompt, concepts alone edit.
 /// Workflow 2, joint: a target prompt and concepts.
 ///
-///     x_{ℓ−1} = μ(x_ℓ, ε) + η·√V·z_ℓ,   ε from `SemanticGuidance`,   ℓ = N − skip … 1
+///     x_{ℓ−1} = μ(x_ℓ, ε) + δ_ℓ,   ε from `SemanticGuidance`,   ℓ = N − skip … 1
 ///
 /// Draws: those of the inversion.
-public struct LEDITS: InvertingMethod {
+public struct LEDITS: InvertingMethod, ConceptMethod {
   /// N, skip, guidance and η, shared with the plain edit.
   public var inversion = DDPMInversion()
   public var semantics = SemanticGuidance(momentumScale: 0.3, momentumBeta: 0.6)
+  public var concept = Concept.ledits
+  package var concepts: [Concept] {
+    get { semantics.concepts }
+    set { semantics.concepts = newValue }
+  }
 
   public init() {}
 
@@ -22,40 +27,52 @@ public struct LEDITS: InvertingMethod {
     evaluations: "(1 or 2)·(steps − skip) + (steps − skip)·(1 or 2, + concepts) = 192 for one concept alone; "
       + "(1 or 2)·steps for the first part to save the inversion, nothing with a saved one")
 
-  public var parameters: [Parameter] { inversion.parameters + semantics.parameters(standard: .ledits) }
+  public static let parameters: [Parameter<LEDITS>] =
+    DDPMInversion.parameters.map { row in
+      let row = row.inside(\LEDITS.inversion)
+      guard row.option == "cfg-scale" else { return row }
+      return row.idle { $1.hasTargetText ? nil : "without a prompt" }
+    }
+    + SemanticGuidance.parameters.map { $0.inside(\LEDITS.semantics) }
+    + Concept.parameters.map { $0.inside(\LEDITS.concept) }
+  public static var caseKinds: [String: Self] { ["ledits": Self()] }
 
-  /// Evaluations of an edit.
-  public func evaluations(
-    hasSourcePrompt: Bool, hasTargetPrompt: Bool, inversion use: InversionUse = .discarded
-  ) -> Int {
-    let levels = inversion.invertedLevels(use)
-    return inversion.inversionEvaluations(levels: levels, hasSourcePrompt: hasSourcePrompt)
-      + semantics.evaluations(
-        steps: inversion.editedLevels, promptScale: hasTargetPrompt ? inversion.targetGuidance : nil)
+  public func evaluations(_ outline: EditOutline) -> Int {
+    inversion.inversionEvaluations(outline)
+      + with(conceptsOf: outline).semantics.evaluations(
+        steps: inversion.editedLevels, promptScale: outline.hasTargetText ? inversion.targetGuidance : nil)
   }
 
   public static let inversionFamily = DDPMInversion.name
-  public var inversionParameters: Set<String> { inversion.inversionParameters }
-  public func storageBytes(height: Int, width: Int, channels: Int, inversion use: InversionUse) -> Int {
-    inversion.storageBytes(height: height, width: width, channels: channels, inversion: use)
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
+    inversion.storageBytes(outline, height: height, width: width, channels: channels)
       + bytes(2, height, width, channels)
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     try inversion.checkLevels(on: schedule, method: name)
+  }
+
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try validate(inputs.outline, on: context.diffusion.schedule)
+    let method = with(conceptsOf: inputs.outline)
+    try method.concepts.check(against: inputs.conceptConditions.count, method: name)
+    method.warnOfRemoval(inputs.outline, context.observer)
+    let noises =
+      if let given = inputs.inversion { given } else { try await inversion.invert(inputs, in: context) }
+    return try await method.edit(
+      noises, to: inputs.outline.hasTargetText ? inputs.targetCondition : nil,
+      concepts: inputs.conceptConditions, in: context)
   }
 
   /// - Parameters:
   ///   - noises: the photo, inverted on the same grid.
   ///   - target: nil for workflow 1.
-  ///   - concepts: the texts of `semantics.concepts`, in that order.
-  public func edit(
-    _ noises: Inversion, to target: Condition?, concepts: [Condition],
-    model: Diffusion<some NoisePredictor>, observer: EditObserver = .none
+  private func edit(
+    _ noises: Inversion, to target: Condition?, concepts: [Condition], in context: EditContext
   ) async throws -> Latent {
-    try validate(on: model.schedule)
-    try semantics.concepts.check(against: concepts.count, method: name)
+    let (model, observer) = (context.diffusion, context.observer)
     try check(noises)
     let grid = try model.schedule.samplingGrid(steps: inversion.steps)
     let prompt = target.map { ($0, inversion.targetGuidance) }
@@ -65,29 +82,30 @@ public struct LEDITS: InvertingMethod {
       let step = EditFriendlyStep(grid.transition(from: level), eta: inversion.eta)
       let eps = try await model.guided(
         x, timestep: step.timestep, prompt, semantics, concepts, at: i, &momentum)
-      x = try step(x, eps, noises.noiseMap(level)).checked(name, step: i + 1)
+      x = try step(x, eps, inversion.residual(level, of: noises)).checked(name, step: i + 1)
       observer("traj", x)
     }
     observer("out", x)
     return x
   }
+}
 
-  /// Inverts `source` as far as this edit needs (fully when traced or kept) and edits it.
-  /// - Parameters:
-  ///   - prompt: what the photo shows; nil, the demo's default, for the empty prompt.
-  ///   - noises: an inversion to be used instead of inverting again.
-  public func edit(
-    _ source: Latent, from prompt: Condition? = nil, to target: Condition?, concepts: [Condition],
-    given noises: Inversion? = nil, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
-    observer: EditObserver = .none
-  ) async throws -> Latent {
-    try semantics.concepts.check(against: concepts.count, method: name)
-    let noises =
-      if let noises { noises } else {
-        try await inversion.invert(
-          source, from: prompt, keepsEveryLevel: observer.isTracing || observer.keepsInversion, model: model,
-          tape: tape, observer: observer)
-      }
-    return try await edit(noises, to: target, concepts: concepts, model: model, observer: observer)
+extension EditMethod {
+  /// LEDITS (`ledits`); `skip` is a part of the steps.
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func ledits(
+    steps: Int? = nil, skip: Double? = nil, sourceGuidance: Double? = nil, guidance: Double? = nil,
+    eta: Double? = nil, zeroLast: Int? = nil, momentumScale: Double? = nil, momentumBeta: Double? = nil,
+    conceptScale: Double? = nil, conceptWarmup: Int? = nil, conceptCooldown: Int? = nil,
+    conceptThreshold: Double? = nil
+  ) -> EditMethod {
+    EditMethod(
+      LEDITS.self, Given(\.inversion.steps, steps), Given(\.inversion.skip, skip),
+      Given(\.inversion.sourceGuidance, sourceGuidance), Given(\.inversion.targetGuidance, guidance),
+      Given(\.inversion.eta, eta), Given(\.inversion.zeroLast, zeroLast),
+      Given(\.semantics.momentumScale, momentumScale), Given(\.semantics.momentumBeta, momentumBeta),
+      Given(\.concept.scale, conceptScale), Given(\.concept.warmup, conceptWarmup),
+      Given(\.concept.cooldown, conceptCooldown), Given(\.concept.threshold, conceptThreshold))
   }
 }

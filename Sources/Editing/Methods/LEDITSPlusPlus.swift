@@ -3,11 +3,12 @@ import Tensors
 /// LEDITS++: inversion through a second-order SDE solver in few steps, and concepts that act inside masks
 /// found from attention and noise (Brack et al. 2024).
 ///
-///     x_k = A_k·x₀ + S_k·n_k;   z_k = (x_{k+1} − μ(x_k, m_k, m_{k−1}))/(S_{k+1}·√(1 − E²))       (perfect inversion)
+///     x_k = A_k·x₀ + S_k·n_k;   δ_k = x_{k+1} − μ(x_k, m_k, m_{k−1})                                (perfect inversion)
 ///     ψ_c = ±S_c·(ε_c − ε_u)·M_c;   ε = ε_u + Σ_c ψ_c                                            (textual editing)
 ///
-/// There is no prompt branch and no momentum. Draws: the noise of each executed level in ascending time.
-public struct LEDITSPlusPlus: InvertingMethod {
+/// The authors divide δ by the noise of its step and drop that of the last step, which has none; kept as it is, an
+/// edit without concepts returns the photo to rounding. There is no prompt branch and no momentum. Draws: the noise of each executed level in ascending time.
+public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
   public enum MaskMode: String, Sendable, Codable, CaseIterable {
     /// Attention and noise, attention alone at t > 800.
     case intersect
@@ -21,7 +22,10 @@ public struct LEDITSPlusPlus: InvertingMethod {
   public var skip = 0.15
   public var sourceGuidance = 3.5
   public var mode = MaskMode.intersect
-  public var concepts: [Concept] = []
+  /// The last steps that go without their residual. 0: exact reconstruction; the released code has 1.
+  public var zeroLast = 0
+  public var concept = Concept.leditsPlusPlus
+  package var concepts: [Concept] = []
 
   public init() {}
 
@@ -29,30 +33,34 @@ public struct LEDITSPlusPlus: InvertingMethod {
     name: "ledits++",
     summary: "Few-step exact inversion; concepts act inside masks the network finds itself.",
     paper: "Brack et al. 2024, LEDITS++: Limitless Image Editing using Text-to-Image Models",
-    needs: [.image, .concepts], accepts: [.sourcePrompt, .mask],
+    needs: [.image, .concepts], accepts: [.sourcePrompt, .mask], findsMask: .inHindsight,
     evaluations: "(1 or 2)·steps + steps·(1 + concepts) = 90 for one concept, 60 with a saved inversion")
 
-  public var parameters: [Parameter] {
+  public static let parameters: [Parameter<LEDITSPlusPlus>] =
     [
-      Parameter("steps", steps, .within(1...499), "executed steps"),
-      Parameter("skip", skip, .within(0...10), "noisiest levels left out, as a part of the steps"),
-      Parameter("source-guidance", sourceGuidance, .any, "weight of the source prompt in the inversion"),
-      Parameter("mask-mode", mode, "what the implicit masks are made of"),
-    ] + concepts.parameters(standard: .leditsPlusPlus)
-  }
+      Parameter("steps", \.steps, .within(1...499), "executed steps").inCases("n").shapesInversion(),
+      Parameter("skip", \.skip, .within(0...10), "noisiest levels left out, as a part of the steps")
+        .inCases("skip").shapesInversion(),
+      Parameter("source-cfg-scale", \.sourceGuidance, .any, "weight of the source prompt in the inversion")
+        .reported(as: "source-guidance").inCases("w_src").shapesInversion().idle { Idle.withoutSource($1) },
+      Parameter("mask-mode", \.mode, "what the implicit masks are made of").inCases("mode"),
+      DDPMInversion.zeroLast(\.zeroLast),
+    ] + Concept.parameters.map { $0.inside(\LEDITSPlusPlus.concept) }
+  public static var caseKinds: [String: Self] { ["leditspp": Self()] }
 
-  public func inversionEvaluations(hasSourcePrompt: Bool) -> Int {
+  func inversionEvaluations(hasSourcePrompt: Bool) -> Int {
     steps * (hasSourcePrompt ? Guidance(sourceGuidance).evaluations : 1)
   }
-  public func evaluations(hasSourcePrompt: Bool, inversion: InversionUse = .discarded) -> Int {
-    (inversion == .given ? 0 : inversionEvaluations(hasSourcePrompt: hasSourcePrompt))
-      + (0..<steps).reduce(0) { $0 + 1 + active(at: $1).count }
+  public func evaluations(_ outline: EditOutline) -> Int {
+    let method = with(conceptsOf: outline)
+    return (outline.inversion == .given ? 0 : inversionEvaluations(hasSourcePrompt: outline.hasSourceText))
+      + (0..<steps).reduce(0) { $0 + 1 + method.active(at: $1).count }
   }
+  public var readsAttention: Bool { mode != .noise }
 
-  public var inversionParameters: Set<String> { ["steps", "skip", "source-guidance"] }
-  /// Noise maps, start and reconstruction; the last denoised latent.
-  public func storageBytes(height: Int, width: Int, channels: Int, inversion: InversionUse) -> Int {
-    bytes((inversion == .given ? 0 : steps + 2) + 1, height, width, channels)
+  /// Residuals, start and reconstruction; the last denoised latent.
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
+    bytes((outline.inversion == .given ? 0 : steps + 2) + 1, height, width, channels)
   }
 
   /// Levels of the grid, of which the last `steps` are executed: ⌊n·(1 + skip)⌋.
@@ -62,23 +70,31 @@ public struct LEDITSPlusPlus: InvertingMethod {
     concepts.indices.filter { step >= concepts[$0].warmup && !concepts[$0].isCooledDown(at: step) }
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.dpmGrid(steps: gridSteps, spacing: .leading)
+  }
+
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try validate(inputs.outline, on: context.diffusion.schedule)
+    let method = with(conceptsOf: inputs.outline)
+    try method.concepts.check(against: inputs.conceptConditions.count, method: name)
+    method.warnOfRemoval(inputs.outline, context.observer)
+    let inversion =
+      if let given = inputs.inversion { given } else { try await invert(inputs, in: context) }
+    return try await method.edit(
+      inversion, concepts: inputs.conceptConditions, mask: inputs.mask, in: context)
   }
 }
 
 extension LEDITSPlusPlus {
-  /// Inverts `source`. Level ℓ is the ℓ-th from the end of the grid: the start at level n, at level 0 what an edit
-  /// without concepts returns (the photo up to the last step, which has no noise).
+  /// Inverts the photo. Level ℓ is the ℓ-th from the end of the grid: the start at level n, at level 0 what an edit
+  /// without concepts returns: the photo, to rounding.
   ///
-  /// - Parameter prompt: what the photo shows; nil, the default of the authors, for the empty prompt.
-  public func invert(
-    _ source: Latent, from prompt: Condition? = nil, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape,
-    observer: EditObserver = .none
-  ) async throws -> Inversion {
-    try validate(on: model.schedule)
+  /// Without a source prompt that says something, the authors' default, it is inverted with the empty one.
+  package func invert(_ inputs: EditInputs, in context: EditContext) async throws -> Inversion {
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
+    let (source, prompt) = (try inputs.photo(for: name), inputs.referenceIfAny)
     let grid = try model.schedule.dpmGrid(steps: gridSteps, spacing: .leading)
     let first = grid.steps - steps
     func noised(_ k: Int) throws -> Latent {
@@ -88,7 +104,7 @@ extension LEDITSPlusPlus {
     }
 
     let start = try noised(first)
-    var inversion = newInversion(states: [steps: start], without: prompt == nil ? ["source-guidance"] : [])
+    var inversion = newInversion(inputs.outline, states: [steps: start])
     var (x, previous) = (start, Latent?.none)
     for k in first..<grid.steps {
       let t = grid.timesteps[k]
@@ -99,16 +115,16 @@ extension LEDITSPlusPlus {
           try await model.unguided(x, timestep: t)
         }
       let m = grid.denoised(k, x, eps)
-      let mean = grid.step(k, x, denoised: m, previous: previous, .sde)
-      let scale = grid.noiseScale(k)
-      let z =
-        scale > 0
-        ? Latent.combination([(1 / scale, try noised(k + 1)), (-1 / scale, mean)])
-        : Latent(like: x, values: x.values.map { _ in 0 })
-      x = try grid.step(k, x, denoised: m, previous: previous, .sde, noise: scale > 0 ? z : nil)
+      let residual = grid.residual(
+        leadingTo: try noised(k + 1), k, from: x, denoised: m, previous: previous)
+      x = try grid.step(k, x, denoised: m, previous: previous, .sde, plus: residual)
         .checked(name, step: k - first + 1)
-      inversion.noiseMaps[grid.steps - k] = z
-      observer("zs", z)
+      let level = grid.steps - k
+      inversion.residuals[level] = residual
+      observer("residuals", level > zeroLast ? residual : 0 * residual)
+      // The authors' noise maps: for looking at.
+      let scale = grid.noiseScale(k)
+      observer("zs", (scale > 0 && level > zeroLast ? 1 / scale : 0) * residual)
       previous = m
     }
     inversion.states[0] = x
@@ -120,13 +136,10 @@ extension LEDITSPlusPlus {
   /// - Parameters:
   ///   - texts: the texts of `concepts`, in that order; `tokenCount` says how many words their maps have.
   ///   - mask: multiplies every concept's direction; nil: the implicit masks alone.
-  public func edit(
-    _ inversion: Inversion, concepts texts: [Condition], mask: Mask? = nil,
-    model: Diffusion<some NoisePredictor>,
-    observer: EditObserver = .none
+  private func edit(
+    _ inversion: Inversion, concepts texts: [Condition], mask: Mask?, in context: EditContext
   ) async throws -> Latent {
-    try validate(on: model.schedule)
-    try concepts.check(against: texts.count, method: name)
+    let (model, observer) = (context.diffusion, context.observer)
     try check(inversion)
     let start = try inversion.state(steps)
     try mask?.check(for: start)
@@ -161,29 +174,16 @@ extension LEDITSPlusPlus {
         for j in eps.indices where region.values[j / u.channels] == 1 { eps[j] += psi[j] }
       }
       let m = grid.denoised(k, x, Latent(like: x, values: eps.map { Float($0) }))
-      let z = grid.noiseScale(k) > 0 ? try inversion.noiseMap(grid.steps - k) : nil
-      x = try grid.step(k, x, denoised: m, previous: previous, .sde, noise: z).checked(name, step: i + 1)
+      let level = grid.steps - k
+      let residual = level > zeroLast ? try inversion.residual(level) : nil
+      x = try grid.step(k, x, denoised: m, previous: previous, .sde, plus: residual)
+        .checked(name, step: i + 1)
       previous = m
       observer("traj", x)
     }
     if mask == nil { observer.acted(in: edited) }
     observer("out", x)
     return x
-  }
-
-  /// Inverts `source` and edits it.
-  /// - Parameter inversion: to be used instead of inverting again.
-  public func edit(
-    _ source: Latent, from prompt: Condition? = nil, concepts texts: [Condition], mask: Mask? = nil,
-    given inversion: Inversion? = nil, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
-    observer: EditObserver = .none
-  ) async throws -> Latent {
-    try concepts.check(against: texts.count, method: name)
-    let inversion =
-      if let inversion { inversion } else {
-        try await invert(source, from: prompt, model: model, tape: tape, observer: observer)
-      }
-    return try await edit(inversion, concepts: texts, mask: mask, model: model, observer: observer)
   }
 
   /// ψ of a concept before its implicit mask, and that mask.
@@ -206,5 +206,22 @@ extension LEDITSPlusPlus {
         ImplicitMask.magnitude(psi, threshold: concept.threshold, height: u.height, width: u.width))
     }
     return (psi, region)
+  }
+}
+
+extension EditMethod {
+  /// LEDITS++ (`ledits++`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func leditsPlusPlus(
+    steps: Int? = nil, skip: Double? = nil, sourceGuidance: Double? = nil,
+    maskMode: LEDITSPlusPlus.MaskMode? = nil, zeroLast: Int? = nil, conceptScale: Double? = nil,
+    conceptWarmup: Int? = nil, conceptCooldown: Int? = nil, conceptThreshold: Double? = nil
+  ) -> EditMethod {
+    EditMethod(
+      LEDITSPlusPlus.self, Given(\.steps, steps), Given(\.skip, skip),
+      Given(\.sourceGuidance, sourceGuidance), Given(\.mode, maskMode), Given(\.zeroLast, zeroLast),
+      Given(\.concept.scale, conceptScale), Given(\.concept.warmup, conceptWarmup),
+      Given(\.concept.cooldown, conceptCooldown), Given(\.concept.threshold, conceptThreshold))
   }
 }

@@ -17,33 +17,36 @@ public struct SDEdit: EditingMethod {
   public static let about = MethodSummary(
     name: "sdedit", summary: "Noises the photo part of the way and denoises it towards the prompt.",
     paper: "Meng et al. 2022, SDEdit; Nie et al. 2024, The Blessing of Randomness",
-    needs: [.image, .targetPrompt], samplers: [.ode, .sde], evaluations: "2·⌊strength·steps⌋ = 50")
+    needs: [.image, .targetPrompt], needsWords: true, samplers: [.ode, .sde],
+    evaluations: "2·⌊strength·steps⌋ = 50")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .steps, "network steps of the whole schedule"),
-      Parameter(
-        "strength", strength, .fraction, "part of the schedule that is run (t0); 0.4 to 0.8 is usual"),
-      Parameter("guidance", guidance, .any, "weight of the prompt"),
-      Parameter("sampler", sampler, "deterministic or with noise in every step"),
-    ]
+  public static let parameters: [Parameter<SDEdit>] = [
+    Parameter("steps", \.steps, .steps, "network steps of the whole schedule").inCases("steps"),
+    Parameter(
+      "strength", \.strength, .fraction, "part of the schedule that is run (t0); 0.4 to 0.8 is usual"
+    ).inCases("t0"),
+    Parameter("cfg-scale", \.guidance, .any, "weight of the prompt").reported(as: "guidance").inCases("w"),
+    Parameter("sampler", \.sampler, "deterministic or with noise in every step")
+      .inCases("sde") { (method, value) throws(CaseFault) in method.sampler = try Sampler(ofCase: value) },
+  ]
+  public static var caseKinds: [String: Self] { ["sdedit": Self()] }
+
+  public func evaluations(_ outline: EditOutline) -> Int {
+    transitions(strength, of: steps) * Guidance(guidance).evaluations
   }
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int { 0 }
 
-  public var evaluations: Int { transitions(strength, of: steps) * Guidance(guidance).evaluations }
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int { 0 }
-
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.samplingGrid(steps: steps)
     try requireTransition(strength, of: steps)
   }
 
-  /// `source` itself if `strength` is below one step.
-  public func edit(
-    _ source: Latent, to target: Condition, model: Diffusion<some NoisePredictor>, tape: any NoiseTape,
-    observer: EditObserver = .none
-  ) async throws -> Latent {
-    try checkParameters()
+  /// The photo itself if `strength` is below one step.
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try checkParameters(inputs.outline)
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
+    let (source, target) = (try inputs.photo(for: name), try inputs.target(for: name))
     let grid = try model.schedule.samplingGrid(steps: steps)
     let top = transitions(strength, of: steps)
     var x = source
@@ -60,5 +63,18 @@ public struct SDEdit: EditingMethod {
     }
     observer("out", x)
     return x
+  }
+}
+
+extension EditMethod {
+  /// SDEdit (`sdedit`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func sdedit(
+    steps: Int? = nil, strength: Double? = nil, guidance: Double? = nil, sampler: Sampler? = nil
+  ) -> EditMethod {
+    EditMethod(
+      SDEdit.self, Given(\.steps, steps), Given(\.strength, strength), Given(\.guidance, guidance),
+      Given(\.sampler, sampler))
   }
 }

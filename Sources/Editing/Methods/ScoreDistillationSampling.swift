@@ -11,7 +11,8 @@ public struct ScoreDistillationSampling: ScoreDescent {
   public var guidance = 7.5
   public var learningRate = 0.1
   public var lossScale: Double?
-  public var timesteps = 50...948
+  public var firstTimestep = 50
+  public var lastTimestep = 948
   public var signalExponent = 0
   public var noiseExponent = 0
 
@@ -20,19 +21,31 @@ public struct ScoreDistillationSampling: ScoreDescent {
   public static let about = MethodSummary(
     name: "sds", summary: "Moves the photo's latent towards the prompt; blurs, the baseline of dds.",
     paper: "Poole et al. 2023, DreamFusion; Hertz et al. 2023", needs: [.image, .targetPrompt],
-    accepts: [.mask],
+    accepts: [.mask], needsWords: true,
     evaluations: "2·iterations = 400")
 
-  public var evaluations: Int { iterations * Guidance(guidance).evaluations }
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int { 0 }
+  public static var caseKinds: [String: Self] { ["sds": Self()] }
 
-  /// - Parameter mask: 1 = editable; outside it `source` comes back bit for bit.
+  public func evaluations(_ outline: EditOutline) -> Int { iterations * Guidance(guidance).evaluations }
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int { 0 }
+
+  /// With a mask, what lies outside it comes back bit for bit.
+  ///
   /// - Throws: `EditError.diverged` beyond |z| = 10⁴.
-  public func edit(
-    _ source: Latent, to target: Condition, mask: Mask? = nil, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Latent {
-    try await descend(
-      from: source, to: target, relativeTo: nil, mask: mask, model: model, tape: tape, observer: observer)
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try await descend(inputs, relativeTo: nil, in: context)
+  }
+}
+
+extension EditMethod {
+  /// Score distillation sampling (`sds`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func scoreDistillation(
+    steps: Int? = nil, guidance: Double? = nil, learningRate: Double? = nil, lossScale: Double? = nil
+  ) -> EditMethod {
+    descent(
+      ScoreDistillationSampling.self, steps: steps, guidance: guidance, learningRate: learningRate,
+      lossScale: lossScale)
   }
 }

@@ -17,30 +17,30 @@ public struct TextToImage: EditingMethod {
     paper: "Song, Meng & Ermon 2021, Denoising Diffusion Implicit Models", needs: [.targetPrompt],
     samplers: [.ode, .sde], evaluations: "2·steps = 100")
 
-  public var parameters: [Parameter] {
-    [
-      Parameter("steps", steps, .steps, "network steps"),
-      Parameter("guidance", guidance, .any, "weight of the prompt"),
-      Parameter("sampler", sampler, "deterministic or with noise in every step"),
-    ]
-  }
+  public static let parameters: [Parameter<TextToImage>] = [
+    Parameter("steps", \.steps, .steps, "network steps").inCases("steps"),
+    Parameter("cfg-scale", \.guidance, .any, "weight of the prompt").reported(as: "guidance").inCases("w"),
+    Parameter("sampler", \.sampler, "deterministic or with noise in every step")
+      .inCases("sde") { (method, value) throws(CaseFault) in method.sampler = try Sampler(ofCase: value) },
+  ]
+  public static var caseKinds: [String: Self] { ["generate": Self()] }
 
-  public var evaluations: Int { steps * Guidance(guidance).evaluations }
-  public func storageBytes(height: Int, width: Int, channels: Int = 4) -> Int { 0 }
+  public func evaluations(_ outline: EditOutline) -> Int { steps * Guidance(guidance).evaluations }
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int { 0 }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) {
-    try checkParameters()
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
     _ = try schedule.samplingGrid(steps: steps)
   }
 
-  /// - Returns: a latent of `height`×`width` cells.
-  public func generate(
-    _ target: Condition, height: Int, width: Int, channels: Int = 4, model: Diffusion<some NoisePredictor>,
-    tape: any NoiseTape, observer: EditObserver = .none
-  ) async throws -> Latent {
-    try checkParameters()
+  /// - Returns: a latent of the inputs' size.
+  public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    try validate(inputs.outline, on: context.diffusion.schedule)
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
+    let target = try inputs.target(for: name)
     let grid = try model.schedule.samplingGrid(steps: steps)
-    var x = try tape.normal(0, count: 1, height: height, width: width, channels: channels)[0]
+    var x = try tape.normal(
+      0, count: 1, height: inputs.height, width: inputs.width, channels: inputs.channels)[0]
     observer("traj", x)
     for (i, level) in (1...steps).reversed().enumerated() {
       let step = grid.transition(from: level)
@@ -51,5 +51,17 @@ public struct TextToImage: EditingMethod {
     }
     observer("out", x)
     return x
+  }
+}
+
+extension EditMethod {
+  /// Text-to-image (`generate`).
+  ///
+  /// What is nil is the model's default or the paper's.
+  public static func generate(
+    steps: Int? = nil, guidance: Double? = nil, sampler: Sampler? = nil
+  ) -> EditMethod {
+    EditMethod(
+      TextToImage.self, Given(\.steps, steps), Given(\.guidance, guidance), Given(\.sampler, sampler))
   }
 }

@@ -5,8 +5,8 @@ import Tensors
 ///     σ̂ = s/a,   A = 1/√(1 + σ̂²),   S = σ̂·A,   Λ = ln A − ln S
 ///
 /// Index k counts executed order: k = 0 is the noisiest, k = N the end with σ̂ = 0.
-public struct DPMGrid: Sendable, Equatable {
-  public enum Spacing: String, Sendable, CaseIterable {
+package struct DPMGrid: Sendable, Equatable {
+  package enum Spacing: String, Sendable, CaseIterable {
     /// t_j = round(999·j/N), ties to even; t = 0 is left out.
     case linspace
     /// t_j = ⌊1000/(N + 1)⌋·j + offset.
@@ -14,17 +14,17 @@ public struct DPMGrid: Sendable, Equatable {
   }
 
   /// Descending.
-  public let timesteps: [Int]
+  package let timesteps: [Int]
   /// A by k, 0…N; the last is 1.
-  public let signal: [Double]
+  package let signal: [Double]
   /// S by k, 0…N; the last is 0.
-  public let noise: [Double]
+  package let noise: [Double]
   private let halfLogSNR: [Double]
 
-  public var steps: Int { timesteps.count }
+  package var steps: Int { timesteps.count }
 
   /// - Throws: `EditError.gridTooFine` where timesteps would repeat or lie beyond the training steps.
-  public init(_ schedule: NoiseSchedule, steps: Int, spacing: Spacing) throws(EditError) {
+  package init(_ schedule: NoiseSchedule, steps: Int, spacing: Spacing) throws(EditError) {
     let training = NoiseSchedule.trainingSteps
     switch spacing {
     case .linspace:
@@ -50,12 +50,12 @@ public struct DPMGrid: Sendable, Equatable {
   }
 
   /// m_k = x̂₀ = (x − S·ε)/A.
-  public func denoised(_ k: Int, _ x: Latent, _ eps: Latent) -> Latent {
+  package func denoised(_ k: Int, _ x: Latent, _ eps: Latent) -> Latent {
     .combination([(1 / signal[k], x), (-noise[k] / signal[k], eps)])
   }
 
   /// Factor of the noise in the SDE step k → k+1: S_{k+1}·√(1 − E²).
-  public func noiseScale(_ k: Int) -> Double {
+  package func noiseScale(_ k: Int) -> Double {
     let decay = decay(k)
     return noise[k + 1] * (1 - decay * decay).squareRoot()
   }
@@ -70,12 +70,32 @@ public struct DPMGrid: Sendable, Equatable {
   /// - Parameters:
   ///   - denoised: m_k.
   ///   - previous: m_{k−1} for a second-order step; nil for a first-order one.
-  ///   - z: the noise of an SDE step; nil for none.
-  /// - Returns: m_k itself for the last step, where S is 0.
-  public func step(
-    _ k: Int, _ x: Latent, denoised m: Latent, previous: Latent?, _ sampler: Sampler, noise z: Latent? = nil
+  ///   - z: the noise of an SDE step; nil for none. The last step, where S is 0, has none.
+  ///   - residual: added as it is, in the last step too.
+  /// - Returns: without a residual, m_k itself for the last step.
+  package func step(
+    _ k: Int, _ x: Latent, denoised m: Latent, previous: Latent?, _ sampler: Sampler, noise z: Latent? = nil,
+    plus residual: Latent? = nil
   ) -> Latent {
-    guard noise[k + 1] > 0 else { return m }
+    var terms = mean(k, x, denoised: m, previous: previous, sampler)
+    if let z, noise[k + 1] > 0 { terms.append((noiseScale(k), z)) }
+    if let residual { terms.append((1, residual)) }
+    return .combination(terms)
+  }
+
+  /// δ: what the SDE step without its noise misses `next` by.
+  func residual(
+    leadingTo next: Latent, _ k: Int, from x: Latent, denoised m: Latent, previous: Latent?
+  ) -> Latent {
+    let mean = mean(k, x, denoised: m, previous: previous, .sde)
+    return .combination([(1, next)] + mean.map { (-$0.0, $0.1) })
+  }
+
+  /// The step without its noise, term by term.
+  private func mean(
+    _ k: Int, _ x: Latent, denoised m: Latent, previous: Latent?, _ sampler: Sampler
+  ) -> [(Double, Latent)] {
+    guard noise[k + 1] > 0 else { return [(1, m)] }
     let ratio = noise[k + 1] / noise[k]
     let e = decay(k)
     let (kx, km) =
@@ -89,8 +109,7 @@ public struct DPMGrid: Sendable, Equatable {
       terms[1].0 = km * (1 + 0.5 * h)
       terms.append((-km * 0.5 * h, previous))
     }
-    if let z { terms.append((noiseScale(k), z)) }
-    return .combination(terms)
+    return terms
   }
 
   /// E of the step k → k+1, written without the logarithms, which are infinite at the end.
@@ -98,7 +117,7 @@ public struct DPMGrid: Sendable, Equatable {
 }
 
 extension NoiseSchedule {
-  public func dpmGrid(steps: Int, spacing: DPMGrid.Spacing) throws(EditError) -> DPMGrid {
+  package func dpmGrid(steps: Int, spacing: DPMGrid.Spacing) throws(EditError) -> DPMGrid {
     try DPMGrid(self, steps: steps, spacing: spacing)
   }
 }

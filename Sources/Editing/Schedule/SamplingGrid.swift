@@ -6,12 +6,12 @@
 ///
 /// (Song et al. 2021, section 4.2, with the spacing of the Stable Diffusion samplers; Lin et al. 2024, table 2, for the
 /// trailing one, which models that were distilled to few steps were trained on.)
-public struct SamplingGrid: Sendable, Equatable {
-  public let steps: Int
+package struct SamplingGrid: Sendable, Equatable {
+  package let steps: Int
   /// τ, ascending.
-  public let timesteps: [Int]
+  package let timesteps: [Int]
   /// ᾱ by level, 0…N.
-  public let alphaBars: [Double]
+  package let alphaBars: [Double]
 
   /// - Parameter spacing: the schedule's own if nil.
   init(
@@ -42,10 +42,10 @@ public struct SamplingGrid: Sendable, Equatable {
   }
 
   /// Timestep that the transition from `level` to `level − 1` is conditioned on.
-  public func timestep(_ level: Int) -> Int { timesteps[level - 1] }
+  package func timestep(_ level: Int) -> Int { timesteps[level - 1] }
 
   /// The step from `level` down to `level − 1`.
-  public func transition(from level: Int) -> Transition {
+  package func transition(from level: Int) -> Transition {
     Transition(timestep: timestep(level), from: alphaBars[level], to: alphaBars[level - 1])
   }
 }
@@ -55,9 +55,9 @@ public struct SamplingGrid: Sendable, Equatable {
 /// (Nie et al. 2024, Cycle-SDE and SDE-Drag). Leading for every model: the first of few trailing timesteps is noisy.
 ///
 /// Level k ∈ 0…N−1 is τ_k.
-public struct StateGrid: Sendable, Equatable {
-  public let timesteps: [Int]
-  public let alphaBars: [Double]
+package struct StateGrid: Sendable, Equatable {
+  package let timesteps: [Int]
+  package let alphaBars: [Double]
 
   init(_ schedule: NoiseSchedule, steps: Int) throws(EditError) {
     timesteps = try SamplingGrid(schedule, steps: steps, spacing: .leading).timesteps
@@ -65,12 +65,12 @@ public struct StateGrid: Sendable, Equatable {
   }
 
   /// Transitions of a run over the fraction `t0` of the schedule: ⌊t0·N⌋, at most N−1.
-  public func transitions(_ t0: Double) -> Int {
+  package func transitions(_ t0: Double) -> Int {
     min(Editing.transitions(t0, of: timesteps.count), timesteps.count - 1)
   }
 
   /// The step from level `k` down to `k − 1`, conditioned on τ_k.
-  public func transition(from k: Int) -> Transition {
+  package func transition(from k: Int) -> Transition {
     Transition(timestep: timesteps[k], from: alphaBars[k], to: alphaBars[k - 1])
   }
 }
@@ -79,13 +79,13 @@ extension NoiseSchedule {
   /// - Throws: `EditError.gridTooFine` if the topmost timestep would lie beyond the training steps.
   ///
   /// - Parameter spacing: the schedule's own if nil.
-  public func samplingGrid(steps: Int, spacing: Spacing? = nil) throws(EditError) -> SamplingGrid {
+  package func samplingGrid(steps: Int, spacing: Spacing? = nil) throws(EditError) -> SamplingGrid {
     try SamplingGrid(self, steps: steps, spacing: spacing)
   }
-  public func stateGrid(steps: Int) throws(EditError) -> StateGrid { try StateGrid(self, steps: steps) }
+  package func stateGrid(steps: Int) throws(EditError) -> StateGrid { try StateGrid(self, steps: steps) }
 }
 
 /// ⌊fraction·steps⌋, at most `steps`, guarded against 0.29·100 = 28.999…
-public func transitions(_ fraction: Double, of steps: Int) -> Int {
+package func transitions(_ fraction: Double, of steps: Int) -> Int {
   min(steps, Int((fraction * Double(steps) + 1e-9).rounded(.down)))
 }

@@ -1,19 +1,21 @@
+import JSON
+
 /// A checkpoint's `scheduler_config.json`, as far as it matters here. Absent keys take the values of
 /// Stable Diffusion.
-public struct SchedulerConfiguration: Sendable, Equatable, Codable {
-  public var className: String?
-  public var betaSchedule: String?
-  public var betaStart: Double?
-  public var betaEnd: Double?
-  public var trainingSteps: Int?
-  public var predictionType: String?
-  public var setsAlphaToOne: Bool?
-  public var stepsOffset: Int?
-  public var clipsSample: Bool?
-  public var thresholding: Bool?
-  public var rescalesToZeroTerminalSNR: Bool?
-  public var trainedBetas: [Double]?
-  public var timestepSpacing: String?
+package struct SchedulerConfiguration: Sendable, Equatable, Encodable {
+  package var className: String?
+  package var betaSchedule: String?
+  package var betaStart: Double?
+  package var betaEnd: Double?
+  package var trainingSteps: Int?
+  package var predictionType: String?
+  package var setsAlphaToOne: Bool?
+  package var stepsOffset: Int?
+  package var clipsSample: Bool?
+  package var thresholding: Bool?
+  package var rescalesToZeroTerminalSNR: Bool?
+  package var trainedBetas: [Double]?
+  package var timestepSpacing: String?
 
   enum CodingKeys: String, CodingKey {
     case betaSchedule = "beta_schedule"
@@ -31,7 +33,36 @@ public struct SchedulerConfiguration: Sendable, Equatable, Codable {
     case className = "_class_name"
   }
 
-  public init() {}
+  package init() {}
+
+  /// - Throws: `ConfigurationError` for a value of another kind.
+  package init(_ json: ConfigValue) throws(ConfigurationError) {
+    func value<T>(
+      _ key: CodingKeys, _ read: (ConfigValue) throws(ConfigurationError) -> T
+    ) throws(ConfigurationError) -> T? {
+      let value = json[key.rawValue]
+      return value.isPresent ? try read(value) : nil
+    }
+    func text(_ value: ConfigValue) throws(ConfigurationError) -> String { try value.string() }
+    func number(_ value: ConfigValue) throws(ConfigurationError) -> Double { try value.real() }
+    func flag(_ value: ConfigValue) throws(ConfigurationError) -> Bool { try value.bool() }
+    func count(_ value: ConfigValue) throws(ConfigurationError) -> Int { try value.integer() }
+    className = try value(.className, text)
+    betaSchedule = try value(.betaSchedule, text)
+    betaStart = try value(.betaStart, number)
+    betaEnd = try value(.betaEnd, number)
+    trainingSteps = try value(.trainingSteps, count)
+    predictionType = try value(.predictionType, text)
+    setsAlphaToOne = try value(.setsAlphaToOne, flag)
+    stepsOffset = try value(.stepsOffset, count)
+    clipsSample = try value(.clipsSample, flag)
+    thresholding = try value(.thresholding, flag)
+    rescalesToZeroTerminalSNR = try value(.rescalesToZeroTerminalSNR, flag)
+    timestepSpacing = try value(.timestepSpacing, text)
+    trainedBetas = try value(.trainedBetas) { (list) throws(ConfigurationError) in
+      try list.elements().map { (beta) throws(ConfigurationError) in try beta.real() }
+    }
+  }
 
   /// The same with every value that matters written down, so that two files that mean one schedule are equal.
   package var complete: SchedulerConfiguration {
@@ -50,7 +81,7 @@ public struct SchedulerConfiguration: Sendable, Equatable, Codable {
 
 extension NoiseSchedule {
   /// - Throws: `EditError` naming the option that no method here is defined for.
-  public init(_ configuration: SchedulerConfiguration) throws(EditError) {
+  package init(_ configuration: SchedulerConfiguration) throws(EditError) {
     let c = configuration
     if let name = c.className, let other = Self.otherSamplers.first(where: { name.hasPrefix($0.prefix) }) {
       throw .unsupportedSampler(name, reason: other.reason)

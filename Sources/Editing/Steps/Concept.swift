@@ -43,23 +43,54 @@ public struct Concept: Sendable, Equatable, Codable {
   var signedScale: Double { Double(direction.rawValue) * scale }
   func isCooledDown(at step: Int) -> Bool { cooldown.map { step >= $0 } ?? false }
 
-  var parameters: [Parameter] {
-    [
-      Parameter("concept-scale", scale, .any, "strength of a concept"),
-      Parameter("concept-warmup", warmup, .atLeast(0), "first step at which a concept acts"),
-      Parameter(
-        "concept-cooldown", cooldown.map(Double.init), orDerived: "never", .atLeast(0),
-        "first step at which it no longer acts"),
-      Parameter("concept-threshold", threshold, .unit, "part of the picture that a concept leaves alone"),
-      Parameter("concept-weight", weight, .any, "share of a concept among several"),
-    ]
+  /// What a concept is where its own text says nothing.
+  static let parameters: [Parameter<Concept>] = [
+    Parameter("concept-scale", \.scale, .any, "strength where a concept does not say its own").ofConcept,
+    Parameter("concept-warmup", \.warmup, .atLeast(0), "first step at which a concept acts").ofConcept,
+    Parameter(
+      "concept-cooldown", \.cooldown, orDerived: "never", .atLeast(0), "first step at which it no longer acts"
+    ).ofConcept,
+    Parameter("concept-threshold", \.threshold, .unit, "part of the picture that a concept leaves alone")
+      .ofConcept,
+    Parameter("concept-weight", \.weight, .any, "share of a concept among several").fixed.ofConcept,
+  ]
+}
+
+/// A method that concepts steer.
+package protocol ConceptMethod: EditingMethod {
+  /// What a concept is where its own text says nothing.
+  var concept: Concept { get set }
+  /// Those of the edit at hand, which are no setting.
+  var concepts: [Concept] { get set }
+}
+
+extension ConceptMethod {
+  /// The method with one concept of an edit in the place of the standard.
+  func with(_ request: ConceptRequest) -> Self {
+    var method = self
+    method.concept = request.concept(standard: concept)
+    return method
+  }
+
+  /// The method with the concepts of an edit.
+  func with(conceptsOf outline: EditOutline) -> Self {
+    var method = self
+    method.concepts = outline.concepts.map { $0.concept(standard: concept) }
+    return method
+  }
+
+  /// What is taken away leaves a gap that the network fills as it likes.
+  func warnOfRemoval(_ outline: EditOutline, _ observer: EditObserver) {
+    guard !outline.hasTargetText, !concepts.isEmpty, concepts.allSatisfy({ $0.direction == .remove }) else {
+      return
+    }
+    observer.warn(
+      "Nothing says what shall come in the place of what is removed, often another object does: add a concept or a "
+        + "prompt for it, or repaint the place with inpaint and a mask.")
   }
 }
 
 extension [Concept] {
-  /// Parameters of every concept, or of `standard` where there is none yet.
-  func parameters(standard: Concept) -> [Parameter] { (isEmpty ? [standard] : self).flatMap(\.parameters) }
-
   func check(against conditions: Int, method: String) throws(EditError) {
     guard count == conditions else {
       throw .conceptCount(method: method, settings: count, conditions: conditions)

@@ -7,7 +7,7 @@ extension Diffusion {
   ///
   /// The network is told the timestep it goes *to*; a velocity is converted with the level x is *on*.
   /// - Returns: x at the levels 0…`levels`.
-  public func ddimInversion(
+  package func ddimInversion(
     _ source: Latent, from prompt: Condition, guidance: Guidance, levels: Int, on grid: SamplingGrid,
     method: String
   ) async throws -> [Latent] {

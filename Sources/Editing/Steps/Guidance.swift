@@ -5,17 +5,17 @@ import Tensors
 ///     ε̃ = ε(∅) + w·(ε(c) − ε(∅))
 ///
 /// w = 0 evaluates only the unconditional and w = 1 only the conditional prediction.
-public struct Guidance: Sendable, Equatable, ExpressibleByFloatLiteral {
-  public var scale: Double
+package struct Guidance: Sendable, Equatable, ExpressibleByFloatLiteral {
+  package var scale: Double
 
-  public init(_ scale: Double) { self.scale = scale }
-  public init(floatLiteral value: Double) { scale = value }
+  package init(_ scale: Double) { self.scale = scale }
+  package init(floatLiteral value: Double) { scale = value }
 
   /// Network evaluations of one guided prediction: 1 or 2.
-  public var evaluations: Int { scale == 0 || scale == 1 ? 1 : 2 }
+  package var evaluations: Int { scale == 0 || scale == 1 ? 1 : 2 }
 
   /// What has to be asked, in the order [unconditional, conditional].
-  public func queries(
+  package func queries(
     _ latent: Latent, timestep: Int, _ condition: Condition, over unconditional: Condition,
     levelAlphaBar: Double? = nil
   ) -> [NoiseQuery] {
@@ -31,7 +31,7 @@ public struct Guidance: Sendable, Equatable, ExpressibleByFloatLiteral {
   }
 
   /// ε̃ from the answers to `queries`.
-  public func combine(_ answers: some Collection<Latent>) -> Latent {
+  package func combine(_ answers: some Collection<Latent>) -> Latent {
     precondition(answers.count == evaluations, "\(answers.count) answers for \(evaluations) queries")
     let answers = Array(answers)
     guard evaluations == 2 else { return answers[0] }
@@ -45,19 +45,19 @@ public struct Guidance: Sendable, Equatable, ExpressibleByFloatLiteral {
 }
 
 /// A guided prediction that a method asks for.
-public struct GuidedQuery: Sendable {
-  public var latent: Latent
-  public var timestep: Int
-  public var condition: Condition
-  public var guidance: Guidance
+package struct GuidedQuery: Sendable {
+  package var latent: Latent
+  package var timestep: Int
+  package var condition: Condition
+  package var guidance: Guidance
   /// What the guidance points away from; nil: the model's condition of the empty prompt.
-  public var unconditional: Condition?
+  package var unconditional: Condition?
   /// See `NoiseQuery.levelAlphaBar`.
-  public var levelAlphaBar: Double?
+  package var levelAlphaBar: Double?
   /// See `NoiseQuery.adapterScale`.
-  public var adapterScale = 1.0
+  package var adapterScale = 1.0
 
-  public init(
+  package init(
     _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance,
     over unconditional: Condition? = nil, levelAlphaBar: Double? = nil, adapterScale: Double = 1
   ) {

@@ -10,7 +10,7 @@ extension Diffusion {
   /// with the same t and n on both sides, so that the error both predictions share cancels. Where latent
   /// and prompt are those of the reference, g is 0 bit for bit.
   /// - Parameter reference: the matched pair of picture and prompt; nil for SDS.
-  public func scoreDistillation(
+  package func scoreDistillation(
     of z: Latent, toward target: Condition, relativeTo reference: (latent: Latent, prompt: Condition)?,
     timestep: Int, noise: Latent, guidance: Guidance
   ) async throws -> Latent {
@@ -31,30 +31,45 @@ public protocol ScoreDescent: EditingMethod {
   /// L of the loss L·Σ z·g/(h·w); nil: 2000·h·w/4096, the same step at every size. The official notebook
   /// has 2000, which is that for 64×64 cells.
   var lossScale: Double? { get set }
-  /// Timesteps that noise is drawn for: 50…948, official notebook.
-  var timesteps: ClosedRange<Int> { get set }
+  /// Timesteps that noise is drawn for: 50 and 948, official notebook.
+  var firstTimestep: Int { get set }
+  var lastTimestep: Int { get set }
   /// p and q of the weight a_tᵖ·s_t^q; 0: none.
   var signalExponent: Int { get set }
   var noiseExponent: Int { get set }
 }
 
 extension ScoreDescent {
-  public var parameters: [Parameter] {
+  public static var parameters: [Parameter<Self>] {
     [
-      Parameter("iterations", iterations, .within(0...1_000_000), "gradient steps"),
-      Parameter("guidance", guidance, .any, "weight of the prompts"),
-      Parameter("learning-rate", learningRate, .atLeast(0), "size of a step"),
+      Parameter("steps", \.iterations, .within(1...1_000_000), "gradient steps").reported(as: "iterations")
+        .inCases("iters"),
+      Parameter("cfg-scale", \.guidance, .any, "weight of the prompts").reported(as: "guidance").inCases("w"),
+      Parameter("learning-rate", \.learningRate, .atLeast(0), "size of a step").inCases("lr"),
       Parameter(
-        "loss-scale", lossScale, orDerived: "2000·h·w/4096", .any,
-        "factor of the loss, which is divided by the latent's h·w cells"),
-      Parameter("first-timestep", timesteps.lowerBound, .within(0...999), "lowest timestep drawn"),
-      Parameter("last-timestep", timesteps.upperBound, .within(0...999), "highest timestep drawn"),
-      Parameter("signal-exponent", signalExponent, .within(0...8), "power of the signal level in the weight"),
-      Parameter("noise-exponent", noiseExponent, .within(0...8), "power of the noise level in the weight"),
+        "loss-scale", \.lossScale, orDerived: "2000·h·w/4096", .any,
+        "factor of the loss, which is divided by the latent's h·w cells"
+      ).inCases("loss_scale"),
+      Parameter("first-timestep", \.firstTimestep, .within(0...999), "lowest timestep drawn").fixed
+        .inCases("t_min"),
+      Parameter("last-timestep", \.lastTimestep, .within(0...999), "highest timestep drawn").fixed
+        .inCases("t_max"),
+      Parameter(
+        "signal-exponent", \.signalExponent, .within(0...8), "power of the signal level in the weight"
+      )
+      .fixed,
+      Parameter("noise-exponent", \.noiseExponent, .within(0...8), "power of the noise level in the weight")
+        .fixed,
     ]
   }
 
-  public func validate(on schedule: NoiseSchedule) throws(EditError) { try checkParameters() }
+  public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
+    try checkParameters(outline)
+    guard firstTimestep <= lastTimestep else {
+      throw .parameter(
+        method: name, name: "last-timestep", value: "\(lastTimestep)", allowed: "at least \(firstTimestep)")
+    }
+  }
 
   /// What the gradient is multiplied by: learning rate times L/(h·w).
   public func stepFactor(height: Int, width: Int) -> Double {
@@ -62,35 +77,58 @@ extension ScoreDescent {
   }
 
   /// Draws: 2k the timestep, 2k + 1 the noise of iteration k.
+  ///
+  /// - Parameter reference: what the photo shows; nil for SDS.
   func descend(
-    from source: Latent, to target: Condition, relativeTo reference: Condition?, mask: Mask?,
-    model: Diffusion<some NoisePredictor>, tape: any NoiseTape, observer: EditObserver
+    _ inputs: EditInputs, relativeTo reference: Condition?, in context: EditContext
   ) async throws -> Latent {
-    try checkParameters()
+    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
+    let (source, target, mask) = (try inputs.photo(for: name), try inputs.target(for: name), inputs.mask)
+    try validate(inputs.outline, on: model.schedule)
     try mask?.check(for: source)
     if let mask, mask.leavesNothing(observer) { return source }
     let factor = stepFactor(height: source.height, width: source.width)
-    var z = source
-    for k in 0..<iterations {
-      let t = try tape.integer(2 * k, in: timesteps)
+    var run = try await context.journal.progress(DescentProgress.self, of: name) ?? .init(k: 0, z: source)
+    while run.k < iterations {
+      let k = run.k
+      let t = try tape.integer(2 * k, in: firstTimestep...lastTimestep)
       let n = try tape.normal(2 * k + 1, like: source)
       var g = try await model.scoreDistillation(
-        of: z, toward: target, relativeTo: reference.map { (source, $0) }, timestep: t, noise: n,
+        of: run.z, toward: target, relativeTo: reference.map { (source, $0) }, timestep: t, noise: n,
         guidance: Guidance(guidance))
       let weight =
         power(model.schedule.signal(t), signalExponent) * power(model.schedule.noise(t), noiseExponent)
       if weight != 1 { g = weight * g }
       if let mask { g = mask * g }
-      z = .combination([(1, z), (-factor, g)])
+      let z = Latent.combination([(1, run.z), (-factor, g)])
       guard z.isWithin(1e4) else { throw EditError.diverged(method: name, step: k + 1, limit: 1e4) }
       observer("grads", g)
       observer("traj", z)
+      run = DescentProgress(k: k + 1, z: z)
+      try await context.journal.keep(run, of: name)
     }
-    observer("out", z)
-    return z
+    observer("out", run.z)
+    return run.z
   }
 
   private func power(_ base: Double, _ exponent: Int) -> Double {
     (0..<exponent).reduce(1) { p, _ in p * base }
+  }
+}
+
+/// How far a descent has come: iterations done, and the latent after them.
+struct DescentProgress: Codable, Sendable {
+  var k: Int
+  var z: Latent
+}
+
+extension EditMethod {
+  /// What the factories of both methods do: their rows are those of the protocol.
+  static func descent<Method: ScoreDescent>(
+    _ type: Method.Type, steps: Int?, guidance: Double?, learningRate: Double?, lossScale: Double?
+  ) -> EditMethod {
+    EditMethod(
+      type, Given(\.iterations, steps), Given(\.guidance, guidance), Given(\.learningRate, learningRate),
+      Given(\.lossScale, lossScale))
   }
 }

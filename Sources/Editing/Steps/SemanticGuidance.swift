@@ -22,12 +22,11 @@ public struct SemanticGuidance: Sendable, Equatable {
     self.momentumBeta = momentumBeta
   }
 
-  func parameters(standard: Concept) -> [Parameter] {
-    [
-      Parameter("momentum-scale", momentumScale, .any, "how much of the past guidance is added again"),
-      Parameter("momentum-beta", momentumBeta, .unit, "how slowly the past guidance fades"),
-    ] + concepts.parameters(standard: standard)
-  }
+  static let parameters: [Parameter<SemanticGuidance>] = [
+    Parameter("momentum-scale", \.momentumScale, .any, "how much of the past guidance is added again")
+      .inCases("s_m"),
+    Parameter("momentum-beta", \.momentumBeta, .unit, "how slowly the past guidance fades").inCases("beta_m"),
+  ]
 
   /// Indices of the concepts whose prediction matters at a step.
   func asked(at step: Int) -> [Int] { concepts.indices.filter { !concepts[$0].isCooledDown(at: step) } }

@@ -8,27 +8,27 @@ import Tensors
 ///
 /// (Song et al. 2021, eq. 12 and 16.) η = 0 is the ODE (DDIM), η = 1 the SDE (DDPM ancestral sampling,
 /// Ho et al. 2020, algorithm 2).
-public struct Transition: Sendable, Equatable {
+package struct Transition: Sendable, Equatable {
   /// What the network is told.
-  public let timestep: Int
+  package let timestep: Int
   /// ᾱ of the level the latent is on.
-  public let alphaBar: Double
+  package let alphaBar: Double
   /// ᾱ of the level it goes to.
-  public let nextAlphaBar: Double
+  package let nextAlphaBar: Double
 
-  public init(timestep: Int, from alphaBar: Double, to nextAlphaBar: Double) {
+  package init(timestep: Int, from alphaBar: Double, to nextAlphaBar: Double) {
     self.timestep = timestep
     self.alphaBar = alphaBar
     self.nextAlphaBar = nextAlphaBar
   }
 
   /// V; 0 exactly where the step ends at ᾱ = 1.
-  public var posteriorVariance: Double {
+  package var posteriorVariance: Double {
     max((1 - nextAlphaBar) / (1 - alphaBar) * (1 - alphaBar / nextAlphaBar), 0)
   }
 
   /// σ = η·√V.
-  public func sigma(eta: Double) -> Double { eta * posteriorVariance.squareRoot() }
+  package func sigma(eta: Double) -> Double { eta * posteriorVariance.squareRoot() }
 
   /// Factors of x and ε in the step without its noise, `variance` being what the noise will add.
   package func coefficients(variance: Double) -> (x: Double, eps: Double) {
@@ -38,14 +38,14 @@ public struct Transition: Sendable, Equatable {
   }
 
   /// μ_η(x, ε): the step without its noise.
-  public func mean(_ x: Latent, _ eps: Latent, eta: Double) -> Latent {
+  package func mean(_ x: Latent, _ eps: Latent, eta: Double) -> Latent {
     let sigma = sigma(eta: eta)
     let k = coefficients(variance: sigma * sigma)
     return .combination([(k.x, x), (k.eps, eps)])
   }
 
   /// The whole step. `noise` is drawn only where σ > 0.
-  public func step(
+  package func step(
     _ x: Latent, _ eps: Latent, eta: Double, noise: @autoclosure () throws -> Latent
   ) rethrows -> Latent {
     let sigma = sigma(eta: eta)
@@ -55,7 +55,7 @@ public struct Transition: Sendable, Equatable {
   }
 
   /// x̂₀ = (x − √(1−b)·ε)/√b.
-  public func denoised(_ x: Latent, _ eps: Latent) -> Latent {
+  package func denoised(_ x: Latent, _ eps: Latent) -> Latent {
     let a = alphaBar.squareRoot()
     return .combination([(1 / a, x), (-(1 - alphaBar).squareRoot() / a, eps)])
   }
@@ -66,7 +66,7 @@ public struct Transition: Sendable, Equatable {
   ///
   /// the recorded noise (y' − μ(y, ε_y))/σ put into x without the division, so that it holds for σ = 0 too
   /// and x' = y' bit for bit where x = y and ε_x = ε_y (Nie et al. 2024, Cycle-SDE).
-  public func pairedStep(
+  package func pairedStep(
     _ x: Latent, _ epsX: Latent, along y: Latent, _ epsY: Latent, to next: Latent, eta: Double
   ) -> Latent {
     precondition([epsX, y, epsY, next].allSatisfy { $0.shape == x.shape })
@@ -83,14 +83,14 @@ public struct Transition: Sendable, Equatable {
 
   /// One step of the forward Markov chain, from `nextAlphaBar` up to `alphaBar`:
   /// √(b/c)·x + √(1 − b/c)·n.
-  public func diffuse(_ x: Latent, _ noise: Latent) -> Latent {
+  package func diffuse(_ x: Latent, _ noise: Latent) -> Latent {
     let ratio = alphaBar / nextAlphaBar
     return .combination([(ratio.squareRoot(), x), ((1 - ratio).squareRoot(), noise)])
   }
 
   /// The step upwards that the η = 0 step undoes when ε is the same (Song et al. 2021, section 4.3):
   /// √b·(x − √(1−c)·ε)/√c + √(1−b)·ε.
-  public func inverted(_ x: Latent, _ eps: Latent) -> Latent {
+  package func inverted(_ x: Latent, _ eps: Latent) -> Latent {
     Transition(timestep: timestep, from: nextAlphaBar, to: alphaBar).mean(x, eps, eta: 0)
   }
 }

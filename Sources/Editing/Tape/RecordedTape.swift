@@ -4,22 +4,22 @@ import Tensors
 /// Draws that were made elsewhere, replayed in order.
 ///
 /// A run with the same method and parameters uses every draw; `unused` tells which it did not.
-public final class RecordedTape: NoiseTape {
-  public enum Draw: Sendable, Equatable {
+package final class RecordedTape: NoiseTape {
+  package enum Draw: Sendable, Equatable {
     /// `[n, C, H, W]`.
     case normal(HostTensor)
     case integer(Int)
   }
 
-  public let draws: [Draw]
+  package let draws: [Draw]
   private let used = Mutex<Set<Int>>([])
 
-  public init(_ draws: [Draw]) { self.draws = draws }
+  package init(_ draws: [Draw]) { self.draws = draws }
 
   /// Indices of draws that nobody asked for, ascending.
-  public var unused: [Int] { used.withLock { used in draws.indices.filter { !used.contains($0) } } }
+  package var unused: [Int] { used.withLock { used in draws.indices.filter { !used.contains($0) } } }
 
-  public func normal(_ index: Int, count: Int, height: Int, width: Int, channels: Int) throws -> [Latent] {
+  package func normal(_ index: Int, count: Int, height: Int, width: Int, channels: Int) throws -> [Latent] {
     guard case .normal(let tensor) = try draw(index) else {
       throw EditError.tapeType(draw: index, expected: "a tensor", found: "an integer")
     }
@@ -30,7 +30,7 @@ public final class RecordedTape: NoiseTape {
     return Latent.unstacked(tensor)
   }
 
-  public func integer(_ index: Int, in range: ClosedRange<Int>) throws -> Int {
+  package func integer(_ index: Int, in range: ClosedRange<Int>) throws -> Int {
     guard case .integer(let value) = try draw(index) else {
       throw EditError.tapeType(draw: index, expected: "an integer", found: "a tensor")
     }

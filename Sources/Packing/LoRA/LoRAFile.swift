@@ -92,6 +92,11 @@ package struct LoRAFile: Sendable {
       var branch = LoRABranch(
         component: network.component, layer: layer, down: down.flattened(), up: up.flattened())
       try branch.check(against: network.layers[layer]!, weights.label)
+      for tensor in [branch.down, branch.up] where tensor.weight == nil || tensor.weight == .s8 {
+        _ = try weights.element(of: tensor.name)  // says what is wrong
+        throw LoRAError.unsupportedKind(
+          file: weights.label, tensor: tensor.name, kind: "a LoRA of whole numbers")
+      }
       branch.alpha = try alpha(module, of: name, network.component, layer) ?? Float(branch.rank)
       branches.append(branch)
     }

@@ -37,8 +37,9 @@ struct LoRAKey: Equatable {
 
   /// The other ways to change a model that files of this kind hold, by a part of their tensors' names.
   static func unsupportedKind(of name: String) -> String? {
+    if ["clip_l", "clip_g"].contains(name) { return "a text embedding" }  // of SDXL
     if name.hasSuffix(".diff") || name.hasSuffix(".diff_b") { return "a set of whole weight differences" }
-    return kinds.first { name.contains($0.mark) }?.kind
+    return kinds.first { name.hasPart($0.mark) }?.kind
   }
 
   private static let kinds: [(mark: String, kind: String)] = [
@@ -68,7 +69,9 @@ struct LoRAKey: Equatable {
     return flat.hasPrefix("text_model_") ? String(flat.dropFirst("text_model_".count)) : flat
   }
 
-  private static let prefixes: [(prefix: String, component: String)] = [
+  /// LyCORIS names no network: a layer is looked for in all of them.
+  private static let prefixes: [(prefix: String, component: String?)] = [
+    ("lycoris_", nil),
     ("lora_unet_", "unet"), ("unet.", "unet"), ("model.diffusion_model.", "unet"),
     ("diffusion_model.", "unet"),
     ("lora_te1_", "text_encoder"), ("lora_te2_", "text_encoder_2"), ("lora_te_", "text_encoder"),

@@ -1,22 +1,32 @@
+import Files
 import FoundationEssentials
+import JSON
 import WeightStorage
 
 /// What a LoRA file says about alpha beside its tensors: diffusers in the file's metadata, PEFT in a file next to it.
+///
+///     {"lora_alpha": 16, "alpha_pattern": {"attn1.to_q": 4, "down_blocks\\.[01]\\..*": 8}, "r": 8, "rank_pattern": {…}}
+///
+/// Of the patterns that fit a layer the first in the order written holds. Ranks are those of the matrices, whatever is
+/// written.
 struct LoRAMetadata: Sendable {
   /// By component; `""` where the file names none.
   private var parts: [String: Part] = [:]
 
   private struct Part {
     var alpha: Float?
-    /// By the end of a layer's path.
-    var exceptions: [String: Float] = [:]
+    var exceptions: [(pattern: LayerPattern, alpha: Float)] = []
   }
 
-  /// - Throws: `WeightFileError` for a JSON text that is none, `LoRAError.unsupportedKind` for another rule of scaling.
+  /// States of all patterns of a file; each path is compared with all of them.
+  private static let mostStates = 10_000
+
+  /// - Throws: `ConfigurationError` for a JSON text that is none, `LoRAError.unsupportedKind` for another rule of
+  ///   scaling, `LoRAError.badPattern`.
   init(of file: SafetensorsFile) throws {
     if let text = file.metadata["lora_adapter_metadata"] {
-      let label = "\(file.reader.label) (lora_adapter_metadata)"
-      let json = ConfigValue(file: label, value: try JSONValue(parsing: Array(text.utf8), file: label))
+      let json = try ConfigValue(
+        parsing: Array(text.utf8), file: "\(file.reader.label) (lora_adapter_metadata)")
       for component in ["unet", "text_encoder", "text_encoder_2"] {
         try read(json, prefix: "\(component).", into: component, of: file)
       }
@@ -26,9 +36,8 @@ struct LoRAMetadata: Sendable {
       guard FileManager.default.fileExists(atPath: path),
         file.tensors.contains(where: { $0.name.hasPrefix("base_model.model.") })
       else { return }
-      let json = ConfigValue(
-        file: path, value: try JSONValue(parsing: FileReader.contents(of: path), file: path))
-      try read(json, prefix: "", into: "", of: file)
+      let text = try WeightFileError.ofFile { () throws(FileError) in try FileReader.contents(of: path) }
+      try read(ConfigValue(parsing: text, file: path), prefix: "", into: "", of: file)
     }
   }
 
@@ -45,15 +54,32 @@ struct LoRAMetadata: Sendable {
     let alpha = json[prefix + "lora_alpha"]
     if alpha.isPresent { part.alpha = Float(try alpha.real()) }
     let exceptions = json[prefix + "alpha_pattern"]
-    if exceptions.isPresent {
-      for key in exceptions.keys { part.exceptions[key] = Float(try exceptions[key].real()) }
-    }
+    if exceptions.isPresent { part.exceptions = try Self.patterns(exceptions) }
     if part.alpha != nil || !part.exceptions.isEmpty { parts[component] = part }
+  }
+
+  private static func patterns(_ object: ConfigValue) throws -> [(pattern: LayerPattern, alpha: Float)] {
+    var states = 0
+    return try object.keys.map { key in
+      do {
+        let pattern = try LayerPattern(key)
+        states += pattern.states
+        guard states <= mostStates else { throw PatternError(reason: "all of them are too long together") }
+        return (pattern, Float(try object[key].real()))
+      } catch let error as PatternError {
+        throw LoRAError.badPattern(file: object.file, pattern: key, reason: error.reason)
+      }
+    }
   }
 
   func alpha(of layer: String, in component: String) -> Float? {
     guard let part = parts[component] ?? parts[""] else { return nil }
-    let exception = part.exceptions.first { layer == $0.key || layer.hasSuffix(".\($0.key)") }
-    return exception?.value ?? part.alpha
+    // A text encoder's tower has a name in some files and none in others.
+    let tower = "text_model."
+    let paths =
+      component == "unet"
+      ? [layer] : [layer, layer.hasPrefix(tower) ? String(layer.dropFirst(tower.count)) : tower + layer]
+    let exception = part.exceptions.first { exception in paths.contains(where: exception.pattern.matches) }
+    return exception?.alpha ?? part.alpha
   }
 }

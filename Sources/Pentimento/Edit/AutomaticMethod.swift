@@ -1,30 +1,53 @@
 import Editing
 
-extension MethodEntry {
+extension EditMethod {
+  /// The method of that name.
+  ///
+  /// - Parameter methods: where it is looked for.
+  /// - Throws: `RequestError.unknownMethod`.
+  public init(
+    named name: String, settings: MethodSettings = [:],
+    among methods: [any EditingMethod.Type] = EditMethods.all
+  ) throws {
+    guard let type = methods.named(name) else {
+      throw RequestError.unknownMethod(name, known: methods.names)
+    }
+    self.init(type, settings: settings)
+  }
+
   /// The method that a request is run with, and why where it is not the one that was named.
   ///
   /// `auto` is chosen by what was given; SEGA on a picture is the first workflow of LEDITS (Tsaban & Passos 2023).
   ///
+  /// - Parameter request: all of it but its method.
   /// - Throws: `RequestError.nothingToChoose`, `RequestError.unknownMethod`.
-  public static func resolve(_ request: EditRequest) throws -> (name: String, reason: String?) {
-    switch request.method {
-    case "auto": return try choose(for: request)
-    case "sega" where request.picture != nil: return ("ledits", "sega on a picture is what ledits does")
-    default: return (try named(request.method).about.name, nil)
-    }
+  public static func resolve(
+    _ name: String, settings: MethodSettings, for request: EditRequest
+  ) throws -> (method: EditMethod, reason: String?) {
+    let (name, reason): (String, String?) =
+      switch name {
+      case "auto": try choose(for: request)
+      case "sega" where request.picture != nil: (LEDITS.name, "sega on a picture is what ledits does")
+      default: (name, nil)
+      }
+    return (try EditMethod(named: name, settings: settings), reason)
   }
 
   /// The method that fits what was given, and why.
   ///
   /// - Throws: `RequestError.nothingToChoose`.
-  public static func choose(for request: EditRequest) throws -> (name: String, reason: String) {
+  static func choice(for request: EditRequest) throws -> (method: EditMethod, reason: String?) {
+    try resolve("auto", settings: [:], for: request)
+  }
+
+  private static func choose(for request: EditRequest) throws -> (name: String, reason: String) {
     guard let saved = request.inversion else {
       return try choose(for: request, hasPicture: request.picture != nil)
     }
     // Of the methods that can use the inversion, the one that the inputs ask for, or else the one that made it.
     if let choice = try? choose(for: request, hasPicture: true),
-      let method = try named(choice.name).defaults as? any InvertingMethod,
-      type(of: method).inversionFamily == saved.inversion.family
+      let type = EditMethods.all.named(choice.name) as? any InvertingMethod.Type,
+      type.inversionFamily == saved.inversion.family
     {
       return choice
     }

@@ -1,15 +1,19 @@
 import Editing
+import Pictures
 import Tensors
 
 /// What somebody wants done.
+///
+///     var request = EditRequest(.ddpmInversion(steps: 50))
+///     request.picture = try OpenPicture("ball.jpg")
+///     request.prompt = "a green ball on snow at night"
+///
+/// Picture, mask and points are as they are: of any size, the result has that of the picture.
 public struct EditRequest: Sendable {
-  /// A name of `MethodEntry.all`.
-  public var method: String
-  /// The picture at its working size; nil for text-to-image.
-  public var picture: Picture?
-  /// Working size in pixels, multiples of `Model.sizeMultiple`.
-  public var width: Int
-  public var height: Int
+  /// How to edit, with the settings that differ from the model's and the method's own; nil: by what is given.
+  public var method: EditMethod?
+  /// The picture, in a file (`OpenPicture`) or in memory (`Picture`); nil for text-to-image.
+  public var picture: (any PictureSource)?
   /// What the result shows.
   public var prompt: String?
   /// What the picture shows.
@@ -18,74 +22,44 @@ public struct EditRequest: Sendable {
   public var negativePrompt: String?
   /// Semantic directions.
   public var concepts: [ConceptRequest] = []
-  /// 1 = editable, of the latent's size (an eighth of the working size); made by the method's `maskRule`.
-  public var mask: Mask?
-  /// Points to drag, in working pixels.
+  /// Where the edit may act: of any size, laid over the picture, 255 = editable. In a file (`OpenMask`) or in memory
+  /// (`MaskPicture`).
+  public var mask: (any MaskSource)?
+  /// Let the method find its mask: a drag then changes only what lies near its paths.
+  public var findsMask = false
+  /// Put the picture back outside the mask, bit for bit, where an edit obeys one.
+  public var pastesBack = true
+  /// Pixels of the picture by which the edge of the mask is softened where the picture is put back.
+  public var feather = 0
+  /// Points to drag, in pixels of the upright picture.
   public var moves: [Drag.Move] = []
   /// Drag one point after the other instead of all at once.
   public var dragsInSequence = false
-  /// Let the method find its mask: a drag then changes only what lies near its paths.
-  public var findsMask = false
-  public var settings: MethodSettings = [:]
+  /// At which size the networks work; nil: the model's native area, or that of a given inversion.
+  public var size: WorkingSize.Request?
   /// Used instead of inverting the picture, which may then be nil.
   public var inversion: SavedInversion?
   /// Invert in full and hand the inversion out with the result.
   public var keepsInversion = false
-  public var seed: UInt64 = 42
+  /// Of the noise; nil: 42, or that of a given inversion.
+  public var seed: UInt64?
 
-  public init(method: String, width: Int, height: Int) {
-    self.method = method
-    self.width = width
-    self.height = height
+  public init(_ method: EditMethod? = nil) { self.method = method }
+}
+
+extension EditRequest {
+  /// What becomes of the inversion.
+  var inversionUse: InversionUse { inversion != nil ? .given : keepsInversion ? .kept : .discarded }
+
+  /// What is known before anything is encoded.
+  package var outline: EditOutline {
+    var outline = EditOutline()
+    outline.hasPicture = picture != nil
+    (outline.prompt, outline.sourcePrompt) = (prompt, sourcePrompt)
+    (outline.concepts, outline.hasMask, outline.findsMask) = (concepts, mask != nil, findsMask)
+    (outline.moves, outline.dragsInSequence) = (moves, dragsInSequence)
+    outline.inversion = inversionUse
+    outline.inversionHasMask = inversion?.inversion.mask != nil
+    return outline
   }
-}
-
-/// What a run was and what it took.
-public struct EditReport: Sendable, Codable {
-  public var method: String
-  public var model: String
-  /// Names of the LoRA files that were laid over the model, with their factors.
-  public var lora: [String]
-  /// Every parameter of the method with the value used.
-  public var parameters: [String: String]
-  /// Settings that the caller, a given inversion or the model gave; all others are the method's own defaults.
-  public var settingsFrom: [String: String]
-  /// sds, dds: what a gradient is multiplied by at this size, learning rate times L/(h·w) (methods.md 2.1).
-  public var stepFactor: Double?
-  public var concepts: [String]
-  public var prompt: String?
-  public var sourcePrompt: String?
-  public var negativePrompt: String?
-  public var seed: UInt64
-  public var generator: String
-  /// Whether the inversion served this edit alone, is kept or was given; nil for a method without one.
-  public var inversion: InversionUse?
-  /// Working size in pixels.
-  public var width: Int
-  public var height: Int
-  /// Network evaluations, as planned and as done.
-  public var plannedEvaluations: Int
-  public var evaluations: Int
-  public var threads: Int
-  public var instructionSet: String
-  /// Prompts that were longer than the model reads: the parts that were cut.
-  public var cutPrompts: [String]
-  public var warnings: [String]
-  /// "given", or "found" by the method; nil where there was none.
-  public var mask: String?
-  public var plannedPeakBytes: Int
-  /// As the kernel counted for this process.
-  public var peakBytes: Int
-  public var seconds: Double
-}
-
-/// A finished edit.
-public struct EditResult: Sendable {
-  /// At the working size of the request.
-  public var picture: Picture
-  /// The mask that the method used: given, or found by it. Of the latent's size.
-  public var mask: Mask?
-  /// If it was to be kept.
-  public var inversion: SavedInversion?
-  public var report: EditReport
 }

@@ -1,7 +1,7 @@
 extension [String] {
   /// Those that somebody who wrote `name` may have meant, best first, at most three: they begin with it, or come
   /// from it by few changes of a letter. Case, spaces and underscores do not count.
-  func near(_ name: String) -> [String] {
+  package func near(_ name: String) -> [String] {
     func plain(_ text: String) -> [Character] {
       text.lowercased().map { $0 == " " || $0 == "_" ? "-" : $0 }
     }

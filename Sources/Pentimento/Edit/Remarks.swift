@@ -7,9 +7,11 @@ final class Remarks: Sendable {
   private let state: Mutex<(mask: Mask?, inversion: Inversion?, warnings: [String])>
   private let keepsInversion: Bool
 
-  /// - Parameter mask: the mask that was given, if one was.
-  init(mask: Mask?, keepsInversion: Bool) {
-    state = Mutex((mask, nil, []))
+  /// - Parameters:
+  ///   - mask: the mask that was given, if one was.
+  ///   - notes: what is to be said already.
+  init(mask: Mask?, keepsInversion: Bool, notes: [String] = []) {
+    state = Mutex((mask, nil, notes))
     self.keepsInversion = keepsInversion
   }
 

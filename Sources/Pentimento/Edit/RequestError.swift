@@ -1,51 +1,95 @@
 /// Why a request cannot be run as it stands.
+///
+/// The sentences speak of the request; a command that has options for its parts says it in their words.
 public enum RequestError: Error, Equatable, CustomStringConvertible {
   case unknownMethod(String, known: [String])
-  case settingNotUsed(setting: String, method: String, takes: [String])
-  /// `setting` is the raw value of a `Setting`.
-  case settingIdle(setting: String, method: String, reason: String)
+  /// Of something beside the methods' settings.
   case settingValue(setting: String, value: String, allowed: String)
-  case inputNotUsed(input: String, method: String)
-  case missingInput(input: String, method: String)
+  case inputNotUsed(input: RequestInput, method: String)
+  case missingInput(input: RequestInput, method: String)
   case nothingToChoose
-  case emptyPrompt(method: String)
-  case concept(String, reason: String)
   case pictureSize(width: Int, height: Int, multiple: Int)
-  /// Bytes of the whole process in that stage, the least that would do and what is allowed.
-  case overBudget(stage: String, needed: Int, budget: Int)
+  /// The edge of a mask is to be softened where nothing is put back outside of one.
+  case featherIdle
+  /// What lies outside the mask is to be put back and there is no picture to take it from.
+  case pasteBackWithoutPicture
+  /// Bytes of the whole process in that stage: the least that would do, and what is allowed.
+  case overBudget(stage: String, needed: Int, budget: Int, limitedBy: MemoryLimit.Source = .caller)
 
   public var description: String {
     switch self {
     case .unknownMethod(let name, let known):
       "there is no method \"\(name)\": use \(choice(known.near(name), of: known))"
-    case .settingNotUsed(let setting, let method, let takes):
-      "\(method) has no use for --\(setting): it takes \(takes.map { "--\($0)" }.joined(separator: ", "))"
-    case .settingIdle(let setting, let method, let reason):
-      "\(method) has no use for --\(setting) \(reason): change that or leave the setting out"
     case .settingValue(let setting, let value, let allowed):
-      "--\(setting) cannot be \(value): give \(allowed)"
+      "the setting \(setting) cannot be \(value): give \(allowed)"
     case .inputNotUsed(let input, let method):
-      "\(method) has no use for \(input): leave it out"
+      "\(method) has no use for \(input.words): leave it out"
     case .missingInput(let input, let method):
-      "\(method) needs \(input): give one"
+      "\(method) needs \(input.words): give one"
     case .nothingToChoose:
-      "no method fits what was given: say with --prompt what the result shows, or name a --method"
-    case .emptyPrompt(let method):
-      "\(method) needs a prompt that says something: describe the result with --prompt"
-    case .concept(let text, let reason):
-      "the concept \"\(text)\" is not understood: \(reason); write for example \"+snow:7\" or "
-        + "\"-glasses:5,threshold=0.9\""
+      "no method fits what was given: say in the prompt what the result shows, or name a method"
     case .pictureSize(let width, let height, let multiple):
       "a working size of \(width)×\(height) does not fit this model: both sides must be multiples of \(multiple)"
-    case .overBudget(let stage, let needed, let budget):
-      "the stage \"\(stage)\" needs at least \((needed + 1_048_575) >> 20) MiB and \(budget >> 20) MiB are allowed: "
-        + "use a smaller \(stage.hasSuffix("picture") ? "picture, a smaller --size" : "--size") or allow more with --max-ram"
+    case .featherIdle:
+      "a mask is softened where the picture is put back outside of it: give a mask and put the picture back, or no "
+        + "feathering"
+    case .pasteBackWithoutPicture:
+      "what lies outside the mask is put back from the picture: give it, or do not put it back"
+    case .overBudget(let stage, let needed, let budget, let source):
+      "the stage \"\(stage)\" needs at least \(needed.megabytesUp) MB and "
+        + "\(budget.megabytesDown) MB \(source.allows): "
+        + "use a smaller \(stage.hasSuffix("picture") ? "picture, a smaller working size" : "working size"), or "
+        + source.remedy
     }
   }
 
   private func choice(_ near: [String], of known: [String]) -> String {
-    near.isEmpty
-      ? known.joined(separator: ", ")
-      : "\(near.joined(separator: " or ")), or another that 'pentimento methods' lists"
+    near.isEmpty ? known.joined(separator: ", ") : near.joined(separator: " or ")
   }
+}
+
+/// A part of a request that a method may need, or have no use for.
+public enum RequestInput: String, Sendable, CaseIterable {
+  case picture, sourcePrompt, prompt, mask, points, concepts
+  /// A mask that the method finds.
+  case foundMask
+
+  var words: String {
+    switch self {
+    case .picture: "a picture"
+    case .sourcePrompt: "a source prompt, which may be empty"
+    case .prompt: "a prompt"
+    case .mask: "a mask"
+    case .points: "points to drag"
+    case .concepts: "a concept"
+    case .foundMask: "a mask that is to be found"
+    }
+  }
+}
+
+extension MemoryLimit.Source {
+  /// "63 MB … ": whose word it is.
+  package var allows: String {
+    switch self {
+    case .caller: "are allowed"
+    case .controlGroup: "are allowed by the control group of this process"
+    case .machine: "can be had on this machine"
+    }
+  }
+
+  /// What gives more.
+  fileprivate var remedy: String {
+    switch self {
+    case .caller: "allow more memory"
+    case .controlGroup: "raise the limit of the group"
+    case .machine: "free some memory"
+    }
+  }
+}
+
+extension Int {
+  /// 10⁶ bytes: of a need, as many as suffice.
+  package var megabytesUp: Int { (self + 999_999) / 1_000_000 }
+  /// Of an allowance, as many as there are.
+  package var megabytesDown: Int { self / 1_000_000 }
 }

@@ -1,6 +1,7 @@
 import Editing
 import Kernels
 import NeuralGraph
+import Packing
 import Runtime
 import StableDiffusion
 import Tensors
@@ -16,23 +17,29 @@ package struct EncodedPrompts {
 }
 
 /// The states of one text encoder for one prompt.
-struct TextStates {
-  var lastHiddenState: HostTensor
-  var penultimate: HostTensor
-  var pooled: HostTensor?
+package struct TextStates {
+  package var lastHiddenState: HostTensor
+  package var penultimate: HostTensor
+  package var pooled: HostTensor?
   var tokenCount: Int
   var removed: String?
 }
 
-extension Editor {
+/// Runs the text encoders of a model, each as planned.
+struct PromptEncoder {
+  let model: Model
+  let pool: ThreadPool
+  /// One for every text encoder.
+  let stages: [Stage]
+
   /// Encodes prompts; the networks' memory is given back before this returns.
   ///
   /// - Parameter negativePrompt: nil for the model's own rule: the empty prompt, or zeros where the model says so.
-  package func encode(
+  func encode(
     _ texts: [String], negativePrompt: String?, width: Int, height: Int
   ) throws -> EncodedPrompts {
     let all = texts + [negativePrompt ?? ""]
-    let states = try model.textEncoders.indices.map { try textStates(all, encoder: $0) }
+    let states = try stages.indices.map { try self.states(of: all, encoder: $0) }
     let conditions = all.indices.map { i in condition(states.map { $0[i] }, width: width, height: height) }
     var empty = conditions.last!
     if negativePrompt == nil, model.zeroesMissingNegative {
@@ -44,17 +51,24 @@ extension Editor {
   }
 
   /// What one encoder makes of every text.
-  func textStates(_ texts: [String], encoder index: Int) throws -> [TextStates] {
-    let part = model.textEncoders[index]
-    let stage = try stages.textEncoder(index)
+  func states(of texts: [String], encoder index: Int) throws -> [TextStates] {
+    let (part, stage) = (model.textEncoders[index], stages[index])
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     return try texts.map { text in
       let encoding = try part.tokenizer().encode(text, maxLength: part.encoder.configuration.tokens)
       try part.encoder.configuration.check(ids: encoding.ids)
       let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
-      let one = HostTensor(shape: [1], values: [1])
-      let out = try executor.run([["ids": ids, Adapter.scaleName: one]])[0]
-      guard out.values.allSatisfy(\.isFinite) else { throw ModelError.notFinite(part: part.weights.label) }
+      func run(adapterScale: Float) throws -> [String: HostTensor] {
+        let scale = HostTensor(shape: [1], values: [adapterScale])
+        return try executor.run([["ids": ids, Adapter.scaleName: scale]])[0]
+      }
+      let out = try run(adapterScale: 1)
+      guard out.values.allSatisfy(\.isFinite) else {
+        if !model.adapters.isEmpty, try run(adapterScale: 0).values.allSatisfy(\.isFinite) {
+          throw LoRAError.overflow(files: model.adapters)
+        }
+        throw ModelError.notFinite(part: stage.weights.label)
+      }
       let end = part.encoder.configuration.endPosition(in: encoding.ids)
       return TextStates(
         lastHiddenState: out["states"]!, penultimate: out["penultimate"]!,

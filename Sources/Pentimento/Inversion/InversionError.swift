@@ -18,28 +18,45 @@ public enum InversionError: Error, Equatable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .differs(.model(let made)):
-      "the inversion was made with another model (\"\(made)\"): give the same --model and --lora, or invert again"
-    case .differs(.picture):
-      "the inversion was made from another picture: give that one, leave --image out, or invert again"
-    case .differs(.size(let made, let asked)):
-      "the inversion was made at \(made) working pixels, \(asked) are asked for: leave --size out, or invert again"
-    case .differs(.seed(let made, let asked)):
-      "the inversion was made with seed \(made), \(asked) is asked for: leave --seed out, or invert again"
-    case .differs(.generator(let made)):
-      "the inversion was made with the noise generator \"\(made)\", which this program does not have: invert again"
-    case .differs(.sourcePrompt(let made, let asked)):
-      "the inversion was made with the source prompt \"\(made)\", \"\(asked)\" is asked for: "
-        + "leave --source-prompt out, or invert again"
-    case .differs(.negativePrompt(let made, let asked)):
-      "the inversion was made with the negative prompt \"\(made)\", \"\(asked)\" is asked for: "
-        + "leave --negative-prompt out, or invert again"
+    case .differs(let what):
+      "\(what.difference): \(what.remedy)"
     case .notUsed(let method, let known):
       "\(method) has no inversion that could be kept or used: use \(known.joined(separator: ", "))"
     case .unreadable(let file, let reason):
       "\(file) cannot be used as an inversion: \(reason)"
     case .cannotWrite(let reason):
       "the inversion was not kept: \(reason)"
+    }
+  }
+}
+
+extension InversionError.Difference {
+  package var difference: String {
+    switch self {
+    case .model(let made): "the inversion was made with another model (\"\(made)\")"
+    case .picture: "the inversion was made from another picture"
+    case .size(let made, let asked):
+      "the inversion was made at \(made) working pixels, \(asked) are asked for"
+    case .seed(let made, let asked):
+      "the inversion was made with seed \(made), \(asked) is asked for"
+    case .generator(let made):
+      "the inversion was made with the noise generator \"\(made)\", which this program does not have"
+    case .sourcePrompt(let made, let asked):
+      "the inversion was made with the source prompt \"\(made)\", \"\(asked)\" is asked for"
+    case .negativePrompt(let made, let asked):
+      "the inversion was made with the negative prompt \"\(made)\", \"\(asked)\" is asked for"
+    }
+  }
+
+  /// In the words of a request.
+  fileprivate var remedy: String {
+    switch self {
+    case .model: "use the same model with the same LoRA files, or invert again"
+    case .picture: "give that one or none, or invert again"
+    case .size: "ask for the size that it was made at, or invert again"
+    case .seed: "ask for that seed, or invert again"
+    case .generator: "invert again"
+    case .sourcePrompt, .negativePrompt: "give that one or none, or invert again"
     }
   }
 }

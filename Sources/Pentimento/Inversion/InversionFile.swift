@@ -1,18 +1,21 @@
 import Editing
+import Files
+import Pictures
+import Platform
 import Tensors
 import WeightStorage
 
 /// A saved inversion as a safetensors file.
 ///
-///     state.{ℓ}, noise.{ℓ}, prediction.{ℓ}   F32 [1, 4, h, w]       see `Inversion`
-///     mask                                   F32 [1, 1, h, w]
-///     embedding.{ℓ}                          F32 [tokens, width]    nothing makes these yet
+///     state.{ℓ}, residual.{ℓ}, prediction.{ℓ} F32 [1, 4, h, w]       see `Inversion`
+///     mask                                    F32 [1, 1, h, w]
+///     embedding.{ℓ}                           F32 [tokens, width]    nothing makes these yet
 ///
 /// Its metadata hold what the inversion is tied to, `parameter.{name}` for the method's parameters, and `sha256`
 /// over all other metadata and all tensors, so that a damaged file is noticed.
 public enum InversionFile {
   static let format = "pentimento inversion"
-  static let version = "1"
+  static let version = "2"
 
   // MARK: Write
 
@@ -20,20 +23,28 @@ public enum InversionFile {
   ///
   /// - Throws: `InversionError.cannotWrite`.
   public static func write(_ saved: SavedInversion, to path: String) throws {
+    do {
+      let file = try PartialFile(path: path)
+      try write(saved, into: file)
+      try file.commit()
+    } catch {
+      if let refusal = SystemRefusal(in: error) { throw refusal }
+      throw InversionError.cannotWrite(reason: "\(error)")
+    }
+  }
+
+  /// Writes into a file that the caller puts in place, with others perhaps.
+  package static func write(_ saved: SavedInversion, into file: PartialFile) throws(FileError) {
     let tensors = tensors(of: saved.inversion)
     var metadata = metadata(of: saved)
     metadata["sha256"] = digest(metadata, Array(tensors.keys)) { tensors[$0]!.bytes }
-    do {
-      try SafetensorsWriter.write(tensors, metadata: metadata, to: path)
-    } catch {
-      throw InversionError.cannotWrite(reason: "\(error)")
-    }
+    try SafetensorsWriter.write(tensors, metadata: metadata, into: file)
   }
 
   private static func tensors(of inversion: Inversion) -> [String: StoredTensor] {
     var tensors: [String: StoredTensor] = [:]
     for (kind, latents) in [
-      (Kind.state, inversion.states), (.noise, inversion.noiseMaps), (.prediction, inversion.predictions),
+      (Kind.state, inversion.states), (.residual, inversion.residuals), (.prediction, inversion.predictions),
     ] {
       for (level, latent) in latents {
         tensors[kind.name(level)] = StoredTensor(
@@ -54,7 +65,7 @@ public enum InversionFile {
     var metadata = [
       "format": format, "version": version, "family": saved.inversion.family, "method": origin.method,
       "model": origin.modelName, "model-sha256": origin.model, "picture-sha256": origin.picture,
-      "working-size": PixelSize(width: origin.width, height: origin.height).text, "seed": "\(origin.seed)",
+      "working-size": Extent(width: origin.width, height: origin.height).text, "seed": "\(origin.seed)",
       "generator": origin.generator,
     ]
     metadata["prompt"] = origin.prompt
@@ -86,8 +97,9 @@ public enum InversionFile {
     } catch let error as WeightFileError {
       let reason: String
       switch error {
-      case .missingFile: reason = "there is no such file; make it with --save-inversion"
-      case .notARegularFile, .unreadable, .readFailed:
+      case .file(.refused(let refusal)): throw refusal
+      case .file(.missing): reason = "there is no such file; check the path"
+      case .file(.notARegularFile), .file(.unreadable), .file(.readFailed):
         reason = "it cannot be read; check its permissions and the disk"
       case .notAWeightFile, .pickle: reason = Unsound.otherFormat.sentence
       default: reason = Unsound.damaged.sentence
@@ -104,20 +116,20 @@ public enum InversionFile {
     var metadata = file.metadata
     let expected = metadata.removeValue(forKey: "sha256")
     let found = try digest(metadata, file.tensors.map(\.name)) { name in
-      try file.reader.bytes(file.tensor(name).range)
+      try file.bytes(of: file.tensor(name))
     }
     guard found == expected else { throw Unsound.damaged }
   }
 
   private static func origin(_ metadata: [String: String]) throws -> SavedInversion.Origin {
-    guard let size = PixelSize(metadata["working-size"]) else { throw Unsound.lacks("working-size") }
+    guard let size = Extent(metadata["working-size"]) else { throw Unsound.lacks("working-size") }
     guard let seed = UInt64(try metadata.value("seed")) else { throw Unsound.lacks("seed") }
     return SavedInversion.Origin(
       method: try metadata.value("method"), modelName: try metadata.value("model"),
       model: try metadata.value("model-sha256"), picture: try metadata.value("picture-sha256"),
       width: size.width, height: size.height, prompt: metadata["prompt"],
       sourcePrompt: metadata["source-prompt"], negativePrompt: metadata["negative-prompt"], seed: seed,
-      generator: try metadata.value("generator"), original: PixelSize(metadata["picture-size"]),
+      generator: try metadata.value("generator"), original: Extent(metadata["picture-size"]),
       sizeOption: metadata["size-option"])
   }
 
@@ -132,14 +144,14 @@ public enum InversionFile {
     else { throw Unsound.unknown(tensor.name) }
     let expected: [Int]? =
       switch kind {
-      case .state, .noise, .prediction: [1, 4, height, width]
+      case .state, .residual, .prediction: [1, 4, height, width]
       case .mask: [1, 1, height, width]
       case .embedding: nil
       }
     let values = try file.hostTensor(tensor.name, shape: expected)
     switch kind {
     case .state: inversion.states[level] = Latent(HostTensor(fromNCHW: values))
-    case .noise: inversion.noiseMaps[level] = Latent(HostTensor(fromNCHW: values))
+    case .residual: inversion.residuals[level] = Latent(HostTensor(fromNCHW: values))
     case .prediction: inversion.predictions[level] = Latent(HostTensor(fromNCHW: values))
     case .mask: inversion.mask = Mask(height: height, width: width, values: values.values)
     case .embedding: inversion.embeddings[level] = values
@@ -149,7 +161,7 @@ public enum InversionFile {
   // MARK: Parts
 
   private enum Kind: String {
-    case state, noise, prediction, mask, embedding
+    case state, residual, prediction, mask, embedding
 
     func name(_ level: Int) -> String { "\(rawValue).\(level)" }
   }
@@ -181,7 +193,7 @@ private enum Unsound: Error {
 
   var sentence: String {
     switch self {
-    case .otherFormat: "it is another kind of file; name one made with --save-inversion"
+    case .otherFormat: "it is another kind of file; name one that an edit kept"
     case .version(let found):
       "it is of version \(found) and this program reads version \(InversionFile.version); invert again"
     case .damaged: "it is damaged; copy it again, or invert again"
@@ -198,7 +210,7 @@ extension [String: String] {
   }
 }
 
-extension PixelSize {
+extension Extent {
   fileprivate var text: String { "\(width)x\(height)" }
 
   fileprivate init?(_ text: String?) {

@@ -1,6 +1,7 @@
 import Editing
+import Files
+import Pictures
 import Tensors
-import WeightStorage
 
 /// An inversion together with what it was made from, so that it is used for nothing else.
 public struct SavedInversion: Sendable, Equatable {
@@ -27,59 +28,58 @@ public struct SavedInversion: Sendable, Equatable {
     public var negativePrompt: String?
     public var seed: UInt64
     public var generator: String
-    /// Size of the picture that results are scaled back to, and how the working size was asked for: notes of the
-    /// command.
-    public var original: PixelSize?
+    /// Size of the picture that results are scaled back to, and how the working size was asked for.
+    public var original: Extent?
     public var sizeOption: String?
   }
 }
 
-/// Pixels.
-public struct PixelSize: Sendable, Equatable {
-  public var width: Int
-  public var height: Int
-
-  public init(width: Int, height: Int) {
-    self.width = width
-    self.height = height
+extension SavedInversion.Origin {
+  /// What a job makes of a picture at its working size.
+  ///
+  /// - Parameter identity: hash of the model.
+  init(_ job: EditJob, _ picture: Picture, identity: String) {
+    let (model, request) = (job.editor.model, job.request)
+    method = job.methodName
+    modelName = ([model.name] + model.adapters).joined(separator: " with ")
+    self.model = identity
+    self.picture = SHA256.hex(of: picture.pixels)
+    (width, height) = (picture.width, picture.height)
+    (prompt, sourcePrompt, negativePrompt) = (request.prompt, request.sourcePrompt, request.negativePrompt)
+    seed = job.seed
+    generator = SeededTape.generator
+    original = job.pictures.geometry.picture
+    sizeOption = request.size?.text
   }
+
+  /// Size of the picture that it was made from.
+  var pictureExtent: Extent { original ?? Extent(width: width, height: height) }
 }
 
-extension SavedInversion.Origin {
-  /// What `request` makes of `model`.
-  init(_ request: EditRequest, _ picture: Picture, _ model: Model) throws {
-    method = request.method
-    modelName = ([model.name] + model.adapters).joined(separator: " with ")
-    self.model = try model.identity()
-    self.picture = SHA256.hex(of: picture.pixels)
-    (width, height) = (request.width, request.height)
-    (prompt, sourcePrompt, negativePrompt) = (request.prompt, request.sourcePrompt, request.negativePrompt)
-    seed = request.seed
-    generator = SeededTape.generator
+extension SavedInversion {
+  /// - Parameter picture: at its working size; nil for none, which is right for every inversion.
+  /// - Throws: `InversionError.differs` for a picture that it was not made from.
+  func check(_ picture: Picture?) throws(InversionError) {
+    guard let picture, origin.picture != SHA256.hex(of: picture.pixels) else { return }
+    throw .differs(.picture)
   }
 }
 
 extension EditRequest {
-  /// What becomes of the inversion.
-  var inversionUse: InversionUse { inversion != nil ? .given : keepsInversion ? .kept : .discarded }
-
   /// The request with what its inversion was made with where the caller was silent.
   ///
+  /// - Parameter identity: hash of the model, asked for where there is an inversion.
   /// - Throws: `InversionError.differs` for the first thing that the inversion was not made for.
-  func completed(for model: Model) throws -> EditRequest {
+  func completed(identity: () throws -> String) throws -> EditRequest {
     guard var saved = inversion else { return self }
     var request = self
     let origin = saved.origin
     func require(_ same: Bool, _ what: InversionError.Difference) throws {
       if !same { throw InversionError.differs(what) }
     }
-    let identity = try model.identity()
-    try require(origin.model == identity, .model(made: origin.modelName))
-    try require(
-      (origin.width, origin.height) == (width, height),
-      .size(made: "\(origin.width)×\(origin.height)", asked: "\(width)×\(height)"))
-    if let picture { try require(origin.picture == SHA256.hex(of: picture.pixels), .picture) }
-    try require(origin.seed == seed, .seed(made: origin.seed, asked: seed))
+    try require(try origin.model == identity(), .model(made: origin.modelName))
+    if let seed { try require(origin.seed == seed, .seed(made: origin.seed, asked: seed)) }
+    request.seed = origin.seed
     try require(origin.generator == SeededTape.generator, .generator(made: origin.generator))
 
     if let sourcePrompt {
@@ -99,25 +99,26 @@ extension EditRequest {
     request.inversion = saved
     return request
   }
+
+  /// - Throws: `InversionError.differs` where the edit would work at another size than its inversion was made at.
+  func checkSize(_ geometry: Geometry) throws(InversionError) {
+    guard let origin = inversion?.origin else { return }
+    let made = Extent(width: origin.width, height: origin.height)
+    guard made != geometry.padded else { return }
+    throw .differs(.size(made: "\(made)", asked: "\(geometry.padded)"))
+  }
 }
 
 extension Inversion {
   /// Whether the predictions behind it point away from the negative prompt: not with a weight of 1.
   fileprivate var readsNegativePrompt: Bool {
-    let weight = ["source-guidance", "inversion-guidance", "guidance"].lazy.compactMap { parameters[$0] }
-      .first
+    let weight = parameters["source-cfg-scale"] ?? parameters["cfg-scale"]
     return weight.map { Double($0) != 1 } ?? true
   }
 
   /// Its parameters as the settings that lead to them.
   var settings: MethodSettings {
-    var settings: MethodSettings = [:]
-    for (name, text) in parameters {
-      guard let setting = Setting(parameter: name) else { continue }
-      settings[setting] = Double(text).map(SettingValue.number) ?? .word(text)
-    }
-    // This one is the opposite of its parameter.
-    if let keeps = parameters["keep-last-noise"] { settings[.officialLastStep] = .flag(keeps == "false") }
-    return settings
+    let known = EditMethods.all.options
+    return parameters.filter { known.contains($0.key) }.mapValues(SettingValue.init(parsing:))
   }
 }

@@ -28,30 +28,14 @@ public enum Inspection {
 
   /// What is in a model and how much of it.
   public static func describe(_ model: Model, tensors: Bool) -> String {
-    let unet = model.unet.configuration
     var lines = ["model        \(model.files.path)", "family       \(model.family)"]
     if let container = (model.files as? ContainerModel)?.container {
       lines += (try? self.lines(container)) ?? []
     }
-    for part in model.textEncoders {
-      let c = part.encoder.configuration
-      lines.append(
-        "text         \(c.layers) layers of \(c.width) channels, \(c.tokens) tokens, "
-          + "\(c.vocabulary) words, \(c.activation.rawValue)")
-    }
-    lines.append(
-      "denoise      channels \(list(unet.down.map(\.channels))), heads \(list(unet.down.map(\.heads))), "
-        + "context \(unet.contextWidth), predicts \(model.schedule.prediction.rawValue)")
-    let schedule = model.schedulerConfiguration.complete
-    lines.append(
-      "schedule     \(schedule.betaSchedule!) \(schedule.betaStart!)…\(schedule.betaEnd!), "
-        + "\(schedule.trainingSteps!) steps")
-    let vae = model.autoencoder
-    lines.append("autoencoder  channels \(list(vae.channels)), scaling factor \(vae.scalingFactor)")
+    lines += model.components.flatMap(\.facts.summary)
     lines.append(
       "native size  \(model.nativeSize)×\(model.nativeSize), sides in multiples of \(model.sizeMultiple)")
-    let parts = model.textEncoders.map(\.weights) + [model.unetWeights, model.autoencoderWeights]
-    for weights in parts {
+    for weights in model.components.map(\.checkpoint) {
       lines.append("")
       lines.append(describe(weights.tensors, label: weights.label, tensors: tensors))
     }
@@ -86,6 +70,4 @@ public enum Inspection {
     }
     return lines.joined(separator: "\n")
   }
-
-  private static func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: "×") }
 }

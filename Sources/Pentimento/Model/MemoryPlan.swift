@@ -42,19 +42,3 @@ extension MemoryPlan.Stage {
       stored: stored)
   }
 }
-
-/// Bytes of pictures at their own size. They belong to whoever reads and writes them; a plan counts them.
-public struct PictureMemory: Sendable, Equatable {
-  /// While the picture is read and made as small as the networks want it.
-  public var reading = 0
-  /// While the networks run.
-  public var holding = 0
-  /// While the result is made as large as the picture and written.
-  public var writing = 0
-
-  public init(reading: Int = 0, holding: Int = 0, writing: Int = 0) {
-    self.reading = reading
-    self.holding = holding
-    self.writing = writing
-  }
-}

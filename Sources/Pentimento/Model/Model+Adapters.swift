@@ -5,34 +5,6 @@ import WeightStorage
 /// Side branches of a network by the path of their layer.
 typealias Adapters = [String: [Adapter]]
 
-/// A LoRA file and how strongly it acts.
-public struct LoRAReference: Sendable, Equatable, CustomStringConvertible {
-  public var path: String
-  public var factor: Float
-
-  public init(path: String, factor: Float = 1) { (self.path, self.factor) = (path, factor) }
-
-  /// `FILE` or `FILE:0.8`.
-  ///
-  /// - Throws: `RequestError.settingValue` for a factor that is not finite.
-  public init(parsing text: String) throws {
-    (path, factor) = (text, 1)
-    guard let colon = text.lastIndex(of: ":") else { return }
-    guard let factor = Float(text[text.index(after: colon)...]) else { return }
-    path = String(text[..<colon])
-    self.factor = factor
-    guard factor.isFinite, !path.isEmpty else {
-      throw RequestError.settingValue(setting: "lora", value: text, allowed: "FILE or FILE:0.8")
-    }
-  }
-
-  /// The file's name, without its folder, and a factor other than 1.
-  public var description: String {
-    let name = String(path.split(separator: "/").last ?? "")
-    return factor == 1 ? name : "\(name):\(factor)"
-  }
-}
-
 extension Model {
   /// The model with LoRA files laid over it as side branches; its own weights stay as they are.
   ///
@@ -44,55 +16,46 @@ extension Model {
   }
 
   /// - Parameter reference: what the file is called, and its factor.
-  func adapted(by file: LoRAFile, _ reference: LoRAReference) throws -> Model {
+  package func adapted(by file: LoRAFile, _ reference: LoRAReference) throws -> Model {
     let root = "lora.\(adapters.count)"
     let branches = Dictionary(grouping: try file.branches(on: adaptedNetworks()), by: \.component)
 
-    func lay(
-      _ component: String, over weights: Checkpoint, _ adapters: Adapters
-    ) throws -> (Checkpoint, Adapters) {
-      var (tensors, adapters) = ([TensorEntry](), adapters)
-      for branch in branches[component] ?? [] {
+    let adapted = try components.map { component in
+      guard let branches = branches[component.name] else { return component }
+      var (tensors, more) = ([TensorEntry](), Adapters())
+      var names: [String: String] = [:]
+      for branch in branches {
         let path = "\(root).\(branch.layer)"
-        tensors.append(branch.down.renamed("\(path).lora_A.weight"))
-        tensors.append(branch.up.renamed("\(path).lora_B.weight"))
+        for (tensor, name) in [(branch.down, "\(path).lora_A.weight"), (branch.up, "\(path).lora_B.weight")] {
+          tensors.append(tensor.renamed(name))
+          names[name] = tensor.name
+        }
         let factor = reference.factor * branch.alpha / Float(branch.rank)
-        adapters[branch.layer, default: []].append(
-          Adapter(path: path, rank: branch.rank, factor: factor))
+        try file.check(branch, factor: reference.factor)
+        more[branch.layer, default: []].append(Adapter(path: path, rank: branch.rank, factor: factor))
       }
-      let matrices = Checkpoint(file.weights.files[0], tensors: tensors, label: file.weights.label)
+      let matrices = Checkpoint(
+        file.weights.files[0], tensors: tensors, label: file.weights.label,
+        translation: { [names] in names[$0] ?? $0 })
       for tensor in tensors { _ = try matrices.element(of: tensor.name) }
-      return (Checkpoint(weights, adding: [matrices]), adapters)
+      return try component.adapted(by: more, in: matrices)
     }
-
-    let encoders = try textEncoders.enumerated().map { index, part in
-      let (weights, adapters) = try lay(Self.encoderNames[index], over: part.weights, part.adapters)
-      return TextEncoderPart(
-        encoder: part.encoder, tokenizer: part.tokenizer, weights: weights, adapters: adapters)
-    }
-    let (weights, side) = try lay("unet", over: unetWeights, unetAdapters)
-    return Model(
-      self, textEncoders: encoders, unetWeights: weights, unetAdapters: side,
-      adapters: adapters + ["\(reference)"])
+    return Model(self, components: adapted, adapters: adapters + ["\(reference)"])
   }
 
-  /// The networks that a LoRA can change, with their layers.
+  /// The networks that a LoRA can change, with their layers. Where a file does not say which it means, it is the one
+  /// that needs a picture: the noise network is the first.
   private func adaptedNetworks() throws -> [AdaptedNetwork] {
-    func network(_ component: String, _ define: (Scope) throws -> Void) throws -> AdaptedNetwork {
-      let builder = GraphBuilder()
-      try define(builder.root)
-      let suffix = ".weight"
-      let layers = builder.graph.weights.filter { [.matrix, .convolution].contains($0.role) }
+    let adaptable = components.filter(\.facts.takesAdapters)
+    return try (adaptable.filter { !$0.facts.hasTokenizer } + adaptable.filter(\.facts.hasTokenizer)).map {
+      component in
+      let layers = try component.networks.flatMap(component.reads).map(\.here)
+        .filter { [.matrix, .convolution].contains($0.role) }
       return AdaptedNetwork(
-        component: component,
+        component: component.name,
         layers: Dictionary(
-          layers.map { (String($0.name.dropLast(suffix.count)), $0.shape) }, uniquingKeysWith: { a, _ in a }))
+          layers.map { (String($0.name.dropLast(".weight".count)), $0.shape) },
+          uniquingKeysWith: { first, _ in first }))
     }
-    let side = sizeMultiple / 8
-    let unet = try network("unet") { _ = try self.unet.define(height: side, width: side, tokens: tokens, $0) }
-    return try [unet]
-      + zip(Self.encoderNames, textEncoders).map { name, part in
-        try network(name) { _ = try part.encoder.define($0) }
-      }
   }
 }

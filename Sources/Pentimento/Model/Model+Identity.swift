@@ -1,3 +1,4 @@
+import Files
 import WeightStorage
 
 extension Model {
@@ -7,25 +8,21 @@ extension Model {
   /// - Throws: `WeightFileError` if a file cannot be read any more.
   package func identity() throws -> String {
     var hash = SHA256()
-    let tokenizerFiles = ["vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json"]
-    var names = ["unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"]
-    for suffix in textEncoders.count == 2 ? ["", "_2"] : [""] {
-      names.append("text_encoder\(suffix)/config.json")
-      names += tokenizerFiles.map { "tokenizer\(suffix)/\($0)" }
-    }
-    for name in names where files.contains(name) {
+    func names(_ components: [Component]) -> [String] { components.flatMap { $0.fileNames(in: files) } }
+    let all =
+      names(components.filter { !$0.facts.hasTokenizer }) + ["scheduler/scheduler_config.json"]
+      + names(components.filter(\.facts.hasTokenizer))
+    for name in all where files.contains(name) {
       hash.update(name)
       hash.update(SHA256.hex(of: try files.data(name)))
     }
     hash.update("predicts \(schedule.prediction.rawValue)")  // the user may know better than the files
-    for adapter in (textEncoders.map(\.adapters) + [unetAdapters]).flatMap(\.values).joined().sorted(by: {
-      $0.path < $1.path
-    }) {
+    // Encoders may have layers of one path.
+    let adapters = components.flatMap(\.adapters.values).joined()
+    for adapter in adapters.sorted(by: { ($0.path, $0.factor) < ($1.path, $1.factor) }) {
       hash.update("\(adapter.path) \(adapter.factor)")
     }
-    for weights in textEncoders.map(\.weights) + [unetWeights, autoencoderWeights] {
-      try weights.identify(to: &hash)
-    }
+    for component in components { try component.checkpoint.identify(to: &hash) }
     return hash.finalize()
   }
 }

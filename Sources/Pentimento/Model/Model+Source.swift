@@ -1,3 +1,4 @@
+import Files
 import Synchronization
 import WeightStorage
 
@@ -7,9 +8,8 @@ extension Model {
 
   /// The files that the model's weights are read from, each once, sorted.
   var weightFiles: [FileReader] {
-    let checkpoints = textEncoders.map(\.weights) + [unetWeights, autoencoderWeights]
     var files: [String: FileReader] = [:]
-    for file in checkpoints.flatMap(\.files) { files[file.reader.path] = file.reader }
+    for file in components.flatMap(\.checkpoint.files) { files[file.reader.path] = file.reader }
     return files.values.sorted { $0.path < $1.path }
   }
 }
@@ -23,9 +23,11 @@ struct SourceHash {
     let text = Mutex("")
   }
   private let digits = Digits()
-  private let thread = SerialThread()
+  private let thread: SerialThread
 
-  init(_ files: [FileReader]) {
+  /// - Throws: `SystemRefusal.thread`
+  init(_ files: [FileReader]) throws {
+    thread = try SerialThread()
     thread.run { [digits] check in
       let hashes = try files.map { try $0.hash(0..<$0.count, check: check) }
       let hash = hashes.count == 1 ? hashes[0] : SHA256.hex(of: hashes.map { "\($0)\n" }.joined().utf8)
@@ -35,7 +37,7 @@ struct SourceHash {
 
   /// Waits for it.
   ///
-  /// - Throws: `WeightFileError`
+  /// - Throws: `FileError`
   func value() throws -> String {
     try thread.wait()
     return digits.text.withLock { $0 }

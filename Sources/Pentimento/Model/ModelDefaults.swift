@@ -1,3 +1,5 @@
+import Editing
+import JSON
 import WeightStorage
 
 /// What a model says about the settings it works best with: `pentimento.json` beside its parts.
@@ -12,27 +14,29 @@ public struct ModelDefaults: Sendable, Equatable {
 
   public init() {}
 
-  /// - Throws: `WeightFileError` naming the key that is unknown or of the wrong kind.
-  package init(_ files: any ModelFiles) throws {
+  /// - Throws: `ConfigurationError` naming the key that is unknown or of the wrong kind.
+  package init(
+    _ files: any ModelFiles, methods: [any EditingMethod.Type] = EditMethods.all
+  ) throws {
     guard files.contains("pentimento.json") else { return }
     let json = try files.json("pentimento.json")
     for key in json.keys where !["defaults", "methods"].contains(key) {
       throw json[key].wrong("\"defaults\" or \"methods\"")
     }
-    everywhere = try Self.settings(json["defaults"])
+    everywhere = try Self.settings(json["defaults"], methods.options)
     for method in json["methods"].keys {
-      guard MethodEntry.all.contains(where: { $0.about.name == method }) else {
+      guard methods.named(method) != nil else {
         throw json["methods"][method].wrong("the name of a method")
       }
-      byMethod[method] = try Self.settings(json["methods"][method])
+      byMethod[method] = try Self.settings(json["methods"][method], methods.options)
     }
   }
 
-  private static func settings(_ object: ConfigValue) throws -> MethodSettings {
+  private static func settings(_ object: ConfigValue, _ known: Set<String>) throws -> MethodSettings {
     var settings: MethodSettings = [:]
     for key in object.keys {
-      guard let setting = Setting(rawValue: key) else { throw object[key].wrong("the name of a setting") }
-      settings[setting] =
+      guard known.contains(key) else { throw object[key].wrong("the name of a setting") }
+      settings[key] =
         switch object[key].value {
         case .integer(let value)?: .number(Double(value))
         case .real(let value)?: .number(value)

@@ -1,10 +1,18 @@
+import Files
 import FoundationEssentials
+import Platform
 import WeightStorage
 
 /// Finds a model where none was named.
 ///
-/// Searched in this order: the path given, `$PENTIMENTO_MODEL`, `../share/pentimento` beside the executable,
-/// `Weights/` of the package that the executable was built in.
+/// Searched in this order:
+/// 1. the path given, then `$PENTIMENTO_MODEL`;
+/// 2. `../share/pentimento` beside the executable, where the program or an application of the library is installed;
+/// 3. `Weights/` of this package, if the executable was built in it, in a package below it, or in one that
+///    depends on it by address (SwiftPM keeps a copy in `.build/checkouts`).
+///
+/// An application of the library that lies nowhere of these, or one that depends on a copy of this package elsewhere on
+/// the disk, names the model's folder: `Model(at:)`.
 public enum ModelLocation {
   /// - Returns: the folder or file of a model; whether it is sound is seen when it is opened.
   /// - Throws: `ModelLocationError.notFound`.
@@ -13,8 +21,8 @@ public enum ModelLocation {
     if let named = ProcessInfo.processInfo.environment["PENTIMENTO_MODEL"], !named.isEmpty {
       return URL(fileURLWithPath: named)
     }
-    let candidates = self.candidates
-    for folder in candidates where isModel(folder) { return folder }
+    let candidates = places(around: executable).map(\.model)
+    for folder in candidates where exists(folder, "model_index.json") { return folder }
     throw ModelLocationError.notFound(searched: candidates.map(\.path))
   }
 
@@ -23,41 +31,53 @@ public enum ModelLocation {
   ///
   /// - Throws: `ModelLocationError.noVocabulary`.
   static func publishedMerges() throws -> Data {
-    let files = sharedFolders.map { $0.appending(path: "clip/merges.txt").path }
+    let files = publishedMergesPaths
     for file in files where FileManager.default.fileExists(atPath: file) {
       return Data(try FileReader.contents(of: file))
     }
     throw ModelLocationError.noVocabulary(searched: files)
   }
 
-  private static var candidates: [URL] {
-    zip(sharedFolders, ["", "embedded"]).map { $1.isEmpty ? $0 : $0.appending(path: $1) }
+  /// Where those merges are looked for.
+  package static var publishedMergesPaths: [String] {
+    places(around: executable).map { $0.shared.appending(path: "clip/merges.txt").path }
   }
 
-  /// `../share/pentimento` beside the executable, and `Weights` of the package that it was built in.
-  private static var sharedFolders: [URL] {
-    let executable = executableFolder
-    var folders = [executable.deletingLastPathComponent().appending(path: "share/pentimento")]
-    var folder = executable
-    for _ in 0..<5 {
+  /// Folders that may hold the embedded model and the vocabulary, for an executable.
+  package static func places(around executable: URL) -> [(shared: URL, model: URL)] {
+    var folder = executable.deletingLastPathComponent()
+    let installed = folder.deletingLastPathComponent().appending(path: "share/pentimento")
+    var places = [(shared: installed, model: installed)]
+    while folder.path != "/", !folder.path.isEmpty {
       folder.deleteLastPathComponent()
-      if FileManager.default.fileExists(atPath: folder.appending(path: "Package.swift").path) {
-        folders.append(folder.appending(path: "Weights"))
-        break
+      for package in [folder] + checkouts(in: folder) where isThisPackage(package) {
+        let weights = package.appending(path: "Weights")
+        places.append((shared: weights, model: weights.appending(path: "embedded")))
       }
     }
-    return folders
+    return places
   }
 
-  private static var executableFolder: URL {
-    let path =
-      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-      ?? CommandLine.arguments[0]
-    return URL(fileURLWithPath: path).deletingLastPathComponent()
+  /// Packages that a build in `folder` depends on.
+  private static func checkouts(in folder: URL) -> [URL] {
+    let folder = folder.appending(path: "checkouts")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().map { folder.appending(path: $0) }
   }
 
-  private static func isModel(_ folder: URL) -> Bool {
-    FileManager.default.fileExists(atPath: folder.appending(path: "model_index.json").path)
+  /// Another package may have a folder of that name.
+  private static func isThisPackage(_ folder: URL) -> Bool {
+    exists(folder, "Package.swift") && exists(folder, "Sources/Pentimento") && exists(folder, "Weights")
+  }
+
+  private static var executable: URL {
+    URL(
+      fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        ?? Platform.arguments.first ?? "")
+  }
+
+  private static func exists(_ folder: URL, _ name: String) -> Bool {
+    FileManager.default.fileExists(atPath: folder.appending(path: name).path)
   }
 }
 
@@ -71,7 +91,7 @@ public enum ModelLocationError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .notFound(let searched):
       "no model was found in \(searched.joined(separator: " or ")): "
-        + "name one with --model or in PENTIMENTO_MODEL"
+        + "name one, or set PENTIMENTO_MODEL"
     case .noVocabulary(let searched):
       "CLIP's vocabulary was found at neither \(searched.joined(separator: " nor ")), and a single file brings none: "
         + "install Weights/clip with the program"

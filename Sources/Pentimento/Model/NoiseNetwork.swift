@@ -1,15 +1,17 @@
 import Editing
 import Kernels
 import NeuralGraph
+import Packing
 import Runtime
 import StableDiffusion
 import Tensors
 
-/// The model's UNet as a noise predictor for one working size.
+/// The model's UNet as a noise predictor for one working size, computing on a thread of its own.
 ///
 /// Owns the memory of its stage from the moment it is made to the moment it is let go. A stage with attention
 /// maps answers queries that ask for them; those that do not cost what they cost without.
-public actor NoiseNetwork: NoisePredictor {
+package actor NoiseNetwork: NoisePredictor {
+  private nonisolated let thread: NetworkThread
   private let executor: Executor
   /// Names of the maps that the stage keeps, one for each layer.
   private let maps: [String]
@@ -17,27 +19,33 @@ public actor NoiseNetwork: NoisePredictor {
   private let schedule: NoiseSchedule
   /// What the weights are called in errors.
   private let label: String
+  /// The LoRA files over the model.
+  private let adapters: [String]
   /// Latents stay within a few units; one this large, left by too much guidance, may overflow in sound weights.
   private static let ordinary: Float = 1000
   private let onEvaluation: @Sendable (Int) -> Void
   /// Queries answered so far.
-  public private(set) var evaluations = 0
+  package private(set) var evaluations = 0
 
   /// - Parameter onEvaluation: told the number of queries answered after each.
   init(
-    _ stage: Stage, model: Model, pool: ThreadPool, onEvaluation: @escaping @Sendable (Int) -> Void
+    _ stage: Stage, model: Model, pool: ThreadPool, on thread: NetworkThread,
+    onEvaluation: @escaping @Sendable (Int) -> Void
   ) throws {
+    self.thread = thread
     executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-    maps = stage.plan.outputs.keys.filter { $0.hasPrefix(Stages.attentionPrefix) }.sorted()
+    maps = stage.plan.outputs.keys.filter { $0.hasPrefix(DenoisingNetwork.attentionPrefix) }.sorted()
     configuration = model.unet.configuration
     schedule = model.schedule
-    label = stage.weights.label
+    (label, adapters) = (stage.weights.label, model.adapters)
     self.onEvaluation = onEvaluation
   }
 
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
   /// - Throws: `CancellationError` at the latest after one operator, `WeightFileError` if streamed weights cannot
   ///   be read, `ModelError.notFinite` if damaged weights make NaN of an ordinary latent.
-  public func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction] {
+  package func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction] {
     var answers: [NoisePrediction] = []
     let lanes = executor.plan.lanes
     for start in stride(from: 0, to: queries.count, by: lanes) {
@@ -48,9 +56,7 @@ public actor NoiseNetwork: NoisePredictor {
         group.map(configuration.inputs), only: maps.isEmpty || readsMaps ? nil : ["out"])
       for (query, result) in zip(group, results) {
         let noise = epsilon(Latent(result["out"]!), query)
-        guard noise.isFinite || !query.latent.isWithin(Self.ordinary) else {
-          throw ModelError.notFinite(part: label)
-        }
+        guard noise.isFinite || !query.latent.isWithin(Self.ordinary) else { throw try notFinite(query) }
         answers.append(
           NoisePrediction(
             noise: noise,
@@ -62,8 +68,18 @@ public actor NoiseNetwork: NoisePredictor {
     return answers
   }
 
+  /// What made numbers that are none: the side branches, if the network is sound without them.
+  private func notFinite(_ query: NoiseQuery) throws -> any Error {
+    var plain = query
+    plain.adapterScale = 0
+    guard !adapters.isEmpty, query.adapterScale != 0,
+      try executor.run([configuration.inputs(plain)], only: ["out"])[0]["out"]!.isFinite
+    else { return ModelError.notFinite(part: label) }
+    return LoRAError.overflow(files: adapters)
+  }
+
   /// Raw outputs of one query with every value that was kept.
-  func values(_ query: NoiseQuery) async throws -> [String: HostTensor] {
+  package func values(_ query: NoiseQuery) async throws -> [String: HostTensor] {
     try executor.run([configuration.inputs(query)])[0]
   }
 

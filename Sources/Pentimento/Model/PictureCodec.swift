@@ -7,14 +7,19 @@ import Tensors
 /// The model's autoencoder. Each direction takes its memory for the length of one call and throws
 /// `ModelError.notFinite` where damaged weights leave no picture or latent.
 package struct PictureCodec: LatentCodec {
-  let stages: Stages
+  /// The network for a size in pixels, planned.
+  typealias Planned = @Sendable (_ width: Int, _ height: Int) throws -> Stage
+
+  let model: Model
   let pool: ThreadPool
+  let encoder: Planned
+  let decoder: Planned
+  /// Where the networks compute; nil for the caller's thread.
+  var thread: NetworkThread?
 
   package func encode(_ signal: HostTensor) async throws -> (mean: Latent, logVariance: Latent) {
-    let stage = try stages.encoder(width: signal.shape[1], height: signal.shape[0])
-    let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-    let moments = try executor.run([["image": signal]])[0]["moments"]!
-    guard moments.isFinite else { throw ModelError.notFinite(part: stage.weights.label) }
+    let moments = try await run(
+      encoder(signal.shape[1], signal.shape[0]), ["image": signal], output: "moments")
     let channels = AutoencoderConfiguration.latentChannels
     let (height, width) = (moments.shape[0], moments.shape[1])
     var mean = Latent(height: height, width: width)
@@ -35,13 +40,23 @@ package struct PictureCodec: LatentCodec {
   }
 
   package func decode(_ latent: Latent) async throws -> HostTensor {
-    let stage = try stages.decoder(width: latent.width * 8, height: latent.height * 8)
-    let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     let unscaled = (1 / Double(scale)) * latent
-    let signal = try executor.run([["latent": unscaled.tensor]])[0]["image"]!
-    guard signal.isFinite else { throw ModelError.notFinite(part: stage.weights.label) }
-    return signal
+    let pixels = model.pixelsPerLatent
+    return try await run(
+      decoder(latent.width * pixels, latent.height * pixels), ["latent": unscaled.tensor], output: "image")
   }
 
-  private var scale: Float { stages.model.autoencoder.scalingFactor }
+  private func run(
+    _ stage: Stage, _ inputs: [String: HostTensor], output name: String
+  ) async throws -> HostTensor {
+    let compute = { @Sendable () throws -> HostTensor in
+      let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+      let output = try executor.run([inputs])[0][name]!
+      guard output.isFinite else { throw ModelError.notFinite(part: stage.weights.label) }
+      return output
+    }
+    return if let thread { try await thread.run(compute) } else { try compute() }
+  }
+
+  private var scale: Float { model.autoencoder.scalingFactor }
 }

@@ -9,10 +9,14 @@ public enum ProcessMemory {
 
   /// What this process can hold before something has to give: its share now and nine tenths of what is free, or the
   /// limit of its control groups if that is less. Nil if the kernel does not say.
-  public static var reachable: Int? {
+  public static var reachable: MemoryLimit? {
     let free = figure("MemAvailable:", in: "/proc/meminfo").map { resident + $0 / 10 * 9 }
     let group = contents("/proc/self/cgroup").flatMap { controlGroupLimit($0, contents: contents) }
-    return [free, group].compactMap { $0 }.min()
+    let limits = [
+      group.map { MemoryLimit(bytes: $0, source: .controlGroup) },
+      free.map { MemoryLimit(bytes: $0, source: .machine) },
+    ]
+    return limits.compactMap { $0 }.min { $0.bytes < $1.bytes }
   }
 
   /// The least of the hard limits of a process's memory control groups, version 1 or 2, and of those around them.

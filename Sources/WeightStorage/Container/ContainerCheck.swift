@@ -1,3 +1,5 @@
+import Files
+import JSON
 import Tensors
 
 /// The tables of a container against its tensors, once, when it is opened: kernels compute from the mapped bytes and
@@ -12,7 +14,7 @@ struct ContainerCheck {
   /// Widths of the groups of input channels that were rotated.
   private let rotations: [String: Int]
 
-  /// - Throws: `badJSON`, `duplicateKey`, `missingTensor`, `badContainer`.
+  /// - Throws: `configuration`, `missingTensor`, `badContainer`.
   init(_ file: SafetensorsFile) throws(WeightFileError) {
     (self.file, label) = (file, file.reader.label)
     shapes = try Self.table(.shapes, file) { (scanner) throws(JSONError) in try scanner.sizes() }
@@ -37,7 +39,7 @@ struct ContainerCheck {
       while let name = try scanner.nextKey(&names) { entries[name] = try entry(&scanner) }
       try scanner.expectEnd()
     } catch {
-      throw error.inFile(label) { .badJSON(file: label, reason: $0) }
+      throw .configuration(ConfigurationError(error, file: label))
     }
     return entries
   }
@@ -102,7 +104,7 @@ struct ContainerCheck {
     for i in 0..<tensor.count where !(scales[i] >= 0 && scales[i] < .infinity) {
       throw .badScale(file: label, tensor: tensor.name, value: "\(scales[i])")
     }
-    try mapping.check()
+    try WeightFileError.ofFile { () throws(FileError) in try mapping.check() }
   }
 
   private func bad(_ reason: String) -> WeightFileError { .badContainer(file: label, reason: reason) }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 import Tensors
 
 /// A whole model in one safetensors file, with its weights in the layout of the kernels.
@@ -46,7 +47,7 @@ package struct ContainerFile: Sendable {
     metadata[formatKey] != nil || Table.allCases.contains { metadata[$0.rawValue] != nil }
   }
 
-  /// - Throws: `containerVersion`; `badJSON`, `duplicateKey`, `wrongValue` for a table that cannot be read;
+  /// - Throws: `containerVersion`; `configuration` for a table that cannot be read;
   ///   `misaligned`, `unsupportedElement`, `missingTensor`, `sizeMismatch`, `shapeMismatch`, `badScale` or
   ///   `badContainer` for a tensor that is not what the tables say.
   package init(_ file: SafetensorsFile) throws(WeightFileError) {
@@ -73,12 +74,14 @@ package struct ContainerFile: Sendable {
   }
 
   /// One of the file's tables.
-  package func table(_ table: Table) throws(WeightFileError) -> ConfigValue { try Self.json(table, file) }
+  package func table(_ table: Table) throws(WeightFileError) -> ConfigValue { try Self.table(table, file) }
 
-  private static func json(_ table: Table, _ file: SafetensorsFile) throws(WeightFileError) -> ConfigValue {
+  static func table(_ table: Table, _ file: SafetensorsFile) throws(WeightFileError) -> ConfigValue {
     let label = label(table, file)
     let text = file.metadata[table.rawValue] ?? "{}"
-    return ConfigValue(file: label, value: try JSONValue(parsing: Array(text.utf8), file: label))
+    return try configuration { () throws(ConfigurationError) in
+      try ConfigValue(parsing: Array(text.utf8), file: label)
+    }
   }
 
   static func label(_ table: Table, _ file: SafetensorsFile) -> String {
@@ -91,23 +94,5 @@ extension TensorType {
   package static func panels(of shape: [Int], _ element: ElementType) -> TensorType {
     let order = shape.count == 4 ? [shape[0], shape[2], shape[3], shape[1]] : shape
     return TensorType(order, element: element, layout: .panels)
-  }
-}
-
-extension ContainerFile {
-  /// Compares every tensor with the hash that was taken when it was written.
-  ///
-  /// - Returns: the number of tensors.
-  /// - Throws: `damagedTensor`, `WeightFileError` if the file cannot be read, `CancellationError`.
-  package func verify() throws -> Int {
-    let hashes = try table(.hashes)
-    let tensors = file.tensors.filter { !$0.name.hasPrefix(Self.paddingPrefix) }
-    for tensor in tensors {
-      let expected = try hashes[tensor.name].string()
-      guard try file.reader.hash(tensor.range) == expected else {
-        throw WeightFileError.damagedTensor(file: file.reader.label, tensor: tensor.name)
-      }
-    }
-    return tensors.count
   }
 }

@@ -1,3 +1,6 @@
+import Files
+import Platform
+
 /// Writes a container: tensors one after another, each in pieces, the table last.
 ///
 /// Holds names and sizes and two pieces, never a tensor: while one is written and hashed, the next is made. The space
@@ -9,7 +12,7 @@ package final class ContainerWriter {
   private var entries: [(name: String, element: StoredElement, shape: [Int], range: Range<Int>)] = []
   private var hashes: [TensorHash] = []
   private var current: (element: StoredElement, shape: [Int], start: Int)?
-  private let thread = SerialThread()
+  private let thread: SerialThread
   /// What is written, and what is filled.
   private var pieces = (ReusedBuffer(), ReusedBuffer())
   /// End of what is written, from the start of the data.
@@ -25,7 +28,8 @@ package final class ContainerWriter {
     let table = names.reduce(0) { $0 + 2 * $1.utf8.count + 400 }
     let alignment = ContainerFile.alignment
     capacity = (table + metadataBytes + 4096 + alignment - 1) / alignment * alignment
-    file = try PartialFile(path: path)
+    do throws(SystemRefusal) { thread = try SerialThread() } catch { throw .file(.refused(error)) }
+    file = try WeightFileError.ofFile { () throws(FileError) in try PartialFile(path: path) }
   }
 
   /// The thread writes from the pieces, so it ends before them.
@@ -53,7 +57,7 @@ package final class ContainerWriter {
   /// Adds a piece to the tensor.
   ///
   /// - Parameter fill: writes all of its bytes.
-  /// - Throws: `WeightFileError` of this piece or one before; whatever `fill` throws.
+  /// - Throws: `FileError` of this piece or one before; whatever `fill` throws.
   package func append(_ byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
     try thread.wait(until: 1)
     pieces = (pieces.1, pieces.0)
@@ -119,9 +123,7 @@ package final class ContainerWriter {
     var table = SafetensorsTable(metadata)
     for entry in entries { table.add(entry.name, entry.element, entry.shape, entry.range) }
     try file.write(table.header(alignedTo: ContainerFile.alignment, capacity: capacity), at: 0)
-    let duration = try file.commit()
-    file.release(0..<fileByteCount)
-    return duration
+    return try file.commit()
   }
 }
 

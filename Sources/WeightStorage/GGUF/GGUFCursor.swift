@@ -1,3 +1,5 @@
+import Files
+
 /// The value of a property. Arrays other than short ones of integers (vocabularies, as a rule) are only counted.
 package enum GGUFValue: Sendable, Equatable {
   case integer(Int)
@@ -17,30 +19,28 @@ struct GGUFCursor {
   private var bufferStart = 0
 
   private static let pieceBytes = 1 << 16
-  /// What the tables may have in bytes, as those of a safetensors file; vocabularies are a few megabytes.
+  /// What the tables may have in bytes, as those of a safetensors file; vocabularies have a few megabytes.
   private static let longest = SafetensorsHeader.longest
-  /// Keys, names and texts are short; more is damage.
-  private static let longestString = 1 << 24
-
   init(_ file: FileReader) { self.file = file }
 
   func damaged(_ reason: String) -> WeightFileError { .badHeader(file: file.label, reason: reason) }
 
-  mutating func bytes(_ count: Int) throws(WeightFileError) -> [UInt8] {
+  mutating func bytes(_ count: Int) throws(WeightFileError) -> ArraySlice<UInt8> {
     try expect(count)
     if position + count > bufferStart + buffer.count {
       bufferStart = position
-      buffer = try file.bytes(position..<min(file.count, position + max(count, Self.pieceBytes)))
+      let piece = position..<min(file.count, position + max(count, Self.pieceBytes))
+      buffer = try WeightFileError.ofFile { [file] () throws(FileError) in try file.bytes(piece) }
     }
     defer { position += count }
     let start = position - bufferStart
-    return Array(buffer[start..<start + count])
+    return buffer[start..<start + count]
   }
 
-  /// - Throws: `truncated`, `headerTooLong` if there are not so many bytes of tables.
+  /// - Throws: `file(.truncated)`, `headerTooLong` if there are not so many bytes of tables.
   private func expect(_ count: Int) throws(WeightFileError) {
     guard count <= file.count - position else {
-      throw .truncated(file: file.label, needs: position + count, has: file.count)
+      throw .file(.truncated(file: file.label, needs: position + count, has: file.count))
     }
     guard count <= Self.longest - position else {
       throw .headerTooLong(file: file.label, bytes: UInt64(position + count), limit: Self.longest)
@@ -59,11 +59,18 @@ struct GGUFCursor {
   }
 
   mutating func string() throws(WeightFileError) -> String {
-    let length = try count(limit: Self.longestString, of: "bytes of text")
+    let length = try count(limit: Self.longest, of: "bytes of text")
     guard let text = String(validating: try bytes(length), as: UTF8.self) else {
       throw damaged("a text that is not UTF-8")
     }
     return text
+  }
+
+  /// The name of a tensor or a property (one that names a tensor has its name at the end).
+  mutating func name() throws(WeightFileError) -> String {
+    let name = try string()
+    if let wrong = SafetensorsHeader.refusal(ofName: name) { throw damaged(wrong) }
+    return name
   }
 
   mutating func value(ofType type: UInt32) throws(WeightFileError) -> GGUFValue {

@@ -1,3 +1,5 @@
+import Files
+
 /// A GGUF file (version 2 or 3, little endian), validated in full when it is opened; only its tables are kept.
 ///
 ///     "GGUF", version u32, tensors u64, properties u64
@@ -10,15 +12,17 @@ package final class GGUFFile: TensorFile {
   package let metadata: [String: GGUFValue]
   /// In the order of the data.
   package let tensors: [TensorEntry]
+  package let stamp: FileStamp
   private let positions: [String: Int]
 
-  /// Properties and tensors are a few thousand at most; more is damage.
-  private static let mostEntries = 1 << 20
+  /// Properties and tensors.
+  private static let mostEntries = SafetensorsHeader.most
 
   package init(path: String, label: String? = nil) throws(WeightFileError) {
-    reader = try FileReader(path: path, label: label)
+    reader = try WeightFileError.ofFile { () throws(FileError) in try FileReader(path: path, label: label) }
+    stamp = try WeightFileError.ofFile { [reader] () throws(FileError) in try FileStamp(of: reader) }
     var cursor = GGUFCursor(reader)
-    guard try cursor.bytes(4) == Array("GGUF".utf8) else {
+    guard try cursor.bytes(4).elementsEqual("GGUF".utf8) else {
       throw .badHeader(file: reader.label, reason: "it does not begin with \"GGUF\"")
     }
     let version = try cursor.integer(UInt32.self)
@@ -30,7 +34,7 @@ package final class GGUFFile: TensorFile {
 
     var metadata: [String: GGUFValue] = [:]
     for _ in 0..<propertyCount {
-      let key = try cursor.string()
+      let key = try cursor.name()
       let value = try cursor.value(ofType: cursor.integer(UInt32.self))
       guard metadata.updateValue(value, forKey: key) == nil else {
         throw .duplicateKey(file: reader.label, key: key)
@@ -80,7 +84,7 @@ private struct Row {
   var offset: UInt64
 
   init(_ cursor: inout GGUFCursor) throws(WeightFileError) {
-    name = try cursor.string()
+    name = try cursor.name()
     let dimensions = try cursor.integer(UInt32.self)
     guard dimensions <= 8 else { throw cursor.damaged("tensor \(name) has \(dimensions) dimensions") }
     for _ in 0..<dimensions { sizes.append(try cursor.integer(UInt64.self)) }
@@ -111,7 +115,7 @@ private struct Row {
     }
     let range = dataStart + begin..<dataStart + begin + bytes
     guard range.upperBound <= file.count else {
-      throw .truncated(file: file.label, needs: range.upperBound, has: file.count)
+      throw .file(.truncated(file: file.label, needs: range.upperBound, has: file.count))
     }
     return TensorEntry(
       name: name, element: element, shape: try shape(written, count, metadata, file),

@@ -12,6 +12,7 @@ extension StoredElement {
     case 12: self = .q4K
     case 13: self = .q5K
     case 14: self = .q6K
+    case 28: self = .f64
     case 30: self = .bf16
     default: return nil
     }

@@ -1,0 +1,68 @@
+#include "cjpeg.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#ifdef __APPLE__
+#define LIBRARY "libturbojpeg.0.dylib"
+#else
+#define LIBRARY "libturbojpeg.so.0"
+#endif
+
+/* TurboJPEG's flat interface as of version 2.0, declared here so that its headers are not needed. */
+typedef void *tj_handle;
+enum { TJPF_RGB = 0, TJPF_GRAY = 6, TJFLAG_LIMITSCANS = 32768, TJERR_WARNING = 0 };
+
+static struct {
+  tj_handle (*init)(void);
+  int (*header)(tj_handle, const unsigned char *, unsigned long, int *width, int *height, int *subsampling,
+                int *colorspace);
+  int (*decompress)(tj_handle, const unsigned char *, unsigned long, unsigned char *pixels, int width, int pitch,
+                    int height, int format, int flags);
+  char *(*error)(tj_handle);
+  int (*error_code)(tj_handle);
+  int (*destroy)(tj_handle);
+  bool is_complete;
+} tj;
+
+/* ISO C has no cast from an object's address to a function's. */
+static bool find(void *library, const char *name, void *function) {
+  return (*(void **)function = dlsym(library, name)) != NULL;
+}
+
+static void look(void) {
+  void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  tj.is_complete = library && find(library, "tjInitDecompress", &tj.init) &&
+                   find(library, "tjDecompressHeader3", &tj.header) &&
+                   find(library, "tjDecompress2", &tj.decompress) && find(library, "tjGetErrorStr2", &tj.error) &&
+                   find(library, "tjGetErrorCode", &tj.error_code) && find(library, "tjDestroy", &tj.destroy);
+}
+
+bool cjpeg_is_available(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, look);
+  return tj.is_complete;
+}
+
+cjpeg_outcome cjpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, size_t channels,
+                           uint8_t *pixels, char *message) {
+  snprintf(message, CJPEG_MESSAGE_BYTES, "out of memory");
+  tj_handle handle = cjpeg_is_available() ? tj.init() : NULL;
+  if (!handle) return CJPEG_REFUSED;
+  cjpeg_outcome outcome = CJPEG_WHOLE;
+  int w = 0, h = 0, subsampling, colorspace;
+  /* It fails for subsampling that has no name, which decoding does not need; decoding to another size than the
+   * file's would scale. */
+  int status = tj.header(handle, bytes, count, &w, &h, &subsampling, &colorspace);
+  if (w != (int)width || h != (int)height) {
+    snprintf(message, CJPEG_MESSAGE_BYTES, "%s", status ? tj.error(handle) : "it has two sizes");
+    outcome = CJPEG_REFUSED;
+  } else if (tj.decompress(handle, bytes, count, pixels, w, (int)(width * channels), h,
+                           channels == 1 ? TJPF_GRAY : TJPF_RGB, TJFLAG_LIMITSCANS)) {
+    snprintf(message, CJPEG_MESSAGE_BYTES, "%s", tj.error(handle));
+    outcome = tj.error_code(handle) == TJERR_WARNING ? CJPEG_WARNED : CJPEG_REFUSED;
+  }
+  tj.destroy(handle);
+  return outcome;
+}

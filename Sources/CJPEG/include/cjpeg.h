@@ -1,0 +1,22 @@
+/* JPEG files through libturbojpeg, which is looked for when the first one is read: nothing is needed to build. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CJPEG_MESSAGE_BYTES = 200 };
+
+typedef enum {
+  CJPEG_WHOLE,   /* every pixel is decoded */
+  CJPEG_WARNED,  /* as far as the file allows: damaged or cut off */
+  CJPEG_REFUSED, /* nothing is decoded */
+} cjpeg_outcome;
+
+/* Whether the library is there, with all that is needed of it. */
+bool cjpeg_is_available(void);
+
+/* Decodes `count` bytes of a file whose header states `width`·`height` pixels into height·width·channels bytes,
+ * channels 1 (files of one component) or 3 (RGB). Progressive files of more than 500 scans are refused.
+ * `message` (CJPEG_MESSAGE_BYTES) has the library's first complaint, or its last where it gave up. */
+cjpeg_outcome cjpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, size_t channels,
+                           uint8_t *pixels, char *message);

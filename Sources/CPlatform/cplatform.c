@@ -1,0 +1,51 @@
+#define _GNU_SOURCE
+#include "cplatform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
+static int count;
+static char **values;
+
+#ifdef __GLIBC__
+/* Swift's runtime, for programs that are not the process's own: what CommandLine.arguments is to be. */
+__attribute__((weak)) void _swift_stdlib_overrideUnsafeArgvArgc(char **values, int count);
+
+/* Swift reads /proc/self/cmdline, which a closed-off environment lacks: it has no arguments there, or traps. glibc calls
+ * every function of this section with what main() gets. */
+static void keep(int argc, char **argv, char **environment) {
+  (void)environment;
+  count = argc;
+  values = argv;
+  if (_swift_stdlib_overrideUnsafeArgvArgc) _swift_stdlib_overrideUnsafeArgvArgc(argv, argc);
+}
+__attribute__((section(".init_array"), used)) static void (*const keeper)(int, char **, char **) = keep;
+#endif
+
+int cplatform_argument_count(void) { return count; }
+const char *cplatform_argument(int index) { return values[index]; }
+
+int cplatform_unnamed_file(void) {
+#ifdef O_TMPFILE
+  return O_TMPFILE;
+#else
+  return 0;
+#endif
+}
+
+int cplatform_exchange(const char *a, const char *b) {
+#if defined(__GLIBC__)
+  return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+#elif defined(SYS_renameat2)
+  return (int)syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2u);
+#else
+  (void)a, (void)b;
+  errno = ENOSYS;
+  return -1;
+#endif
+}

@@ -1,0 +1,24 @@
+import Editing
+import Tensors
+
+extension EditJob {
+  /// - Parameter cut: parts of prompts that did not fit.
+  func report(evaluations: Int, cut: [String], _ remarks: Remarks, seconds: Double) -> EditReport {
+    let (model, geometry) = (editor.model, pictures.geometry)
+    return EditReport(
+      method: prepared.name, model: model.name, lora: model.adapters,
+      parameters: prepared.method.report(prepared.outline),
+      settingsFrom: prepared.sources.mapValues(\.rawValue),
+      stepFactor: (method as? any ScoreDescent)?.stepFactor(
+        height: geometry.latentHeight, width: geometry.latentWidth),
+      concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
+      prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
+      seed: seed, generator: SeededTape.generator,
+      inversion: method is any InvertingMethod ? request.inversionUse : nil, width: workingSize.width,
+      height: workingSize.height, plannedEvaluations: self.evaluations, evaluations: evaluations,
+      threads: editor.threads, instructionSet: editor.pool.kernels.name, cutPrompts: cut,
+      warnings: remarks.warnings,
+      mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,
+      peakBytes: ProcessMemory.peak, seconds: seconds)
+  }
+}

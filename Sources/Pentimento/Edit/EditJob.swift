@@ -1,0 +1,165 @@
+import Editing
+import Kernels
+import Pictures
+import Runtime
+import StableDiffusion
+import Tensors
+
+/// An edit that is ready to run: checked, its networks planned, its memory and its work known.
+///
+///     texts ─► conditions        picture ─► latent        method loop over the noise network        latent ─► picture
+///
+/// Every stage gives its memory back before the next begins. A job may run more than once, and beside others; it
+/// makes the same bits each time.
+public struct EditJob: Sendable {
+  public let editor: Editor
+  /// As it will be run: completed by its inversion.
+  public let request: EditRequest
+  /// Why this method, where the request named none: "there are concepts".
+  public let methodReason: String?
+  /// What a run will hold in memory.
+  public let plan: MemoryPlan
+  let prepared: PreparedMethod
+  let pictures: EditPictures
+  let stages: EditStages
+
+  /// The method with its settings in place.
+  public var method: any EditingMethod { prepared.method }
+  /// The method's name.
+  public var methodName: String { prepared.name }
+  /// Network evaluations of a run.
+  public var evaluations: Int { prepared.evaluations }
+  /// Seed of the noise.
+  public var seed: UInt64 { request.seed ?? 42 }
+  /// Pixels at which the networks work.
+  public var workingSize: Extent { pictures.geometry.padded }
+  /// Whether there is a mask at the end, if only to look at.
+  public var hasMask: Bool { pictures.hasMask }
+
+  /// Runs the edit.
+  ///
+  /// - Parameter progress: told evaluations done and planned.
+  /// - Throws: `PictureFileError` for a picture or a mask that cannot be read, `InversionError.differs` for a picture
+  ///   that the given inversion was not made from; `EditError` for a run that leads nowhere, `ModelError.notFinite` for
+  ///   damaged weights, `WeightFileError` where weights cannot be read any more, `SystemRefusal` for a thread or memory
+  ///   that the system does not give, and `CancellationError` at the latest after one operator.
+  public func run(
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) async throws -> EditResult {
+    let clock = ContinuousClock.now
+    let thread = try NetworkThread()
+    try await thread.run { try editor.model.verify() }
+    let read = try await thread.run { try pictures.read() }
+    try request.inversion?.check(read.picture)
+    let encoded = try await encodeTexts(on: thread)
+    let inputs = try await inputs(read, encoded, on: thread)
+
+    let remarks = Remarks(mask: read.mask, keepsInversion: request.keepsInversion, notes: read.notes)
+    let (latent, evaluations) = try await denoise(
+      inputs, empty: encoded.empty, on: thread, observer: remarks.observer, progress: progress)
+    try Task.checkCancellation()
+    let working = Picture(signal: try await codec(on: thread).decode(latent))
+    let finished = pictures.finished(working, found: remarks.mask)
+    return EditResult(
+      picture: finished.picture, mask: finished.mask,
+      inversion: try saved(remarks.inversion, of: read.picture),
+      report: report(
+        evaluations: evaluations, cut: encoded.cut, remarks, seconds: (ContinuousClock.now - clock).seconds),
+      working: working, latentMask: remarks.mask)
+  }
+
+  /// Target, source and concepts, as far as they are there, in this order.
+  private func encodeTexts(on thread: NetworkThread) async throws -> EncodedPrompts {
+    let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
+    let size = workingSize
+    return try await thread.run {
+      try promptEncoder.encode(
+        texts, negativePrompt: request.negativePrompt, width: size.width, height: size.height)
+    }
+  }
+
+  /// What the method works on: the conditions and the picture's latent.
+  private func inputs(
+    _ read: EditPictures.Prepared, _ encoded: EncodedPrompts, on thread: NetworkThread
+  ) async throws -> EditInputs {
+    let size = LatentSize(pictures.geometry)
+    var inputs = EditInputs(
+      prepared.outline, height: size.height, width: size.width,
+      channels: AutoencoderConfiguration.latentChannels)
+    inputs.targetCondition = request.prompt.map { _ in encoded.prompts[0] }
+    inputs.sourceCondition = request.sourcePrompt.map { _ in encoded.prompts[request.prompt == nil ? 0 : 1] }
+    inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
+    inputs.mask = read.mask
+    inputs.inversion = request.inversion?.inversion
+    if let inversion = inputs.inversion {
+      inputs.source = inversion.states[0]
+    } else if let picture = read.picture {
+      try Task.checkCancellation()
+      inputs.source = try await codec(on: thread).encode(picture.signal).mean
+    }
+    return inputs
+  }
+
+  /// The noise network lives as long as this call.
+  private func denoise(
+    _ inputs: EditInputs, empty: Condition, on thread: NetworkThread, observer: EditObserver,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
+  ) async throws -> (Latent, evaluations: Int) {
+    let total = evaluations
+    let network = try await noiseNetwork(on: thread) { progress($0, total) }
+    let context = EditContext(
+      diffusion: Diffusion(unet: network, schedule: editor.model.schedule, empty: empty),
+      codec: codec(on: thread),
+      tape: SeededTape(seed: seed), observer: observer)
+    let latent = try await prepared.method.run(inputs, in: context)
+    // Latents of pictures stay within a few units.
+    let limit: Float = 1e4
+    guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
+    return (latent, await network.evaluations)
+  }
+
+  /// The inversion with what it is tied to.
+  private func saved(_ inversion: Inversion?, of picture: Picture?) throws -> SavedInversion? {
+    guard let inversion, let picture else { return nil }
+    return SavedInversion(
+      inversion: inversion, origin: try .init(self, picture, identity: editor.identity.value()))
+  }
+}
+
+/// The networks of a job, for a run and for those who look at them one by one.
+extension EditJob {
+  var promptEncoder: PromptEncoder {
+    PromptEncoder(model: editor.model, pool: editor.pool, stages: stages.text)
+  }
+
+  /// For pictures of the working size alone.
+  func codec(on thread: NetworkThread) -> PictureCodec {
+    let (stages, size) = (stages, workingSize)
+    func planned(_ stage: Stage?, _ what: String) -> PictureCodec.Planned {
+      { width, height in
+        precondition(
+          Extent(width: width, height: height) == size, "\(what) of \(width)×\(height), planned \(size)")
+        return stage!
+      }
+    }
+    return PictureCodec(
+      model: editor.model, pool: editor.pool, encoder: planned(stages.encoder, "a picture"),
+      decoder: planned(stages.decoder, "a latent for a picture"), thread: thread)
+  }
+
+  /// Loads the weights that stay resident.
+  func noiseNetwork(
+    on thread: NetworkThread, onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
+  ) async throws -> NoiseNetwork {
+    try await thread.run {
+      try NoiseNetwork(
+        stages.noise, model: editor.model, pool: editor.pool, on: thread, onEvaluation: onEvaluation)
+    }
+  }
+}
+
+extension Duration {
+  fileprivate var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

@@ -1,0 +1,58 @@
+import Editing
+
+/// What a run was and what it took.
+public struct EditReport: Sendable, Codable {
+  public var method: String
+  public var model: String
+  /// Names of the LoRA files that were laid over the model, with their factors.
+  public var lora: [String]
+  /// Every parameter of the method with the value used.
+  public var parameters: [String: String]
+  /// Settings that the caller, a given inversion or the model gave; all others are the method's own defaults.
+  public var settingsFrom: [String: String]
+  /// sds, dds: what a gradient is multiplied by at this size, learning rate times L/(h·w) (Hertz et al. 2023).
+  public var stepFactor: Double?
+  public var concepts: [String]
+  public var prompt: String?
+  public var sourcePrompt: String?
+  public var negativePrompt: String?
+  public var seed: UInt64
+  public var generator: String
+  /// Whether the inversion served this edit alone, is kept or was given; nil for a method without one.
+  public var inversion: InversionUse?
+  /// Working size in pixels.
+  public var width: Int
+  public var height: Int
+  /// Network evaluations, as planned and as done.
+  public var plannedEvaluations: Int
+  public var evaluations: Int
+  public var threads: Int
+  public var instructionSet: String
+  /// Prompts that were longer than the model reads: the parts that were cut.
+  public var cutPrompts: [String]
+  public var warnings: [String]
+  /// "given", or "found" by the method; nil where there was none.
+  public var mask: String?
+  public var plannedPeakBytes: Int
+  /// As the kernel counted for this process until the edit was done; who writes the result may ask `ProcessMemory`
+  /// again.
+  public var peakBytes: Int
+  public var seconds: Double
+}
+
+extension EditReport {
+  /// What it takes to make the picture again, as text chunks of its file: no time, no machine.
+  public var metadata: [(String, String)] {
+    var lines = ["method": method, "model": model, "seed": "\(seed)"]
+    lines["generator"] = generator
+    lines["working size"] = "\(width)x\(height)"
+    if !lora.isEmpty { lines["lora"] = lora.joined(separator: ", ") }
+    lines["prompt"] = prompt
+    lines["source prompt"] = sourcePrompt
+    lines["negative prompt"] = negativePrompt
+    if !concepts.isEmpty { lines["concepts"] = concepts.joined(separator: ", ") }
+    for (name, value) in parameters { lines[name] = value }
+    let text = lines.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n")
+    return [("Software", "pentimento"), ("parameters", text)]
+  }
+}

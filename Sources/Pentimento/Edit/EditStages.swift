@@ -1,0 +1,62 @@
+import Pictures
+
+/// The networks of one edit, in the order in which they run, each within what the limit leaves it.
+struct EditStages: Sendable {
+  /// One for every text encoder.
+  let text: [Stage]
+  /// Nil where there is no picture to encode.
+  let encoder: Stage?
+  let noise: Stage
+  let decoder: Stage
+
+  /// - Parameters:
+  ///   - size: pixels at which the networks work.
+  ///   - bytes: what lies beside a network.
+  ///   - refused: what does not fit already.
+  /// - Throws: `RequestError.overBudget`.
+  init(
+    _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, readsAttention: Bool, lanes: Int?,
+    beside bytes: Int, _ refused: inout Refused
+  ) throws {
+    let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
+    let (width, height) = (size.width, size.height)
+    text = try model.textEncoders.indices.compactMap { i in
+      try refused.planned(beside: bytes) { try stages.textEncoder(i) }
+    }
+    encoder =
+      encodesPicture
+      ? try refused.planned(beside: bytes) { try stages.encoder(width: width, height: height) } : nil
+    let noise = try refused.planned(beside: bytes) {
+      try stages.noise(width: width, height: height, attentionMaps: readsAttention, lanes: lanes)
+    }
+    let decoder = try refused.planned(beside: bytes) { try stages.decoder(width: width, height: height) }
+    if let worst = refused.worst { throw worst }
+    (self.noise, self.decoder) = (noise!, decoder!)
+  }
+}
+
+/// The stages that do not fit: the one that needs most is told, so that what is asked for is enough for all of them.
+struct Refused {
+  let limit: MemoryLimit?
+  private(set) var worst: RequestError?
+  private var most = 0
+
+  init(limit: MemoryLimit?) { self.limit = limit }
+
+  /// - Parameter needed: bytes of the whole process.
+  mutating func check(_ stage: String, _ needed: Int) {
+    guard let limit, needed > limit.bytes, needed > most else { return }
+    most = needed
+    worst = .overBudget(stage: stage, needed: needed, budget: limit.bytes, limitedBy: limit.source)
+  }
+
+  /// A stage, nil where it does not fit beside the other bytes.
+  mutating func planned(beside bytes: Int, _ plan: () throws -> Stage) throws -> Stage? {
+    do {
+      return try plan()
+    } catch RequestError.overBudget(let stage, let needed, _, _) {
+      check(stage, needed + bytes)
+      return nil
+    }
+  }
+}

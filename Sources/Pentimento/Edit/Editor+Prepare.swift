@@ -1,0 +1,140 @@
+import Editing
+import Pictures
+import Runtime
+import StableDiffusion
+
+extension Editor {
+  /// Everything that can be known of an edit before it is computed. Nothing is decoded.
+  ///
+  /// - Parameter lanes: queries that may share a pass over weights that are read again and again. The result does not
+  ///   depend on them.
+  /// - Throws: what cannot work: `RequestError` (`overBudget` if a stage does not fit into `memoryLimit`),
+  ///   `SettingError`, `EditError`, `InversionError`, `WorkingSizeError`.
+  public func prepare(_ request: EditRequest, lanes: Int? = nil) throws -> EditJob {
+    let (method, reason) = try request.method.map { ($0, nil) } ?? EditMethod.choice(for: request)
+    try request.checkInversion(for: method)
+    let request = try request.completed(identity: identity.value)
+    let geometry = try self.geometry(for: request)
+    try request.checkSize(geometry)
+    var outline = request.outline
+    outline.moves = try request.moves.enumerated().map { try geometry.working($1, index: $0) }
+    let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
+    let pictures = try EditPictures(request, method, geometry)
+
+    let size = LatentSize(geometry)
+    let stored = StoredBytes(request, prepared, size, model)
+    let held = pictures.held + (request.inversion?.inversion.byteCount ?? 0)
+    let taken = baseline + held
+    var refused = Refused(limit: memoryLimit)
+    refused.check("read picture", taken + pictures.reading)
+    refused.check("write picture", taken + pictures.writing + stored.kept)
+    let stages = try EditStages(
+      geometry.padded, of: model, threads: threads,
+      encodesPicture: request.picture != nil && request.inversion == nil,
+      readsAttention: prepared.readsAttention, lanes: lanes, beside: taken + stored.most, &refused)
+    let plan = MemoryPlan(
+      stages: rows(stages, stored, pictures), held: held, baseline: baseline)
+    return EditJob(
+      editor: self, request: request, methodReason: reason, plan: plan, prepared: prepared,
+      pictures: pictures,
+      stages: stages)
+  }
+
+  /// Prepares a request and runs it.
+  ///
+  /// - Throws: what `prepare` and `EditJob.run` throw.
+  public func run(
+    _ request: EditRequest, progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) async throws -> EditResult {
+    try await prepare(request).run(progress: progress)
+  }
+
+  /// Sizes, by those of the picture or of what stands for it: the picture that a given inversion was made from, or a
+  /// square.
+  private func geometry(for request: EditRequest) throws -> Geometry {
+    let origin = request.inversion?.origin
+    let size = try request.size ?? origin?.sizeOption.map(WorkingSize.Request.init(parsing:)) ?? .native
+    let given = request.picture?.extent ?? origin?.pictureExtent
+    var shape = given ?? Extent(width: model.nativeSize, height: model.nativeSize)
+    if given == nil, case .box(let box) = size { shape = box }
+    let working = try WorkingSize(
+      picture: shape, nativeSide: model.nativeSize, multiple: model.sizeMultiple, request: size)
+    return Geometry(
+      picture: given ?? working.content, working: working, pixelsPerLatent: model.pixelsPerLatent)
+  }
+
+  /// The plan's rows.
+  private func rows(_ stages: EditStages, _ stored: StoredBytes, _ pictures: EditPictures) -> [MemoryPlan
+    .Stage]
+  {
+    var rows: [MemoryPlan.Stage] = []
+    if pictures.reading > 0 { rows.append(.init(name: "read picture", stored: pictures.reading)) }
+    rows += stages.text.map { .init("text", $0.plan, stored: stored.conditions) }
+    if let encoder = stages.encoder {
+      rows.append(.init("encode", encoder.plan, stored: stored.conditions + stored.signal))
+    }
+    rows.append(.init("denoise", stages.noise.plan, stored: stored.conditions + stored.latents))
+    rows.append(.init("decode", stages.decoder.plan, stored: stored.conditions + stored.signal + stored.kept))
+    rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))
+    return rows
+  }
+}
+
+/// Cells of a latent.
+struct LatentSize: Sendable {
+  let height: Int
+  let width: Int
+
+  init(_ geometry: Geometry) { (height, width) = (geometry.latentHeight, geometry.latentWidth) }
+}
+
+/// What lies in memory beside a network, in bytes.
+private struct StoredBytes {
+  /// Text states of the target, the source, the empty prompt and the concepts.
+  let conditions: Int
+  /// The picture as Float32, once as the input and once while it is handed over.
+  let signal: Int
+  /// The method's own latents (the one it works on, its queries and their answers) and what it records.
+  let latents: Int
+  /// What is kept for a file when the method is done.
+  let kept: Int
+
+  var most: Int { conditions + max(signal + kept, latents) }
+
+  init(_ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model) {
+    let channels = AutoencoderConfiguration.latentChannels
+    let pixels = size.height * size.width * model.pixelsPerLatent * model.pixelsPerLatent
+    conditions = (3 + request.concepts.count) * model.tokens * model.unet.configuration.contextWidth * 4
+    signal = 2 * pixels * 3 * 4
+    let recorded = prepared.storageBytes(size)
+    latents = 8 * size.height * size.width * channels * 4 + recorded
+    kept = request.keepsInversion ? recorded : 0
+  }
+}
+
+extension EditPictures {
+  /// - Throws: `RequestError` for what only makes sense with a mask or a picture where an edit will have none.
+  init(_ request: EditRequest, _ method: EditMethod, _ geometry: Geometry) throws {
+    let obeysMask = request.obeysMask(with: method)
+    guard request.feather == 0 || (obeysMask && request.pastesBack) else { throw RequestError.featherIdle }
+    let pastesBack = obeysMask && request.pastesBack
+    guard !pastesBack || request.picture != nil else { throw RequestError.pasteBackWithoutPicture }
+    self.init(
+      geometry: geometry, picture: request.picture, mask: request.mask, maskRule: method.about.maskRule,
+      pastesBack: pastesBack, feather: request.feather, hasMask: request.hasMask(with: method))
+  }
+}
+
+extension Geometry {
+  /// Picture pixels → working pixels.
+  fileprivate func working(_ move: Drag.Move, index: Int) throws(EditError) -> Drag.Move {
+    func point(_ p: Drag.Point) throws(EditError) -> Drag.Point {
+      guard (0..<picture.width).contains(p.x), (0..<picture.height).contains(p.y) else {
+        throw .pointOutside(index: index, x: p.x, y: p.y, width: picture.width, height: picture.height)
+      }
+      let (x, y) = workingPoint(x: p.x, y: p.y)
+      return Drag.Point(x: x, y: y)
+    }
+    return Drag.Move(from: try point(move.source), to: try point(move.target))
+  }
+}

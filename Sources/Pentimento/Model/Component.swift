@@ -1,0 +1,80 @@
+import NeuralGraph
+import Packing
+import Runtime
+import Tensors
+import WeightStorage
+
+/// One row of a model: the weights of one folder, the networks that read them, and what is said of it.
+///
+/// Whatever is done with the networks of a model (to validate, plan, pack, adapt, hash and describe them) is a loop over
+/// its components: one more network is one more row.
+package struct Component: Sendable {
+  /// Of the folder in a diffusers model, `unet`; the names of the weights in a container begin with it.
+  package let name: String
+  let networks: [any Network]
+  let facts: Facts
+  let checkpoint: Checkpoint
+  /// Side branches by the path of their layer.
+  let adapters: Adapters
+  /// What the networks read, validated.
+  let weights: NetworkWeights
+  let graphs = GraphCache()
+
+  /// Every tensor that a network reads has to be there in its shape and in a floating-point format. Where names were
+  /// translated, every tensor has to be read.
+  ///
+  /// - Throws: `WeightFileError` naming the tensor.
+  package init(
+    _ name: String, _ networks: [any Network], _ facts: Facts, in checkpoint: Checkpoint,
+    adapters: [String: [Adapter]] = [:]
+  ) throws {
+    (self.name, self.networks, self.facts) = (name, networks, facts)
+    (self.checkpoint, self.adapters) = (checkpoint, adapters)
+    var read: [Weight] = []
+    for network in networks {
+      // A tensor that is missing is reported below, with its name.
+      let builder = GraphBuilder(adapters: adapters) {
+        (try? checkpoint.format(of: $0)) ?? WeightFormat(.f32)
+      }
+      _ = try network.defineSmallest(builder.root)
+      read += builder.graph.weights
+    }
+    weights = try NetworkWeights(read, in: checkpoint)
+    guard checkpoint.isTranslated, adapters.isEmpty else { return }
+    if let unread = Set(checkpoint.names).subtracting(read.map(\.name)).min() {
+      throw WeightFileError.unknownTensor(
+        file: checkpoint.label, tensor: checkpoint.ownName(of: unread))
+    }
+  }
+
+  /// The component with more side branches, whose matrices lie in `matrices`.
+  func adapted(by more: Adapters, in matrices: Checkpoint) throws -> Component {
+    try Component(
+      name, networks, facts, in: Checkpoint(checkpoint, adding: [matrices]),
+      adapters: adapters.merging(more) { $0 + $1 })
+  }
+
+  /// The graph of one of the networks, built when it is first asked for.
+  func graph(
+    of network: any Network, _ size: NetworkSize?, keeping kept: KeptValues = []
+  ) throws -> NetworkGraph {
+    let key = GraphCache.Key(
+      network: network.name, size: network.sizeMultiple == nil ? nil : size, kept: kept)
+    return try graphs.graph(key) {
+      let builder = GraphBuilder(adapters: adapters) { weights[$0].format }
+      return try NetworkGraph(
+        network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
+    }
+  }
+
+  /// The weights of a network by the names of this component's files and by those of today's, in the order in which they
+  /// are read; side branches are not counted.
+  func reads(_ network: any Network) throws -> [(here: Weight, today: Weight)] {
+    func weights(_ network: any Network) throws -> [Weight] {
+      let builder = GraphBuilder()
+      _ = try network.defineSmallest(builder.root)
+      return builder.graph.weights
+    }
+    return Array(try zip(weights(network), weights(network.withCurrentNames)))
+  }
+}

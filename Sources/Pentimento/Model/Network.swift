@@ -1,0 +1,64 @@
+import NeuralGraph
+import Runtime
+
+/// The picture that a network works on, in pixels.
+package struct NetworkSize: Hashable, Sendable {
+  package var width: Int
+  package var height: Int
+
+  package init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
+}
+
+/// Values that a run gives back beside a network's outputs.
+package struct KeptValues: OptionSet, Hashable, Sendable {
+  package let rawValue: Int
+  package init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// Cross-attention probabilities, where a network can collect them.
+  package static let attentionMaps = KeptValues(rawValue: 1)
+  /// Every value that the network's author named, as `block.NAME`.
+  package static let taps = KeptValues(rawValue: 2)
+}
+
+/// A network as models have it: what emits its graph, and what a run reads of it.
+package protocol Network: Sendable {
+  /// What plans and refusals call it, `denoise`.
+  var name: String { get }
+  /// Both sides of a picture are multiples of so many pixels; nil where the graph does not depend on a picture.
+  var sizeMultiple: Int? { get }
+  /// The most queries that are worth computing side by side where weights are streamed.
+  var lanes: Int { get }
+  /// The same network with its weights called what files call them today.
+  var withCurrentNames: any Network { get }
+
+  /// Emits the network; its inputs are the graph's.
+  ///
+  /// - Returns: the values that are read after a run, by name.
+  func define(_ g: Scope, _ size: NetworkSize, keeping kept: KeptValues) throws -> [String: Value]
+}
+
+extension Network {
+  package var lanes: Int { 1 }
+  package var withCurrentNames: any Network { self }
+
+  /// Emits the network for the smallest picture: it reads the same weights as for any other.
+  func defineSmallest(_ g: Scope) throws -> [String: Value] {
+    let side = sizeMultiple ?? 1
+    return try define(g, NetworkSize(width: side, height: side), keeping: [])
+  }
+}
+
+/// The graph of a network, and what is read of it after a run.
+struct NetworkGraph: Sendable {
+  let graph: Graph
+  let outputs: [String: Value]
+
+  init(_ network: any Network, _ size: NetworkSize, keeping kept: KeptValues, _ builder: GraphBuilder) throws
+  {
+    var outputs = try network.define(builder.root, size, keeping: kept)
+    if kept.contains(.taps) {
+      outputs.merge(builder.graph.taps.map { ("block.\($0)", $1) }) { own, _ in own }
+    }
+    (graph, self.outputs) = (builder.graph, outputs)
+  }
+}

@@ -1,0 +1,70 @@
+import FoundationEssentials
+import Kernels
+import Packing
+import WeightStorage
+
+/// How a model is written as a container.
+public struct QuantizationRequest: Sendable {
+  public var precision: WeightPrecision
+  public var scales: ScaleChoice
+  /// Side of the square pictures that the model was trained on, in pixels; nil for what the model says.
+  public var nativeSize: Int?
+  /// Parts of the names of weights that stay fp16 in an int8 container, `unet.mid_block`.
+  public var kept: [String] = []
+
+  /// Groups of input channels to rotate, by the name of an int8 weight in the container; `Model.calibrate` finds them.
+  public var rotations: [String: Int] = [:]
+
+  public init(precision: WeightPrecision, scales: ScaleChoice = .search) {
+    (self.precision, self.scales) = (precision, scales)
+  }
+}
+
+extension Model {
+  /// Writes the model as a container, which the runtime maps and computes from.
+  ///
+  /// Weights are the networks' own lists, in the order in which they are read, so none can be missed or invented;
+  /// configurations are written from what was understood of them, so that a model makes the same container whatever
+  /// layout it came in.
+  ///
+  /// - Parameter onWeight: told how many weights of how many are done.
+  /// - Throws: `WeightFileError`, `RequestError`, `CancellationError`; nothing is left at `url` then.
+  public func quantize(
+    to url: URL, _ request: QuantizationRequest, threads: Int, onWeight: (Int, Int) -> Void = { _, _ in }
+  ) throws -> QuantizationReport {
+    try check(request)
+    let items = try packingList()
+    var quantizer = Quantizer(
+      precision: request.precision, scales: request.scales, keeping: request.kept)
+    quantizer.rotations = request.rotations
+    let hash = try SourceHash(weightFiles)
+    let report = try quantizer.write(
+      items, texts: texts(nativeSize: request.nativeSize),
+      provenance: { provenance(sourceHash: try hash.value()) }, to: url.path,
+      ThreadPool(threads: threads)
+    ) { onWeight($0, items.count) }
+    ContainerFile.rememberWritten(url.path)
+    return report
+  }
+
+  /// Where the weights come from and what wrote the container; of the same length for every source.
+  private func provenance(sourceHash: String) -> String {
+    "{\"source_sha256\":\"\(sourceHash)\",\"tool\":\"pentimento \(programVersion)\"}"
+  }
+
+  /// What can be known before any work is done.
+  ///
+  /// - Throws: `alreadyPacked` where weights come from a container, `RequestError.settingValue` for a layer to be kept
+  ///   that there is none of.
+  func check(_ request: QuantizationRequest) throws {
+    for file in components.flatMap(\.checkpoint.files) where file.mapping != nil {
+      throw WeightFileError.alreadyPacked(file: file.reader.path)
+    }
+    let names = try packingList().map(\.name)
+    for part in request.kept where part.isEmpty || !names.contains(where: { $0.contains(part) }) {
+      throw RequestError.settingValue(
+        setting: "keep", value: part.isEmpty ? "empty" : part,
+        allowed: "a part of a weight's name, as unet.mid_block")
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import Editing
+import Packing
+import Pentimento
+import WeightStorage
+
+/// An error in the words of the command: what the library calls parts of a request are its options, and only the
+/// command knows for which of its methods an option is.
+func sentence(for error: any Error) -> String {
+  switch error {
+  case let error as RequestError: error.sentence
+  case let error as SettingError: error.sentence
+  case InversionError.differs(let what): "\(what.difference): \(what.remedy)"
+  case EditError.parameter(let method, let name, let value, let allowed):
+    "\(EditError.parameter(method: method, name: option(name), value: value, allowed: allowed))"
+  case EditError.inversionMade(let name, let made, let asked):
+    "\(EditError.inversionMade(with: option(name), made: made, asked: asked))"
+  case EditError.emptyPrompt(let method):
+    "\(method) needs a prompt that says something: describe the result with --prompt"
+  case WeightFileError.unusualShapes: "\(error) (--config)"
+  case WeightFileError.lacksNetworks(_, let networks):
+    "\(error); \(networks.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")) takes one"
+  case WeightFileError.notAWholeModel(_, let reason) where reason.contains("a LoRA"): "\(error) (--lora)"
+  case LoRAError.notALoRA: "\(error); a model goes to --model"
+  case ModelLocationError.notFound(let searched):
+    "no model was found in \(searched.joined(separator: " or ")): name one with --model or in PENTIMENTO_MODEL"
+  case let error as MaskNotMade: "\(error)" + advice("it", methods { EditRequest().hasMask(with: $0) })
+  default: "\(error)"
+  }
+}
+
+/// A parameter as the command says it, where it can be set.
+private func option(_ name: String) -> String { EditMethods.all.options.contains(name) ? "--\(name)" : name }
+
+/// "; --strength is for --method sdedit"
+private func advice(_ option: String, _ methods: [String]) -> String {
+  methods.isEmpty ? "" : "; \(option) is for --method " + methods.joined(separator: ", ")
+}
+
+private func methods(_ isMeant: (EditMethod) -> Bool) -> [String] {
+  EditMethods.all.map { EditMethod($0) }.filter(isMeant).map(\.name)
+}
+
+extension SettingError {
+  fileprivate var sentence: String {
+    switch self {
+    case .value(let setting, let value, let allowed):
+      "--\(setting) cannot be \(value): give \(allowed)"
+    case .notUsed(let setting, let method, let takes):
+      "\(method) has no use for --\(setting): it takes \(takes.map { "--\($0)" }.joined(separator: ", "))"
+        + advice(
+          "--\(setting)", EditMethods.all.filter { $0.options.contains(setting) }.map { $0.about.name })
+    case .idle(let setting, let method, let reason):
+      "\(method) has no use for --\(setting) \(reason): change that or leave the setting out"
+    case .contradicts(let setting, let other):
+      "--\(setting) and --\(other) say different things: give one of them"
+    }
+  }
+}
+
+extension RequestError {
+  fileprivate var sentence: String {
+    switch self {
+    case .unknownMethod(let name, let known):
+      description + (known.near(name).isEmpty ? "" : ", or another that 'pentimento methods' lists")
+    case .settingValue(let setting, let value, let allowed):
+      "--\(setting) cannot be \(value): give \(allowed)"
+    case .inputNotUsed(let input, let method):
+      "\(method) has no use for \(input.option): leave it out"
+        + advice("it", methods { input.isUsed(by: $0) })
+    case .missingInput(let input, let method):
+      "\(method) needs \(input.option): give one"
+    case .nothingToChoose:
+      "no method fits what was given: say with --prompt what the result shows, or name a --method"
+    case .featherIdle:
+      "--feather softens where the original is put back: give a --mask and no --no-paste-back"
+    case .pasteBackWithoutPicture:
+      "what lies outside the mask is put back from the picture: name it with --image, or give --no-paste-back"
+    case .overBudget(let stage, let needed, let budget, let source):
+      "the stage \"\(stage)\" needs at least \(needed.megabytesUp) MB and \(budget.megabytesDown) MB "
+        + "\(source.allows): use a smaller "
+        + "\(stage.hasSuffix("picture") ? "picture, a smaller --size" : "--size") or \(source.remedy)"
+    case .pictureSize:
+      description
+    }
+  }
+}
+
+extension RequestInput {
+  /// Whether a method has a use for it.
+  fileprivate func isUsed(by method: EditMethod) -> Bool {
+    let taken = method.about.needs + method.about.accepts
+    switch self {
+    case .picture: return taken.contains(.image)
+    case .sourcePrompt: return taken.contains(.sourcePrompt)
+    case .prompt: return taken.contains(.targetPrompt)
+    case .mask: return taken.contains(.mask)
+    case .points: return taken.contains(.points)
+    case .concepts: return taken.contains(.concepts)
+    case .foundMask:
+      var request = EditRequest()
+      request.findsMask = true
+      return request.obeysMask(with: method)
+    }
+  }
+
+  /// With the option that gives it.
+  fileprivate var option: String {
+    switch self {
+    case .picture: "a picture (--image)"
+    case .sourcePrompt: "a source prompt (--source-prompt, \"\" is allowed)"
+    case .prompt: "a prompt (--prompt)"
+    case .mask: "a mask (--mask)"
+    case .points: "points (--drag x0,y0:x1,y1)"
+    case .concepts: "a concept (--concept \"+snow\")"
+    case .foundMask: "--mask auto"
+    }
+  }
+}
+
+extension MemoryLimit.Source {
+  fileprivate var remedy: String {
+    switch self {
+    case .caller: "allow more with --max-ram"
+    case .controlGroup: "raise the limit of the group"
+    case .machine: "free some memory"
+    }
+  }
+}
+
+extension InversionError.Difference {
+  fileprivate var remedy: String {
+    switch self {
+    case .model: "give the same --model and --lora, or invert again"
+    case .picture: "give that one, leave --image out, or invert again"
+    case .size: "leave --size out, or invert again"
+    case .seed: "leave --seed out, or invert again"
+    case .generator: "invert again"
+    case .sourcePrompt: "leave --source-prompt out, or invert again"
+    case .negativePrompt: "leave --negative-prompt out, or invert again"
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import Tensors
+
+/// Where an edit counts, at the size of the picture: a drawn mask laid over it, or one that a method found.
+///
+/// As a `MaskSource` it is what was drawn or found, without feathering: what is written when the mask is asked for.
+public struct PictureMask: MaskSource {
+  private enum Origin {
+    case drawn(any MaskSource)
+    case found(Mask)
+  }
+
+  private let origin: Origin
+  private let geometry: Geometry
+
+  /// The mask's pixel nearest to the upper left corner of each of the picture's: index ⌊i·source/target⌋.
+  public init(_ drawn: any MaskSource, over geometry: Geometry) {
+    (origin, self.geometry) = (.drawn(drawn), geometry)
+  }
+
+  /// The value of the cell that the centre of each of the picture's pixels falls into.
+  ///
+  /// - Parameter latent: of the latent's size.
+  public init(found latent: Mask, over geometry: Geometry) {
+    precondition(latent.height == geometry.latentHeight && latent.width == geometry.latentWidth)
+    (origin, self.geometry) = (.found(latent), geometry)
+  }
+
+  public var extent: Extent { geometry.picture }
+
+  public var comesFromAlpha: Bool {
+    if case .drawn(let mask) = origin { mask.comesFromAlpha } else { false }
+  }
+
+  public var passBytes: Int {
+    switch origin {
+    case .drawn(let mask): mask.passBytes + NearestRows.bytes(from: mask.extent, to: extent)
+    case .found: Self.foundPassBytes(geometry)
+    }
+  }
+
+  /// `passBytes` of a mask that will be found, known before.
+  public static func foundPassBytes(_ geometry: Geometry) -> Int { FoundCoverage.bytes(geometry) }
+
+  public func pass() throws -> any RowPass {
+    switch origin {
+    case .drawn(let mask): try nearest(mask)
+    case .found(let latent): LevelRows(FoundCoverage(latent, geometry), width: extent.width)
+    }
+  }
+
+  private func nearest(_ mask: any MaskSource) throws -> any RowPass {
+    let rows = try mask.pass()
+    return mask.extent == extent ? rows : NearestRows(rows, from: mask.extent, to: extent)
+  }
+
+  /// How much of the edit counts at each pixel, 0…1, row by row.
+  ///
+  /// - Parameter feather: pixels; see `Mask.feathered`.
+  func coverage(feather radius: Int) throws -> any CoverageRows {
+    let rows: any CoverageRows =
+      switch origin {
+      case .drawn(let mask): DrawnCoverage(try nearest(mask), width: extent.width)
+      case .found(let latent): FoundCoverage(latent, geometry)
+      }
+    return radius == 0 ? rows : FeatheredRows(rows, extent, radius: radius)
+  }
+
+  /// What `coverage` holds beside the rows that it hands out.
+  func coverageBytes(feather radius: Int) -> Int {
+    passBytes + extent.width + (radius == 0 ? 0 : FeatheredRows.bytes(extent, radius: radius))
+  }
+}
+
+/// One way through how much of an edit counts: rows of values 0…1.
+protocol CoverageRows: AnyObject {
+  func next(into row: inout [Float]) throws
+}
+
+/// Byte/255.
+private final class DrawnCoverage: CoverageRows {
+  private let rows: any RowPass
+  private var line: [UInt8]
+
+  init(_ rows: any RowPass, width: Int) {
+    self.rows = rows
+    line = [UInt8](repeating: 0, count: width)
+  }
+
+  func next(into row: inout [Float]) throws {
+    try line.withUnsafeMutableBufferPointer { try rows.next(into: $0) }
+    for x in row.indices { row[x] = Float(line[x]) / 255 }
+  }
+}
+
+/// The cells of a mask of the latent's size.
+private final class FoundCoverage: CoverageRows {
+  private let latent: Mask
+  private let geometry: Geometry
+  /// The column of cells for each column of the picture.
+  private let columns: [Int]
+  private var y = 0
+
+  init(_ latent: Mask, _ geometry: Geometry) {
+    (self.latent, self.geometry) = (latent, geometry)
+    columns = (0..<geometry.picture.width).map {
+      geometry.workingPoint(x: $0, y: 0).x / geometry.pixelsPerLatent
+    }
+  }
+
+  static func bytes(_ geometry: Geometry) -> Int {
+    geometry.picture.width * (MemoryLayout<Int>.size + MemoryLayout<Float>.size)
+  }
+
+  func next(into row: inout [Float]) {
+    let cells = geometry.workingPoint(x: 0, y: y).y / geometry.pixelsPerLatent
+    for x in row.indices { row[x] = latent[cells, columns[x]] }
+    y += 1
+  }
+}
+
+/// round(coverage·255)
+private final class LevelRows: RowPass {
+  private let coverage: any CoverageRows
+  private var line: [Float]
+
+  init(_ coverage: any CoverageRows, width: Int) {
+    self.coverage = coverage
+    line = [Float](repeating: 0, count: width)
+  }
+
+  func next(into row: UnsafeMutableBufferPointer<UInt8>) throws {
+    try coverage.next(into: &line)
+    for x in row.indices { row[x] = MaskPicture.level(line[x]) }
+  }
+}
+
+/// For each new pixel the old one at ⌊i·source/target⌋.
+private final class NearestRows: RowPass {
+  private let rows: any RowPass
+  private let from: Extent
+  private let to: Extent
+  private var line: [UInt8]
+  private var read = 0
+  private var y = 0
+
+  init(_ rows: any RowPass, from: Extent, to: Extent) {
+    (self.rows, self.from, self.to) = (rows, from, to)
+    line = [UInt8](repeating: 0, count: from.width)
+  }
+
+  static func bytes(from: Extent, to: Extent) -> Int { from == to ? 0 : from.width }
+
+  func next(into row: UnsafeMutableBufferPointer<UInt8>) throws {
+    try read(through: y * from.height / to.height)
+    for x in row.indices { row[x] = line[x * from.width / to.width] }
+    y += 1
+    // Whether the source is whole and unchanged is known at its end only.
+    if y == to.height { try read(through: from.height - 1) }
+  }
+
+  private func read(through last: Int) throws {
+    while read <= last {
+      try line.withUnsafeMutableBufferPointer { try rows.next(into: $0) }
+      read += 1
+    }
+  }
+}

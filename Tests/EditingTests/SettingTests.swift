@@ -1,0 +1,206 @@
+import Editing
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("Settings") struct SettingTests {
+  /// A method with what somebody gave it.
+  private func configured(
+    _ method: EditMethod, _ outline: EditOutline = EditOutline(), inversion: MethodSettings = [:],
+    model: MethodSettings = [:]
+  ) throws -> EditMethod.Configured {
+    try method.configured(for: outline, inversion: inversion, model: model)
+  }
+
+  @Test(
+    "the caller's come before an inversion's, these before the model's, and what nobody sets is the paper's")
+  func layers() throws {
+    let result = try configured(
+      .cycleSDE(guidance: 4), inversion: ["steps": .number(20), "cfg-scale": .number(5)],
+      model: ["cfg-scale": .number(2), "strength": .number(0.8), "steps": .number(9)])
+    let method = try #require(result.method as? CycleSDE)
+    #expect((method.targetGuidance, method.steps, method.strength) == (4, 20, 0.8))
+    #expect(method.sourceGuidance == CycleSDE().sourceGuidance)
+    #expect(result.sources == ["cfg-scale": .caller, "steps": .inversion, "strength": .model])
+  }
+
+  @Test("typed factories set what the option of that value sets, in every method")
+  func factories() throws {
+    let all: [(EditMethod, MethodSettings)] = [
+      (
+        .ddpmInversion(steps: 9, skip: 0.5, sourceGuidance: 2, guidance: 3, eta: 0.5, zeroLast: 1),
+        [
+          "steps": .number(9), "skip": .number(0.5), "source-cfg-scale": .number(2), "cfg-scale": .number(3),
+          "eta": .number(0.5), "zero-last": .number(1),
+        ]
+      ),
+      (
+        .ledits(skip: 0.5, momentumBeta: 0.1, conceptCooldown: 4),
+        ["skip": .number(0.5), "momentum-beta": .number(0.1), "concept-cooldown": .number(4)]
+      ),
+      (
+        .leditsPlusPlus(maskMode: .noise, conceptThreshold: 0.5),
+        ["mask-mode": .word("noise"), "concept-threshold": .number(0.5)]
+      ),
+      (.deltaDenoisingScore(steps: 3, lossScale: 7), ["steps": .number(3), "loss-scale": .number(7)]),
+      (.scoreDistillation(learningRate: 0.2), ["learning-rate": .number(0.2)]),
+      (.sdedit(sampler: .ode), ["sampler": .word("ode")]),
+      (.ddimInversion(guidance: 1), ["cfg-scale": .number(1)]),
+      (.cycleDiffusion(eta: 1), ["eta": .number(1)]),
+      (.cycleSDE(strength: 0.5), ["strength": .number(0.5)]),
+      (
+        .diffEdit(sampler: .ode, sourceGuidance: 1, sourceAsNegative: false, maskRatio: 2),
+        [
+          "sampler": .word("ode"), "source-cfg-scale": .number(1), "source-as-negative": .flag(false),
+          "mask-ratio": .number(2),
+        ]
+      ),
+      (.inpaint(order: 1), ["order": .number(1)]),
+      (.drag(radius: 3, minAdapterScale: 0.2), ["radius": .number(3), "lora-min": .number(0.2)]),
+      (.generate(steps: 3), ["steps": .number(3)]),
+      (.sega(conceptScale: 3), ["concept-scale": .number(3)]),
+    ]
+    #expect(all.map(\.0.name) == EditMethods.all.names.filter { name in all.contains { $0.0.name == name } })
+    #expect(all.count == EditMethods.all.count)
+    var outline = EditOutline()
+    (outline.prompt, outline.sourcePrompt) = ("a tiger", "a cat")
+    for (method, settings) in all {
+      #expect(method.settings == settings, "\(method.name)")
+      _ = try configured(method, outline)
+    }
+  }
+
+  @Test("every option reaches the value that its row reads, in every method")
+  func rows() throws {
+    for type in EditMethods.all {
+      for row in type.rows where row.isOption {
+        let (value, text): (SettingValue, String) =
+          switch row.kind {
+          case .flag: (.flag(row.standard == .flag(false)), "\(row.standard == .flag(false))")
+          case .word(let words): (.word(words.last!), words.last!)
+          case .number: (.number(0.875), "0.875")
+          case .wholeNumber: (.number(2), "2")
+          }
+        // Every row but this one keeps its default.
+        let made = try EditMethod(type).configured(model: [row.option: value]).method
+        func texts(_ method: some EditingMethod) -> [String: String] {
+          Dictionary(
+            uniqueKeysWithValues: Swift.type(of: method).parameters.map {
+              ($0.option, $0.value(in: method).text)
+            })
+        }
+        var expected = texts(type.init())
+        expected[row.option] = text
+        #expect(texts(made) == expected, "\(type.about.name) \(row.option)")
+      }
+    }
+  }
+
+  @Test("a shorthand is the value that it stands for, and contradicts another one")
+  func shorthand() throws {
+    let official = EditMethod(DDPMInversion.self, settings: ["official-last-step": .flag(true)])
+    let result = try configured(official, model: ["zero-last": .number(0)])
+    #expect((result.method as? DDPMInversion)?.zeroLast == 1 && result.sources == ["zero-last": .caller])
+    let model = try configured(.ledits(zeroLast: 0), model: ["official-last-step": .flag(true)])
+    #expect((model.method as? LEDITS)?.inversion.zeroLast == 0)
+    #expect(throws: SettingError.contradicts(setting: "official-last-step", other: "zero-last")) {
+      try configured(
+        EditMethod(
+          DDPMInversion.self, settings: ["official-last-step": .flag(true), "zero-last": .number(2)]))
+    }
+  }
+
+  @Test("what is of the wrong kind, not the method's, or idle is refused by name")
+  func refusals() throws {
+    func sentence(_ method: EditMethod, _ outline: EditOutline = EditOutline()) throws -> String {
+      "\(try #require(failure(SettingError.self) { try configured(method, outline) }))"
+    }
+    func given(_ type: any EditingMethod.Type, _ option: String, _ value: SettingValue) -> EditMethod {
+      EditMethod(type, settings: [option: value])
+    }
+    #expect(
+      try sentence(given(SDEdit.self, "steps", .number(2.5))) == "steps cannot be 2.5: give a whole number")
+    #expect(
+      try sentence(given(SDEdit.self, "sampler", .word("euler")))
+        == "sampler cannot be \"euler\": give ode or sde")
+    #expect(
+      try sentence(given(DiffEdit.self, "reference-blend", .number(1)))
+        == "reference-blend cannot be 1.0: give true or false")
+    #expect(
+      try sentence(given(SDEdit.self, "eta", .number(1)))
+        == "sdedit has no use for the setting eta: it takes cfg-scale, sampler, steps, strength")
+    #expect(
+      try sentence(.ddpmInversion(sourceGuidance: 2)).hasPrefix(
+        "ddpm-inversion has no use for the setting source-cfg-scale without a source prompt"))
+    var masked = EditOutline()
+    masked.hasMask = true
+    #expect(
+      try sentence(.diffEdit(maskRatio: 2), masked).contains(
+        "the setting mask-ratio with a mask that is given"))
+    // What others than the caller set may be idle.
+    _ = try configured(.ddpmInversion(), model: ["source-cfg-scale": .number(1), "radius": .number(3)])
+    // A fixed value is nobody's to set.
+    #expect(try sentence(given(DeltaDenoisingScore.self, "last-timestep", .number(9))).contains("no use for"))
+  }
+
+  @Test("an explanation has every option with the paper's default and the model's")
+  func explanation() throws {
+    let text = DDPMInversion.explanation(model: ["cfg-scale": .number(3), "steps": .number(20)])
+    func row(_ option: String) throws -> [Substring] {
+      let lines = text.split(separator: "\n")
+      return try #require(lines.first { $0.hasPrefix("  \(option) ") }).split(separator: " ")
+    }
+    #expect(try row("--cfg-scale")[1...2] == ["15.0", "3.0"] && row("--steps")[1...2] == ["100", "20"])
+    #expect(try row("--skip")[1...2] == ["0.36", "–"])
+    #expect(text.contains("(0 to under 1)") && text.contains("the same as --zero-last 1"))
+    let paper = DDPMInversion.explanation(model: nil)
+    #expect(!paper.contains("model") && paper.contains("15.0   weight of the target"))
+    #expect(Drag.explanation(model: nil).contains("copied square (cells of 8 pixels, 1 to 64)"))
+    #expect(DeltaDenoisingScore.explanation(model: nil).contains("(first-timestep)"))
+  }
+}
+
+/// Keeps what is saved as a file would, and breaks the run after some saves.
+private actor BreakingJournal: EditJournal {
+  struct Break: Error {}
+  private var kept: [String: Data] = [:]
+  private var savesLeft: Int
+
+  init(breakAfter saves: Int) { savesLeft = saves }
+
+  func goOn() { savesLeft = .max }
+
+  func progress<Progress: Codable & Sendable>(
+    _ type: Progress.Type, of key: String
+  ) async throws -> Progress? {
+    try kept[key].map { try JSONDecoder().decode(type, from: $0) }
+  }
+
+  func keep<Progress: Codable & Sendable>(_ progress: Progress, of key: String) async throws {
+    kept[key] = try JSONEncoder().encode(progress)
+    savesLeft -= 1
+    if savesLeft == 0 { throw Break() }
+  }
+}
+
+@Suite("A journal") struct JournalTests {
+  @Test("lets a broken descent go on and end with the bits of an unbroken one", arguments: [1, 3])
+  func resumes(saves: Int) async throws {
+    var method = DeltaDenoisingScore()
+    method.iterations = 5
+    let (photo, tape) = (latent(7), SeededTape(seed: 30))
+    let (model, counter) = nonlinearWorld()
+    let whole = try await method.edit(photo, from: cat, to: tiger, model: model, tape: tape)
+    let journal = BreakingJournal(breakAfter: saves)
+    await #expect(throws: BreakingJournal.Break.self) {
+      _ = try await method.edit(photo, from: cat, to: tiger, model: model, tape: tape, journal: journal)
+    }
+    await journal.goOn()
+    let before = counter.evaluations
+    let resumed = try await method.edit(
+      photo, from: cat, to: tiger, model: model, tape: tape, journal: journal)
+    #expect(resumed.isIdentical(to: whole) && !whole.isIdentical(to: photo))
+    #expect(counter.evaluations - before == 4 * (5 - saves))
+  }
+}

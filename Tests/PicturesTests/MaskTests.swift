@@ -1,0 +1,105 @@
+import Pictures
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("Mask picture") struct MaskPictureTests {
+  @Test("is binary from 128 on") func threshold() {
+    let mask = MaskPicture(4, 1) { x, _ in [0, 127, 128, 255][x] }
+    #expect(mask.binary.values == [0, 0, 1, 1])
+    #expect(mask.soft.binarized().values == [0, 0, 1, 1])
+    #expect(MaskPicture(mask.soft) == mask)
+  }
+
+  @Test("picks floor(i·source/target) as nearest", arguments: [(13, 11), (7, 5), (1, 1), (31, 64)])
+  func nearest(target: (Int, Int)) {
+    let mask = MaskPicture(13, 11) { x, y in x * 16 + y }
+    let expected = MaskPicture(target.0, target.1) { x, y in x * 13 / target.0 * 16 + y * 11 / target.1 }
+    #expect(mask.nearest(height: target.1, width: target.0) == expected)
+    #expect(mask.soft.nearest(height: target.1, width: target.0) == expected.soft)
+  }
+
+  @Test("averages areas exactly at sizes that do not divide") func areaAverage() {
+    let line = MaskPicture(3, 1) { x, _ in [255, 0, 255][x] }
+    // Each half covers one and a half pixels: (1 + ½·0)/1.5 and its mirror image.
+    #expect(line.areaAverage(height: 1, width: 2).values == [Float(2.0 / 3), Float(2.0 / 3)])
+    #expect(line.areaAverage(height: 2, width: 6).values == [1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1])
+    #expect(line.areaAverage(height: 1, width: 1).values == [Float(2.0 / 3)])
+  }
+
+  @Test("keeps its mean under area averages", arguments: [(5, 3), (12, 17), (29, 31)])
+  func mean(target: (Int, Int)) {
+    let mask = MaskPicture(23, 19) { x, y in (x * 37 + y * 101) % 256 }
+    let before = mask.pixels.reduce(0.0) { $0 + Double($1) / 255 } / (23 * 19)
+    for average in [
+      mask.areaAverage(height: target.1, width: target.0),
+      mask.soft.areaAverage(height: target.1, width: target.0),
+    ] {
+      let after = average.values.reduce(0.0) { $0 + Double($1) } / Double(average.values.count)
+      #expect(abs(after - before) < 0x1p-23)  // a rounding to Float per element
+    }
+  }
+}
+
+@Suite("Paste back") struct PasteBackTests {
+  @Test("is bit for bit the original where the mask is 0 and the edit where it is 1") func exact() {
+    let original = Picture.speckled(31, 17)
+    let edited = Picture(31, 17) { x, y, c in (x * 7 + y * 3 + c) % 256 }
+    let mask = MaskPicture(31, 17) { x, y in (x + y) % 3 == 0 ? 255 : 0 }
+    var pasted = edited
+    pasted.pasteBack(original, outside: mask.soft)
+    for pixel in mask.pixels.indices {
+      for i in 3 * pixel..<3 * pixel + 3 {
+        #expect(pasted.pixels[i] == (mask.pixels[pixel] == 0 ? original : edited).pixels[i])
+      }
+    }
+  }
+
+  @Test("rounds the mixture between") func mixture() {
+    var pasted = Picture(3, 1) { _, _, _ in 255 }
+    pasted.pasteBack(
+      Picture(3, 1) { _, _, _ in 0 }, outside: Mask(height: 1, width: 3, values: [0.25, 0.5, 0.75]))
+    #expect(pasted.pixels == [64, 64, 64, 128, 128, 128, 191, 191, 191])  // 63.75, 127.5, 191.25
+  }
+
+  @Test("leaves every pixel of an equal edit alone, however soft the mask") func noEdit() {
+    let picture = Picture.speckled(31, 17)
+    let mask = MaskPicture(31, 17) { x, y in (x * 19 + y * 7) % 256 }.soft
+    var pasted = picture
+    pasted.pasteBack(picture, outside: mask)
+    #expect(pasted == picture)
+  }
+}
+
+@Suite("Feathered mask") struct FeatherTests {
+  let square = MaskPicture(61, 47) { x, y in (20..<41).contains(x) && (15..<32).contains(y) ? 255 : 0 }.soft
+
+  @Test("changes nothing farther from an edge than the radius", arguments: [0, 1, 2, 3, 5, 8, 15])
+  func support(radius: Int) {
+    let soft = square.feathered(radius: radius)
+    for y in 0..<47 {
+      for x in 0..<61 {
+        let around = (max(0, y - radius)...min(46, y + radius)).flatMap { v in
+          (max(0, x - radius)...min(60, x + radius)).map { square.values[v * 61 + $0] }
+        }
+        if Set(around).count == 1 { #expect(soft.values[y * 61 + x] == square.values[y * 61 + x]) }
+      }
+    }
+    if radius == 0 { #expect(soft == square) }
+  }
+
+  @Test("rises steadily across an edge, one half in the middle") func profile() {
+    let soft = MaskPicture(41, 3) { x, _ in x < 20 ? 0 : 255 }.soft.feathered(radius: 9)
+    let row = Array(soft.values[41..<82])
+    #expect(zip(row, row.dropFirst()).allSatisfy { $0 <= $1 })
+    #expect(row[10] == 0 && row[11] > 0 && row[28] < 1 && row[29] == 1)
+    // Symmetric: the two pixels beside the edge add up to one, but for roundings of 2⁻⁴⁰ and to Float.
+    for i in 0..<20 { #expect(abs(row[19 - i] + row[20 + i] - 1) < 0x1p-22) }
+  }
+
+  @Test("keeps uniform masks, of any value, as they are", arguments: [0, 1, 100, 255])
+  func uniform(value: Int) {
+    let mask = MaskPicture(13, 1) { _, _ in value }.soft
+    #expect(mask.feathered(radius: 40) == mask)
+  }
+}
