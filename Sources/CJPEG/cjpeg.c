@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef __APPLE__
 #define LIBRARY "libturbojpeg.0.dylib"
@@ -23,7 +24,7 @@ static struct {
   char *(*error)(tj_handle);
   int (*error_code)(tj_handle);
   int (*destroy)(tj_handle);
-  bool is_complete;
+  bool is_complete, is_missing;
 } tj;
 
 /* ISO C has no cast from an object's address to a function's. */
@@ -33,10 +34,14 @@ static bool find(void *library, const char *name, void *function) {
 
 static void look(void) {
   void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  /* What else can go wrong is that there is no memory for it. */
+  const char *why = library ? NULL : dlerror();
   tj.is_complete = library && find(library, "tjInitDecompress", &tj.init) &&
                    find(library, "tjDecompressHeader3", &tj.header) &&
                    find(library, "tjDecompress2", &tj.decompress) && find(library, "tjGetErrorStr2", &tj.error) &&
                    find(library, "tjGetErrorCode", &tj.error_code) && find(library, "tjDestroy", &tj.destroy);
+  bool is_refused = why && (strstr(why, "failed to map") || strstr(why, "annot allocate"));
+  tj.is_missing = !tj.is_complete && !is_refused;
 }
 
 bool cjpeg_is_available(void) {
@@ -44,6 +49,8 @@ bool cjpeg_is_available(void) {
   pthread_once(&once, look);
   return tj.is_complete;
 }
+
+bool cjpeg_is_missing(void) { return !cjpeg_is_available() && tj.is_missing; }
 
 cjpeg_outcome cjpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, size_t channels,
                            uint8_t *pixels, char *message) {

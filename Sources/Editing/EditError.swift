@@ -130,8 +130,8 @@ extension Mask {
     // The decoder still has its say, so nothing is promised of pixels.
     observer.warn(
       soft?.isEmpty == false
-        ? "No part of the mask is at least half white: the edit changes nothing."
-        : "The mask is empty: the edit changes nothing.")
+        ? "No part of the mask is at least half white: the edit may change nothing."
+        : "The mask is empty: the edit may change nothing.")
     return !observer.isTracing && !observer.keepsInversion
   }
 }

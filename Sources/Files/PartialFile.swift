@@ -31,6 +31,8 @@ package final class PartialFile: Sendable {
   private static let tailBytes = 64 << 10
   /// Written pages beyond this are taken from the page cache, which counts under a memory limit.
   private static let cachedBytes = 1 << 20
+  /// What a file takes while it is written: the tail, the pages that are filled, and those on their way to the disk.
+  package static let writingBytes = tailBytes + 2 * cachedBytes
 
   /// Makes an empty file beside `path`, which stays as it is.
   ///

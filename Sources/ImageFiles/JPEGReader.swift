@@ -6,7 +6,8 @@ import Platform
 enum JPEGReader {
   static func header(_ input: PictureInput) throws -> RasterHeader {
     let jpeg = try JPEGHeader(input)
-    guard cjpeg_is_available() else { throw PictureFileError.decoderMissing(path: input.path) }
+    guard !cjpeg_is_missing() else { throw PictureFileError.decoderMissing(path: input.path) }
+    guard cjpeg_is_available() else { throw SystemRefusal.memory(bytes: 1_000_000, code: ENOMEM) }
     return RasterHeader(
       stored: jpeg.stored, orientation: jpeg.orientation, bits: 8, isGrey: jpeg.components.count == 1,
       hasAlpha: false, hasProfile: jpeg.hasProfile, coding: .jpeg(jpeg))

@@ -51,7 +51,7 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
       """
     case .changed(let path): "\(path) changed during the edit: leave it alone until the edit is done"
     case .unknownExtension(let path):
-      "\"\(path)\" has no ending to write by: name a .png or .ppm file, for a mask a .png or .pgm file"
+      "\"\(path)\" cannot be written by its ending: name a .png or .ppm file, for a mask a .png or .pgm file"
     case .folderMissing(let path): "the folder of \(path) does not exist: create it first"
     case .unwritable(let path, let reason):
       "\(path) cannot be written (\(reason)): choose another folder or make room"

@@ -31,10 +31,12 @@ public enum SystemRefusal: Error, Equatable, Sendable, CustomStringConvertible {
 
 extension SystemRefusal {
   /// What opening a file failed with, if it says that there are too many open already, in this process (EMFILE) or
-  /// in all of them (ENFILE).
+  /// in all of them (ENFILE), or that the kernel has no memory for one more.
   package init?(openFiles code: Int32) {
-    guard code == EMFILE || code == ENFILE else { return nil }
-    self = .openFiles(code: code)
+    switch code {
+    case EMFILE, ENFILE, ENOMEM: self = .openFiles(code: code)
+    default: return nil
+    }
   }
 
   /// The refusal that an error is or carries.

@@ -121,6 +121,7 @@ public struct TraceCase: Sendable {
   package func noiseSchedule(of model: Model) throws -> NoiseSchedule {
     let entries = params["scheduler"]
     guard entries.isPresent else { return model.schedule }
+    guard entries.isObject else { throw TraceError.scheduler(entry: "entries all at once") }
     var configuration = model.schedulerConfiguration
     for key in entries.keys {
       switch key {

@@ -46,9 +46,11 @@ import Testing
   }
 
   @Test("makes the same picture for any number of lanes") func lanes() async throws {
-    let whole = try Editor(model: model, threads: 1, maximumMemory: nil, reachable: nil).prepare(request())
+    let whole = try Editor(model: model, threads: 1, maximumMemory: nil, reachable: nil, baseline: 20_000_000)
+      .prepare(request())
     let editor = try Editor(
-      model: model, threads: 1, maximumMemory: whole.plan.peak - 6_000_000, reachable: nil)
+      model: model, threads: 1, maximumMemory: whole.plan.peak - 6_000_000, reachable: nil,
+      baseline: 20_000_000)
     let jobs = try (1...3).map { try editor.prepare(request(), lanes: $0) }
     let arenas = jobs.map { $0.plan.stages.first { $0.name == "denoise" }!.arena }
     #expect(arenas[1] == 2 * arenas[0])

@@ -180,8 +180,10 @@ private struct Means {
 /// Means over areas: for each target cell the sum over the rows under it of the sums over the columns under it.
 private func wholeMeans(_ mask: Mask, _ target: Extent) -> Means {
   func overlaps(_ i: Int, _ source: Int, _ target: Int) -> [(Int, Double)] {
-    (i * source / target...((i + 1) * source - 1) / target).map {
-      ($0, Double(min((i + 1) * source, ($0 + 1) * target) - max(i * source, $0 * target)))
+    let (start, end) = (i * source, (i + 1) * source)
+    return (start / target...(end - 1) / target).map { (j: Int) -> (Int, Double) in
+      let shared = min(end, (j + 1) * target) - max(start, j * target)
+      return (j, Double(shared))
     }
   }
   var values = [Double](repeating: 0, count: target.width * target.height)

@@ -15,6 +15,9 @@ typedef enum {
 /* Whether the library is there, with all that is needed of it. */
 bool cjpeg_is_available(void);
 
+/* Whether that is because it is not installed; otherwise the system refused the memory for it. */
+bool cjpeg_is_missing(void);
+
 /* Decodes `count` bytes of a file whose header states `width`·`height` pixels into height·width·channels bytes,
  * channels 1 (files of one component) or 3 (RGB). Progressive files of more than 500 scans are refused.
  * `message` (CJPEG_MESSAGE_BYTES) has the library's first complaint, or its last where it gave up. */

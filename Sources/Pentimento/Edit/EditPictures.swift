@@ -1,4 +1,5 @@
 import Editing
+import Files
 import ImageFiles
 import Pictures
 import Tensors
@@ -98,6 +99,6 @@ extension EditPictures {
       picture += PastedPicture.bytes(pasted, feather: feather)
     }
     let mask = hasMask ? maskPass + PictureEncoder.bytes(.png, extent, isMask: true) : 0
-    return working + max(picture, mask)
+    return working + max(picture, mask) + PartialFile.writingBytes
   }
 }
