@@ -8,17 +8,6 @@ package let arguments: [String] = {
   return (0..<count).map { String(cString: cplatform_argument($0)) }
 }()
 
-/// Makes sure that tasks can run here: that there are `threads` threads more, and that libdispatch finds its own in
-/// /proc. It traps where they are not shown, and tries again for ever where there are none.
-///
-/// To be called before anything is started on it, and the first `await` is: from a `main` that is not `async`.
-package func requireTasks(threads: Int) throws(SystemRefusal) {
-  let descriptor = open("/proc/self/task/\(getpid())/stat", O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { throw SystemRefusal(openFiles: errno) ?? .processFolder(code: errno) }
-  close(descriptor)
-  try SystemThread.require(threads)
-}
-
 /// Flags with which `open` makes a file without a name in a folder; 0 where the system cannot.
 package var unnamedFile: Int32 { cplatform_unnamed_file() }
 

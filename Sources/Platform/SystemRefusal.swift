@@ -7,8 +7,6 @@ public enum SystemRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   case thread(code: Int32)
   /// One more open file.
   case openFiles(code: Int32)
-  /// What it tells about this process in /proc.
-  case processFolder(code: Int32)
 
   public var description: String {
     switch self {
@@ -20,9 +18,6 @@ public enum SystemRefusal: Error, Equatable, Sendable, CustomStringConvertible {
         + "or use fewer threads"
     case .openFiles(let code):
       "the system refused to open one more file (\(words(code))): raise the limit on open files (ulimit -n)"
-    case .processFolder(let code):
-      "the system does not show this process in /proc (\(words(code))), without which threads cannot be shared out: "
-        + "mount /proc"
     }
   }
 

@@ -29,15 +29,6 @@ import Testing
   }
 }
 
-@Suite("Tasks") struct TasksTests {
-  @Test("can run here, or it is said what is missing") func require() throws {
-    try requireTasks(threads: 3)
-    SystemThread.$allowance.withValue(SystemThread.Allowance(2)) {
-      #expect(throws: SystemRefusal.thread(code: EAGAIN)) { try requireTasks(threads: 3) }
-    }
-  }
-}
-
 @Suite("Arguments of the program") struct ArgumentsTests {
   @Test("are those that the C library was handed") func same() {
     #expect(!arguments.isEmpty)
