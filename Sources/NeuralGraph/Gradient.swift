@@ -8,11 +8,11 @@ extension Scope {
   ///
   /// - Parameters:
   ///   - seed: ∂L/∂output, of the output's type.
-  ///   - recompute: emit a block's forward nodes again before its gradient nodes, so that only the values at
-  ///     block boundaries stay alive. The operators are the same, so are all bits of the result.
+  ///   - recomputing: of which blocks the forward nodes are emitted again before their gradient nodes, so that only
+  ///     the values at their boundaries stay alive. The operators are the same, so are all bits of the result.
   /// - Returns: ∂L/∂target for every target, nil where `output` does not depend on it.
   package func gradient(
-    of output: Value, seed: Value, wrt targets: [Value], recompute: Bool
+    of output: Value, seed: Value, wrt targets: [Value], recomputing: (Int) -> Bool = { _ in false }
   ) throws(GraphError) -> [Value?] {
     let forward = builder.graph.nodes
     let reached = valuesReached(from: targets, through: forward)
@@ -24,7 +24,7 @@ extension Scope {
       let nodes = blocks[block]!.map { forward[$0] }
       guard nodes.contains(where: { $0.outputs.contains { reached.contains($0) && gradients[$0] != nil } })
       else { continue }
-      let again = recompute ? try emitAgain(nodes) : [:]
+      let again = recomputing(block) ? try emitAgain(nodes) : [:]
 
       for node in nodes.reversed() {
         guard node.outputs.contains(where: { reached.contains($0) && gradients[$0] != nil }) else { continue }

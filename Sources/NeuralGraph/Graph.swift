@@ -11,6 +11,8 @@ package enum Origin: Hashable, Sendable {
   case input(String)
   /// Read from the checkpoint.
   case weight(Weight)
+  /// A value that changes between runs and is the same for all lanes of one: what is trained. Plain f32.
+  case parameter(String)
   /// Output of the node with this index.
   case node(Int)
 }
@@ -39,6 +41,18 @@ package struct Graph: Sendable {
   /// The checkpoint tensor behind a value, if it is one.
   package func weight(_ value: Value) -> Weight? {
     if case .weight(let weight) = origins[value.id] { weight } else { nil }
+  }
+
+  /// The name of a trained value, if it is one.
+  package func parameter(_ value: Value) -> String? {
+    if case .parameter(let name) = origins[value.id] { name } else { nil }
+  }
+
+  /// Every trained value, in order of definition.
+  package var parameters: [(name: String, value: Value)] {
+    origins.enumerated().compactMap { id, origin in
+      if case .parameter(let name) = origin { (name, Value(id: id)) } else { nil }
+    }
   }
 
   /// Every weight that the graph reads, in order of definition.

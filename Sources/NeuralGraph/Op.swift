@@ -11,6 +11,9 @@ package protocol Op: Sendable {
   /// Bytes of working memory that `run` needs with this many threads; 64-byte aligned, contents undefined.
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int
 
+  /// Products that `run` adds up; 0 where they do not count beside those of a layer.
+  func multiplyAdds(_ inputs: [TensorType]) -> Int
+
   /// Computes the outputs. Cannot fail: shapes were checked when the node was emitted.
   func run(_ io: borrowing OpIO)
 
@@ -20,6 +23,7 @@ package protocol Op: Sendable {
 
 extension Op {
   package func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int { 0 }
+  package func multiplyAdds(_ inputs: [TensorType]) -> Int { 0 }
 
   /// Operators of the backward pass, and those whose gradient no method needs, have none.
   package func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

@@ -5,6 +5,9 @@ package final class GraphBuilder {
   package fileprivate(set) var graph = Graph()
   private var block = 0
   private var weights: [String: Value] = [:]
+  /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
+  let keepsFloats: Bool
+  private let trained: TrainedTensors
   fileprivate let formatOf: (String) -> WeightFormat
   /// Side branches by the path of their layer.
   let adapters: [String: [Adapter]]
@@ -13,12 +16,20 @@ package final class GraphBuilder {
   /// - Parameters:
   ///   - formatOf: how the checkpoint stores a tensor.
   ///   - adapters: side branches by the path of their layer; paths that no layer has are passed over.
+  ///   - trained: tensors that are values of the run and not of the checkpoint (`Origin.parameter`), whose name
+  ///     and shape they have.
+  ///   - keepsFloats: layers on bytes multiply floats by the dequantized weight instead of quantizing their input.
   package init(
-    adapters: [String: [Adapter]] = [:],
+    adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
+    keepsFloats: Bool = false,
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
     self.formatOf = formatOf
-    self.adapters = adapters
+    (self.adapters, self.trained, self.keepsFloats) = (adapters, trained, keepsFloats)
+  }
+
+  fileprivate func format(of name: String) -> WeightFormat {
+    trained.contains(name) ? WeightFormat(.f32) : formatOf(name)
   }
 
   /// The common factor of all side branches, one input for the whole graph.
@@ -43,12 +54,22 @@ package final class GraphBuilder {
 
   fileprivate func weight(_ weight: Weight) -> Value {
     if let known = weights[weight.name] {
-      precondition(graph.weight(known) == weight, "\(weight.name) is used in two ways")
+      precondition(graph.weight(known).map { $0 == weight } != false, "\(weight.name) is used in two ways")
       return known
     }
-    let value = define(weight.type(storedAs: formatOf(weight.name).element), .weight(weight))
+    let value =
+      trained.contains(weight.name)
+      ? parameter(weight) : define(weight.type(storedAs: formatOf(weight.name).element), .weight(weight))
     weights[weight.name] = value
     return value
+  }
+
+  /// A trained tensor as the operators read the weight of that role.
+  private func parameter(_ weight: Weight) -> Value {
+    let plain = define(TensorType(weight.shape), .parameter(weight.name))
+    guard weight.role == .matrix || weight.role == .convolution else { return plain }
+    // Its shape rule takes every matrix and every kernel.
+    return try! emit(Panels(), [plain])[0]
   }
 
   fileprivate func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
@@ -80,7 +101,7 @@ package struct Scope {
   }
 
   /// How the checkpoint stores the tensor `path.name`.
-  func format(_ name: String) -> WeightFormat { builder.formatOf(self[name].path) }
+  func format(_ name: String) -> WeightFormat { builder.format(of: self[name].path) }
 
   package func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
     try builder.emit(op, inputs)
@@ -95,5 +116,19 @@ package struct Scope {
   @discardableResult package func tap(_ name: String, _ value: Value) -> Value {
     builder.graph.taps[name] = value
     return value
+  }
+}
+
+/// Which of a network's tensors are trained.
+package enum TrainedTensors: Hashable, Sendable {
+  case none, all
+  case named(Set<String>)
+
+  func contains(_ name: String) -> Bool {
+    switch self {
+    case .none: false
+    case .all: true
+    case .named(let names): names.contains(name)
+    }
   }
 }

@@ -18,7 +18,7 @@ extension TraceCase {
       candidates.first { $0.about.needs.contains(.concepts) != outline.concepts.isEmpty } ?? candidates[0]
     let method = try method(type, outline)
     let bench = try Bench(self, Editor(model: adapted(model), threads: threads), results)
-    _ = try await method.run(inputs(outline, bench), in: bench.context(readsAttention: method.readsAttention))
+    _ = try await method.run(inputs(outline, bench), in: bench.context(method.demands(outline)))
     guard bench.tape.unused.isEmpty else { throw TraceError.unusedDraws(bench.tape.unused) }
     return true
   }
@@ -34,7 +34,7 @@ extension TraceCase {
     let inputs = try inputs(outline, bench)
     guard let source = inputs.sourceCondition else { throw TraceError.missingPrompt("source") }
     guard let target = inputs.targetCondition else { throw TraceError.missingPrompt("target") }
-    _ = try await finder(latent("x0"), from: source, to: target, in: bench.context(readsAttention: false))
+    _ = try await finder(latent("x0"), from: source, to: target, in: bench.context())
     guard bench.tape.unused.isEmpty else { throw TraceError.unusedDraws(bench.tape.unused) }
   }
 
@@ -163,9 +163,9 @@ private final class Bench {
   }
 
   /// Opens the noise network.
-  func context(readsAttention: Bool) throws -> EditContext {
+  func context(_ demands: NetworkDemands = []) throws -> EditContext {
     let network = try editor.noiseNetwork(
-      width: trace.imageSize.width, height: trace.imageSize.height, attentionMaps: readsAttention,
+      width: trace.imageSize.width, height: trace.imageSize.height, attentionMaps: demands.contains(.attentionMaps),
       onEvaluation: { [results] in results.evaluations = $0 })
     let diffusion = Diffusion(
       unet: network, schedule: try trace.noiseSchedule(of: editor.model), empty: empty)

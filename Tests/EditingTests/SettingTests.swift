@@ -164,21 +164,22 @@ import Testing
 /// Keeps what is saved as a file would, and breaks the run after some saves.
 private actor BreakingJournal: EditJournal {
   struct Break: Error {}
-  private var kept: [String: Data] = [:]
+  private var kept: [String: JournalEntry] = [:]
+  private var appended: [String: [JournalEntry]] = [:]
   private var savesLeft: Int
 
   init(breakAfter saves: Int) { savesLeft = saves }
 
   func goOn() { savesLeft = .max }
 
-  func progress<Progress: Codable & Sendable>(
-    _ type: Progress.Type, of key: String
-  ) async throws -> Progress? {
-    try kept[key].map { try JSONDecoder().decode(type, from: $0) }
+  func progress(of key: String) async throws -> (appended: [JournalEntry], kept: JournalEntry?) {
+    (appended[key] ?? [], kept[key])
   }
 
-  func keep<Progress: Codable & Sendable>(_ progress: Progress, of key: String) async throws {
-    kept[key] = try JSONEncoder().encode(progress)
+  func append(_ entry: JournalEntry, to key: String) async throws { appended[key, default: []].append(entry) }
+
+  func keep(_ entry: JournalEntry, of key: String) async throws {
+    kept[key] = entry
     savesLeft -= 1
     if savesLeft == 0 { throw Break() }
   }

@@ -37,7 +37,7 @@ struct ByteNetwork {
     seedShape = builder.graph.type(y).shape
     if gradient {
       let dy = builder.root.input("dy", TensorType(seedShape))
-      output = try builder.root.gradient(of: y, seed: dy, wrt: [x], recompute: false)[0]!
+      output = try builder.root.gradient(of: y, seed: dy, wrt: [x])[0]!
     } else {
       output = y
     }
@@ -62,6 +62,7 @@ struct ByteNetwork {
       switch graph.origin(value) {
       case .input(let name): memory[value]!.write(inputs[name]!.values)
       case .weight(let weight): load(weight, graph.type(value), into: memory[value]!)
+      case .parameter(let name): memory[value]!.write(inputs[name]!.values)
       case .node: break
       }
     }

@@ -39,7 +39,7 @@ struct Network {
     builder.beginBlock()
     let seed = builder.root.input("seed", TensorType(seedShape))
     let found = try builder.root.gradient(
-      of: output, seed: seed, wrt: targets.map { values[$0]! }, recompute: recompute)
+      of: output, seed: seed, wrt: targets.map { values[$0]! }, recomputing: { _ in recompute })
     return Dictionary(
       uniqueKeysWithValues: zip(targets, found).compactMap { name, value in
         value.map { (name, $0) }

@@ -60,7 +60,7 @@ extension OpIO {
       y = try g.emit(Affine(), [y] + parameters)[0]
     }
     let dy = g.input("dy", TensorType([3, Self.channels]))
-    let dx = try #require(try g.gradient(of: y, seed: dy, wrt: [x], recompute: false)[0])
+    let dx = try #require(try g.gradient(of: y, seed: dy, wrt: [x])[0])
     (graph, keep) = (builder.graph, ["y": y, "dx": dx])
     file = try TemporaryCheckpoint(
       Dictionary(

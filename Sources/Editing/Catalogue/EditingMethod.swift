@@ -19,11 +19,26 @@ public protocol EditingMethod: Sendable {
   /// Bytes that a run stores beside the latents of the current step: residuals, paths. An inversion that is given is
   /// not counted.
   func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int
-  /// Whether it reads the network's attention maps.
-  var readsAttention: Bool { get }
+  /// Gradients of the network in a run.
+  func gradients(_ outline: EditOutline) -> Int
+  /// What it asks of the noise network beside its answers.
+  func demands(_ outline: EditOutline) -> NetworkDemands
   /// - Throws: what the predictor throws; `EditError` for inputs that are missing or do not fit, and for a run that
   ///   leads nowhere.
   func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent
+}
+
+/// What a method asks of the noise network beside its answers.
+public struct NetworkDemands: OptionSet, Sendable {
+  public let rawValue: Int
+  public init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// Cross-attention maps.
+  public static let attentionMaps = NetworkDemands(rawValue: 1)
+  /// Activations in floats, whatever the weights are stored as: the arithmetic of gradients.
+  public static let floats = NetworkDemands(rawValue: 2)
+  /// Gradients with respect to the context.
+  public static let contextGradient = NetworkDemands(rawValue: 4)
 }
 
 /// A method in words, and what it makes of a mask.
@@ -85,7 +100,8 @@ public enum Sampler: String, Sendable, Codable, CaseIterable {
 
 extension EditingMethod {
   public static var caseKinds: [String: Self] { [:] }
-  public var readsAttention: Bool { false }
+  public func gradients(_ outline: EditOutline) -> Int { 0 }
+  public func demands(_ outline: EditOutline) -> NetworkDemands { [] }
 
   package static var name: String { about.name }
   package var name: String { Self.about.name }

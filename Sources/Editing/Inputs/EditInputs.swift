@@ -51,6 +51,10 @@ public struct EditInputs: Sendable {
 /// What a method runs with.
 public struct EditContext: Sendable {
   public var diffusion: Diffusion
+  /// The network's derivative, for methods that tune what it is told.
+  public var derivative: (any NoiseDerivative)?
+  /// For the method that translates in one pass.
+  public var translator: (any LatentTranslator)?
   /// Pictures to latents and back, for methods that look at pixels on their way.
   public var codec: (any LatentCodec)?
   public var tape: any NoiseTape

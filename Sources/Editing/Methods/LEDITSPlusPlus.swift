@@ -56,7 +56,7 @@ public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
     return (outline.inversion == .given ? 0 : inversionEvaluations(hasSourcePrompt: outline.hasSourceText))
       + (0..<steps).reduce(0) { $0 + 1 + method.active(at: $1).count }
   }
-  public var readsAttention: Bool { mode != .noise }
+  public func demands(_ outline: EditOutline) -> NetworkDemands { mode == .noise ? [] : .attentionMaps }
 
   /// Residuals, start and reconstruction; the last denoised latent.
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {

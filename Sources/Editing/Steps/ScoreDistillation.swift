@@ -88,7 +88,7 @@ extension ScoreDescent {
     try mask?.check(for: source)
     if let mask, mask.leavesNothing(observer) { return source }
     let factor = stepFactor(height: source.height, width: source.width)
-    var run = try await context.journal.progress(DescentProgress.self, of: name) ?? .init(k: 0, z: source)
+    var run = try await DescentProgress(context.journal.progress(of: name).kept) ?? .init(k: 0, z: source)
     while run.k < iterations {
       let k = run.k
       let t = try tape.integer(2 * k, in: firstTimestep...lastTimestep)
@@ -105,7 +105,7 @@ extension ScoreDescent {
       observer("grads", g)
       observer("traj", z)
       run = DescentProgress(k: k + 1, z: z)
-      try await context.journal.keep(run, of: name)
+      try await context.journal.keep(run.entry, of: name)
     }
     observer("out", run.z)
     return run.z
@@ -117,9 +117,20 @@ extension ScoreDescent {
 }
 
 /// How far a descent has come: iterations done, and the latent after them.
-struct DescentProgress: Codable, Sendable {
+struct DescentProgress: Sendable {
   var k: Int
   var z: Latent
+
+  init(k: Int, z: Latent) { (self.k, self.z) = (k, z) }
+
+  init?(_ entry: JournalEntry?) {
+    guard let k = entry?.numbers["k"].flatMap(Int.init(exactly:)), let z = entry?.tensors["z"] else {
+      return nil
+    }
+    self.init(k: k, z: Latent(z))
+  }
+
+  var entry: JournalEntry { JournalEntry(numbers: ["k": Double(k)], tensors: ["z": z.tensor]) }
 }
 
 extension EditMethod {

@@ -1,3 +1,4 @@
+import Editing
 import Pictures
 
 /// The networks of one edit, in the order in which they run, each within what the limit leaves it.
@@ -15,7 +16,7 @@ struct EditStages: Sendable {
   ///   - refused: what does not fit already.
   /// - Throws: `RequestError.overBudget`.
   init(
-    _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, readsAttention: Bool, lanes: Int?,
+    _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands, lanes: Int?,
     beside bytes: Int, _ refused: inout Refused
   ) throws {
     let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
@@ -27,7 +28,8 @@ struct EditStages: Sendable {
       encodesPicture
       ? try refused.planned(beside: bytes) { try stages.encoder(width: width, height: height) } : nil
     let noise = try refused.planned(beside: bytes) {
-      try stages.noise(width: width, height: height, attentionMaps: readsAttention, lanes: lanes)
+      try stages.noise(
+        width: width, height: height, attentionMaps: demands.contains(.attentionMaps), lanes: lanes)
     }
     let decoder = try refused.planned(beside: bytes) { try stages.decoder(width: width, height: height) }
     if let worst = refused.worst { throw worst }

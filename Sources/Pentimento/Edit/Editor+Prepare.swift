@@ -31,7 +31,7 @@ extension Editor {
     let stages = try EditStages(
       geometry.padded, of: model, threads: threads,
       encodesPicture: request.picture != nil && request.inversion == nil,
-      readsAttention: prepared.readsAttention, lanes: lanes, beside: taken + stored.most, &refused)
+      demands: prepared.demands, lanes: lanes, beside: taken + stored.most, &refused)
     let plan = MemoryPlan(
       stages: rows(stages, stored, pictures), held: held, baseline: baseline)
     return EditJob(

@@ -34,7 +34,9 @@ struct PreparedMethod: Sendable {
   var name: String { method.name }
   /// Network evaluations of the run.
   var evaluations: Int { method.evaluations(outline) }
-  var readsAttention: Bool { method.readsAttention }
+  var demands: NetworkDemands { method.demands(outline) }
+  /// Gradients of the run.
+  var gradients: Int { method.gradients(outline) }
 
   /// Bytes that the method stores, an inversion that was given not counted.
   func storageBytes(_ size: LatentSize) -> Int {
