@@ -50,7 +50,8 @@ import Testing
 
   @Test("recomputes residual blocks, transformers and their feed-forwards one by one") func blocks() throws {
     let (_, g) = try define(.sd15, height: 16, width: 8)
-    // 22 residual blocks, 16 transformers of one layer each and its feed-forward; what comes before the first and after the last.
+    // 22 residual blocks, 16 transformers of one layer with its feed-forward each; what comes before the first and
+    // after the last.
     #expect(Set(g.builder.graph.nodes.map(\.block)).count == 22 + 2 * 16 + 2)
   }
 }
