@@ -29,6 +29,8 @@ public struct EditJob: Sendable {
   public var methodName: String { prepared.name }
   /// Network evaluations of a run.
   public var evaluations: Int { prepared.evaluations }
+  /// Gradients of the network in a run.
+  public var gradients: Int { prepared.gradients }
   /// Seed of the noise.
   public var seed: UInt64 { request.seed ?? 42 }
   /// Pixels at which the networks work.
@@ -38,7 +40,7 @@ public struct EditJob: Sendable {
 
   /// Runs the edit.
   ///
-  /// - Parameter progress: told evaluations done and planned.
+  /// - Parameter progress: told evaluations and gradients done and planned.
   /// - Throws: `PictureFileError` for a picture or a mask that cannot be read, `InversionError.differs` for a picture
   ///   that the given inversion was not made from; `EditError` for a run that leads nowhere, `ModelError.notFinite` for
   ///   damaged weights, `WeightFileError` where weights cannot be read any more, `SystemRefusal` for a thread or memory
@@ -105,17 +107,18 @@ public struct EditJob: Sendable {
     _ inputs: EditInputs, empty: Condition, on thread: NetworkThread, observer: EditObserver,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> (Latent, evaluations: Int) {
-    let total = evaluations
-    let network = try await noiseNetwork(on: thread) { progress($0, total) }
-    let context = EditContext(
+    let total = evaluations + gradients
+    let network = try await noiseNetwork(on: thread) { progress($0.total, total) }
+    var context = EditContext(
       diffusion: Diffusion(unet: network, schedule: editor.model.schedule, empty: empty),
       codec: codec(on: thread),
       tape: SeededTape(seed: seed), observer: observer)
+    if prepared.demands.contains(.contextGradient) { context.derivative = network }
     let latent = try await prepared.method.run(inputs, in: context)
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
-    return (latent, await network.evaluations)
+    return (latent, await network.work.evaluations)
   }
 
   /// The inversion with what it is tied to.
@@ -149,7 +152,7 @@ extension EditJob {
 
   /// Loads the weights that stay resident.
   func noiseNetwork(
-    on thread: NetworkThread, onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
+    on thread: NetworkThread, onEvaluation: @escaping @Sendable (NetworkWork) -> Void = { _ in }
   ) async throws -> NoiseNetwork {
     try await thread.run {
       try NoiseNetwork(

@@ -29,7 +29,7 @@ struct EditStages: Sendable {
       ? try refused.planned(beside: bytes) { try stages.encoder(width: width, height: height) } : nil
     let noise = try refused.planned(beside: bytes) {
       try stages.noise(
-        width: width, height: height, attentionMaps: demands.contains(.attentionMaps), lanes: lanes)
+        width: width, height: height, demands: demands, lanes: lanes)
     }
     let decoder = try refused.planned(beside: bytes) { try stages.decoder(width: width, height: height) }
     if let worst = refused.worst { throw worst }

@@ -73,7 +73,10 @@ extension Editor {
     if let encoder = stages.encoder {
       rows.append(.init("encode", encoder.plan, stored: stored.conditions + stored.signal))
     }
-    rows.append(.init("denoise", stages.noise.plan, stored: stored.conditions + stored.latents))
+    rows.append(
+      .init(
+        "denoise", stages.noise.plan, stored: stored.conditions + stored.latents,
+        gradient: stages.noise.gradient))
     rows.append(.init("decode", stages.decoder.plan, stored: stored.conditions + stored.signal + stored.kept))
     rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))
     return rows
