@@ -5,6 +5,8 @@ public struct EditScore: Sendable, Codable, Equatable {
   /// Mean squared errors in squares of 8-bit levels: source to truth and edit to truth, over the whole picture.
   public var errorUntouched: Double
   public var errorToTruth: Double
+  /// Edit to source, over the whole picture: what a reconstruction is judged by.
+  public var errorToSource: Double
   /// Edit to source, outside the pair's mask: what should not have changed; nil where the mask is everywhere.
   public var errorOutside: Double?
   /// Inside the mask, edit to truth and edit to source.
@@ -24,6 +26,7 @@ public struct EditScore: Sendable, Codable, Equatable {
   public init(_ edited: Picture, of pair: EditPair) {
     errorUntouched = pair.source.meanSquaredError(to: pair.truth) ?? 0
     errorToTruth = edited.meanSquaredError(to: pair.truth) ?? 0
+    errorToSource = edited.meanSquaredError(to: pair.source) ?? 0
     errorOutside = edited.meanSquaredError(to: pair.source, .outside, of: pair.mask)
     errorInside = edited.meanSquaredError(to: pair.truth, .inside, of: pair.mask) ?? 0
     changeInside = edited.meanSquaredError(to: pair.source, .inside, of: pair.mask) ?? 0

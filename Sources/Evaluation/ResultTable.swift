@@ -8,6 +8,8 @@ public struct ResultRow: Sendable, Codable, Equatable {
   public var untouched: Double
   /// Mean dB to the truth, over the whole picture.
   public var truth: Double
+  /// Mean dB to the source, over the whole picture: of a reconstruction.
+  public var source: Double
   /// Mean dB to the source outside the mask, where there is an outside; 99 where nothing changed at all.
   public var outside: Double?
   /// Part of the edits that `EditScore.succeeded`.
@@ -33,6 +35,7 @@ public struct ResultRow: Sendable, Codable, Equatable {
     pairs = records.count
     untouched = mean { decibels($0.score.errorUntouched) }
     truth = mean { decibels($0.score.errorToTruth) }
+    source = mean { decibels($0.score.errorToSource) }
     let outsides = records.compactMap { $0.score.errorOutside.map(decibels) }
     outside = outsides.isEmpty ? nil : outsides.reduce(0, +) / Double(outsides.count)
     succeeded = mean { $0.score.succeeded ? 1 : 0 }
@@ -88,6 +91,7 @@ public struct ResultRow: Sendable, Codable, Equatable {
         Column(title: "pairs") { "\($0.pairs)" },
         Column(title: "source to truth, dB") { $0.untouched.tenths },
         Column(title: "edit to truth, dB") { $0.truth.tenths },
+        Column(title: "edit to source, dB") { $0.source.tenths },
         Column(title: "unchanged region, dB") { $0.outside.map { $0 == 99 ? "exact" : $0.tenths } },
         Column(title: "succeeded") { percent($0.succeeded) },
       ]
