@@ -32,10 +32,10 @@ public enum EditError: Error, Equatable {
 
   // The run.
   case nonFinite(method: String, step: Int)
+  case gradientNotFinite(method: String, step: Int)
+  case otherProgress(method: String)
   case diverged(method: String, step: Int, limit: Float)
   case noPicture(method: String, limit: Float)
-  /// A loss or its gradient is no number though the network's answer is one.
-  case gradient
 }
 
 extension EditError: CustomStringConvertible {
@@ -98,12 +98,15 @@ extension EditError: CustomStringConvertible {
     case .nonFinite(let method, let step):
       "\(method) produced a value that is not finite at step \(step): "
         + "lower the guidance, or use the model at full precision"
+    case .gradientNotFinite(let method, let step):
+      "\(method) found a loss or a gradient that is not finite at step \(step) and changed nothing with it: "
+        + "lower the guidance or the learning rate, or use the model at full precision"
+    case .otherProgress(let method):
+      "what was kept of an interrupted run is not of this \(method): name its checkpoint, or remove it to start anew"
     case .noPicture(let method, let limit):
       "\(method) ended with a latent value beyond \(limit), which shows nothing: lower the guidance or the concepts"
     case .diverged(let method, let step, let limit):
       "\(method) ran away at step \(step) (a latent value beyond \(limit)): lower the learning rate"
-    case .gradient:
-      "a gradient of the network is no number where its answer is one: lower the learning rate"
     }
   }
 }

@@ -95,6 +95,7 @@ extension TraceCase {
     var made = EditInputs(outline, height: imageSize.height / 8, width: imageSize.width / 8)
     if outline.hasPicture { made.source = try latent("x0") }
     (made.targetCondition, made.sourceCondition) = (bench.target, bench.source)
+    made.encodedEmpty = bench.encodedEmpty
     made.conceptConditions = bench.concepts
     if outline.hasMask { made.mask = try mask("mask") }
     return made
@@ -145,6 +146,7 @@ private final class Bench {
   private let editor: Editor
   private let results: TraceResults
   private let empty: Condition
+  let encodedEmpty: Condition
 
   init(_ trace: TraceCase, _ editor: Editor, _ results: TraceResults) throws {
     (self.trace, self.editor, self.results) = (trace, editor, results)
@@ -159,7 +161,7 @@ private final class Bench {
     self.target = target.map { _ in encoded.prompts[0] }
     self.source = source.map { _ in encoded.prompts[target == nil ? 0 : 1] }
     concepts = Array(encoded.prompts.suffix(words.count))
-    empty = encoded.empty
+    (empty, encodedEmpty) = (encoded.empty, encoded.encodedEmpty)
   }
 
   /// Opens the noise network.
@@ -170,7 +172,7 @@ private final class Bench {
     let diffusion = Diffusion(
       unet: network, schedule: try trace.noiseSchedule(of: editor.model), empty: empty)
     var context = EditContext(
-      diffusion: diffusion, codec: editor.codec, tape: tape, observer: results.observer)
+      diffusion: diffusion, codec: editor.codec, tape: tape, observer: results.observer())
     if demands.contains(.contextGradient) { context.derivative = network }
     return context
   }

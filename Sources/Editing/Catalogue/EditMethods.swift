@@ -4,7 +4,8 @@ public enum EditMethods {
   public static let all: [any EditingMethod.Type] = [
     DDPMInversion.self, LEDITS.self, LEDITSPlusPlus.self, DeltaDenoisingScore.self,
     ScoreDistillationSampling.self, SDEdit.self, DDIMTranslation.self, CycleDiffusion.self, CycleSDE.self,
-    DiffEdit.self, Inpainting.self, Drag.self, TextToImage.self, SEGA.self,
+    DiffEdit.self, Inpainting.self, Drag.self, PromptTuningInversion.self, NullTextInversion.self,
+    TextToImage.self, SEGA.self,
   ]
 }
 
@@ -14,7 +15,7 @@ extension [any EditingMethod.Type] {
   package func named(_ name: String) -> (any EditingMethod.Type)? { first { $0.about.name == name } }
 
   /// Names of everything that any of them can be told.
-  package var options: Set<String> { Set(flatMap { $0.rows.flatMap(\.options) }) }
+  package var options: Set<String> { Set(flatMap { $0.options }) }
 
   /// Those with an inversion that can be kept.
   package var inverting: [any InvertingMethod.Type] { compactMap { $0 as? any InvertingMethod.Type } }
@@ -49,7 +50,9 @@ extension EditingMethod {
   }
 
   /// Names of what can be set, in the table's order.
-  package static var options: [String] { rows.flatMap(\.options) }
+  package static var options: [String] {
+    rows.flatMap(\.options) + (presets.isEmpty ? [] : [MethodPreset.option])
+  }
 
   /// The method in the words of its table: what it needs, and every option with the paper's default and the model's.
   ///
@@ -74,6 +77,10 @@ extension EditingMethod {
       if let short = row.shorthand {
         table.append(["--\(short.option)", ""] + (model == nil ? [] : [""]) + [short.meaning])
       }
+    }
+    for preset in presets {
+      let name = "--\(MethodPreset.option) \(preset.name)"
+      table.append([name, ""] + (model == nil ? [] : [""]) + [preset.meaning])
     }
     let widths = table[0].indices.map { column in table.map { $0[column].count }.max()! }
     for row in table {

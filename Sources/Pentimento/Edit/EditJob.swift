@@ -90,6 +90,7 @@ public struct EditJob: Sendable {
       channels: AutoencoderConfiguration.latentChannels)
     inputs.targetCondition = request.prompt.map { _ in encoded.prompts[0] }
     inputs.sourceCondition = request.sourcePrompt.map { _ in encoded.prompts[request.prompt == nil ? 0 : 1] }
+    inputs.encodedEmpty = encoded.encodedEmpty
     inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
     inputs.mask = read.mask
     inputs.inversion = request.inversion?.inversion
@@ -114,7 +115,7 @@ public struct EditJob: Sendable {
       codec: codec(on: thread),
       tape: SeededTape(seed: seed), observer: observer)
     if prepared.demands.contains(.contextGradient) { context.derivative = network }
-    let latent = try await prepared.method.run(inputs, in: context)
+    let latent = try await prepared.method.resumableRun(inputs, in: context)
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }

@@ -17,6 +17,7 @@ extension Editor {
     let geometry = try self.geometry(for: request)
     try request.checkSize(geometry)
     var outline = request.outline
+    outline.contextValues = model.tokens * model.unet.configuration.contextWidth
     outline.moves = try request.moves.enumerated().map { try geometry.working($1, index: $0) }
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
     let pictures = try EditPictures(request, method, geometry)
@@ -93,7 +94,7 @@ struct LatentSize: Sendable {
 
 /// What lies in memory beside a network, in bytes.
 private struct StoredBytes {
-  /// Text states of the target, the source, the empty prompt and the concepts.
+  /// Text states of the target, the source, the empty prompt (once more where zeros stand for it) and the concepts.
   let conditions: Int
   /// The picture as Float32, once as the input and once while it is handed over.
   let signal: Int
@@ -107,7 +108,8 @@ private struct StoredBytes {
   init(_ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model) {
     let channels = AutoencoderConfiguration.latentChannels
     let pixels = size.height * size.width * model.pixelsPerLatent * model.pixelsPerLatent
-    conditions = (3 + request.concepts.count) * model.tokens * model.unet.configuration.contextWidth * 4
+    let count = 3 + request.concepts.count + (model.zeroesMissingNegative ? 1 : 0)
+    conditions = count * model.tokens * model.unet.configuration.contextWidth * 4
     signal = 2 * pixels * 3 * 4
     let recorded = prepared.storageBytes(size)
     latents = 8 * size.height * size.width * channels * 4 + recorded
