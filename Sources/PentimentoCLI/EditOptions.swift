@@ -47,6 +47,7 @@ struct EditOptions: ParsableArguments {
     }
     request.picture = request.picture ?? stand
     request.keepsInversion = inversion.saveInversion != nil
+    request.comparesInt8 = inversion.compareInt8
     request.sourcePrompt = sourcePrompt
     request.seed = noise.seed
     request.size = try size.request

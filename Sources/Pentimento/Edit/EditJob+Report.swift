@@ -3,7 +3,9 @@ import Tensors
 
 extension EditJob {
   /// - Parameter cut: parts of prompts that did not fit.
-  func report(evaluations: Int, cut: [String], _ remarks: Remarks, seconds: Double) -> EditReport {
+  func report(
+    evaluations: Int, int8Decibels: Double?, cut: [String], _ remarks: Remarks, seconds: Double
+  ) -> EditReport {
     let (model, geometry) = (editor.model, pictures.geometry)
     return EditReport(
       method: prepared.name, model: model.name, lora: model.adapters,
@@ -16,7 +18,8 @@ extension EditJob {
       seed: seed, generator: SeededTape.generator,
       inversion: method is any InvertingMethod ? request.inversionUse : nil, width: workingSize.width,
       height: workingSize.height, plannedEvaluations: self.evaluations, evaluations: evaluations,
-      threads: editor.threads, instructionSet: editor.pool.kernels.name, cutPrompts: cut,
+      int8Decibels: int8Decibels, threads: editor.threads, instructionSet: editor.pool.kernels.name,
+      cutPrompts: cut,
       warnings: remarks.warnings,
       mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,
       peakBytes: ProcessMemory.peak, seconds: seconds)

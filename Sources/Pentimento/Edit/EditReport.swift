@@ -26,6 +26,9 @@ public struct EditReport: Sendable, Codable {
   /// Network evaluations, as planned and as done.
   public var plannedEvaluations: Int
   public var evaluations: Int
+  /// Peak signal-to-noise ratio in dB between the result at its working size and the same edit sampled in int8; nil
+  /// where it was not asked for, or nothing differs.
+  public var int8Decibels: Double?
   public var threads: Int
   public var instructionSet: String
   /// Prompts that were longer than the model reads: the parts that were cut.

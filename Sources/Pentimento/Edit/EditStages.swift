@@ -8,16 +8,19 @@ struct EditStages: Sendable {
   /// Nil where there is no picture to encode.
   let encoder: Stage?
   let noise: Stage
+  /// The noise network in int8, where an edit in floats is to be compared with it.
+  let int8: Stage?
   let decoder: Stage
 
   /// - Parameters:
   ///   - size: pixels at which the networks work.
+  ///   - method: that is compared with itself in int8; nil for none.
   ///   - bytes: what lies beside a network.
   ///   - refused: what does not fit already.
-  /// - Throws: `RequestError.overBudget`.
+  /// - Throws: `RequestError.overBudget`, `RequestError.int8Idle`.
   init(
     _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands, lanes: Int?,
-    beside bytes: Int, _ refused: inout Refused
+    comparing method: String?, beside bytes: Int, _ refused: inout Refused
   ) throws {
     let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
     let (width, height) = (size.width, size.height)
@@ -30,6 +33,9 @@ struct EditStages: Sendable {
     let noise = try refused.planned(beside: bytes) {
       try stages.noise(
         width: width, height: height, demands: demands, lanes: lanes)
+    }
+    int8 = try method.flatMap {
+      try Self.int8(size, of: $0, demands: demands, lanes: lanes, stages, beside: bytes, &refused)
     }
     let decoder = try refused.planned(beside: bytes) { try stages.decoder(width: width, height: height) }
     if let worst = refused.worst { throw worst }
