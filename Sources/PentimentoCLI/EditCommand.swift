@@ -8,6 +8,7 @@ struct EditCommand: RunCommand {
 
   @OptionGroup var edit: EditOptions
   @OptionGroup var out: OutputOptions
+  @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var threads: Int { runtime.model.threads }
@@ -17,13 +18,16 @@ struct EditCommand: RunCommand {
     let outputs = EditOutputs(
       picture: out.output, mask: edit.region.saveMask, inversion: edit.inversion.saveInversion)
     try outputs.check()
-    let editor = try runtime.editor(RunFiles(read: edit.readPaths, written: outputs.named))
+    let editor = try runtime.editor(RunFiles(read: edit.readPaths, written: outputs.named + checkpoint.named))
     let (request, choice) = try edit.request()
     let job = try editor.prepare(request)
     try edit.region.check(job)
-    let result = try await perform(job, choice: choice)
-    try outputs.write(result, metadata: out.metadata(of: result.report))
-    try printResult(result.report, out)
+    let report = try await checkpoint.use { journal in
+      let result = try await perform(job, choice: choice, journal)
+      try outputs.write(result, metadata: out.metadata(of: result.report))
+      return result.report
+    }
+    try printResult(report, out)
   }
 
   private func checkPicture() throws {

@@ -96,6 +96,7 @@ extension RequestInput {
     case .mask: return taken.contains(.mask)
     case .points: return taken.contains(.points)
     case .concepts: return taken.contains(.concepts)
+    case .translator, .task: return taken.contains(.translator)
     case .foundMask:
       var request = EditRequest()
       request.findsMask = true
@@ -112,6 +113,8 @@ extension RequestInput {
     case .mask: "a mask (--mask)"
     case .points: "points (--drag x0,y0:x1,y1)"
     case .concepts: "a concept (--concept \"+snow\")"
+    case .translator: "a translator (--translator)"
+    case .task: "--task"
     case .foundMask: "--mask auto"
     }
   }

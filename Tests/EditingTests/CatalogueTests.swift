@@ -9,7 +9,7 @@ import Testing
     #expect(
       EditMethods.all.names == [
         "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
-        "cycle-sde", "diffedit", "inpaint", "drag", "generate", "sega",
+        "cycle-sde", "diffedit", "inpaint", "drag", "translate", "generate", "sega",
       ])
     for method in EditMethods.all {
       let about = method.about

@@ -4,7 +4,7 @@ public enum EditMethods {
   public static let all: [any EditingMethod.Type] = [
     DDPMInversion.self, LEDITS.self, LEDITSPlusPlus.self, DeltaDenoisingScore.self,
     ScoreDistillationSampling.self, SDEdit.self, DDIMTranslation.self, CycleDiffusion.self, CycleSDE.self,
-    DiffEdit.self, Inpainting.self, Drag.self, TextToImage.self, SEGA.self,
+    DiffEdit.self, Inpainting.self, Drag.self, Translation.self, TextToImage.self, SEGA.self,
   ]
 }
 

@@ -15,6 +15,8 @@ public struct EditOutline: Sendable, Equatable {
   public var moves: [Drag.Move] = []
   /// Drag one point after the other instead of all at once.
   public var dragsInSequence = false
+  /// The place of the translator's task in its list; nil without a translator.
+  public var task: Int?
   public var inversion = InversionUse.discarded
   /// Whether the given inversion has a mask that holds for this prompt.
   public var inversionHasMask = false

@@ -38,25 +38,42 @@ public struct EditJob: Sendable {
 
   /// Runs the edit.
   ///
-  /// - Parameter progress: told evaluations done and planned.
-  /// - Throws: `PictureFileError` for a picture or a mask that cannot be read, `InversionError.differs` for a picture
+  /// - Parameters:
+  ///   - journal: where it keeps how far it has come; one of this run, from which it goes on, or a new one. It is for
+  ///     the caller to remove it when the result is where it belongs.
+  ///   - progress: told evaluations done and planned.
+  /// - Throws: `JournalError.differs` for the journal of another run; `PictureFileError` for a picture or a mask that cannot be read, `InversionError.differs` for a picture
   ///   that the given inversion was not made from; `EditError` for a run that leads nowhere, `ModelError.notFinite` for
   ///   damaged weights, `WeightFileError` where weights cannot be read any more, `SystemRefusal` for a thread or memory
   ///   that the system does not give, and `CancellationError` at the latest after one operator.
   public func run(
+    journal: FileJournal? = nil,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) async throws -> EditResult {
+    do {
+      return try await run(in: journal, progress)
+    } catch {
+      await journal?.leave()
+      throw error
+    }
+  }
+
+  private func run(
+    in journal: FileJournal?, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> EditResult {
     let clock = ContinuousClock.now
     let thread = try NetworkThread()
     try await thread.run { try editor.model.verify() }
     let read = try await thread.run { try pictures.read() }
     try request.inversion?.check(read.picture)
+    try await journal?.tie(to: identity(read))
     let encoded = try await encodeTexts(on: thread)
     let inputs = try await inputs(read, encoded, on: thread)
 
     let remarks = Remarks(mask: read.mask, keepsInversion: request.keepsInversion, notes: read.notes)
     let (latent, evaluations) = try await denoise(
-      inputs, empty: encoded.empty, on: thread, observer: remarks.observer, progress: progress)
+      inputs, empty: encoded.empty, on: thread, observer: remarks.observer, journal: journal,
+      progress: progress)
     try Task.checkCancellation()
     let working = Picture(signal: try await codec(on: thread).decode(latent))
     let finished = pictures.finished(working, found: remarks.mask)
@@ -70,6 +87,7 @@ public struct EditJob: Sendable {
 
   /// Target, source and concepts, as far as they are there, in this order.
   private func encodeTexts(on thread: NetworkThread) async throws -> EncodedPrompts {
+    if stages.text.isEmpty { return EncodedPrompts(prompts: [], empty: .nothing, cut: []) }
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let size = workingSize
     return try await thread.run {
@@ -103,19 +121,26 @@ public struct EditJob: Sendable {
   /// The noise network lives as long as this call.
   private func denoise(
     _ inputs: EditInputs, empty: Condition, on thread: NetworkThread, observer: EditObserver,
+    journal: FileJournal?,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> (Latent, evaluations: Int) {
     let total = evaluations
-    let network = try await noiseNetwork(on: thread) { progress($0, total) }
-    let context = EditContext(
-      diffusion: Diffusion(unet: network, schedule: editor.model.schedule, empty: empty),
+    var network: NoiseNetwork?
+    if stages.noise != nil { network = try await noiseNetwork(on: thread) { progress($0, total) } }
+    var context = EditContext(
+      diffusion: Diffusion(unet: network ?? NoNetwork(), schedule: editor.model.schedule, empty: empty),
       codec: codec(on: thread),
-      tape: SeededTape(seed: seed), observer: observer)
+      tape: SeededTape(seed: seed), observer: observer, journal: journal ?? NoJournal())
+    if let stage = stages.translation {
+      context.translator = try await thread.run {
+        try TranslatingExecutor(stage, pool: editor.pool, on: thread)
+      }
+    }
     let latent = try await prepared.method.run(inputs, in: context)
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
-    return (latent, await network.evaluations)
+    return (latent, await network?.evaluations ?? 0)
   }
 
   /// The inversion with what it is tied to.
@@ -153,13 +178,20 @@ extension EditJob {
   ) async throws -> NoiseNetwork {
     try await thread.run {
       try NoiseNetwork(
-        stages.noise, model: editor.model, pool: editor.pool, on: thread, onEvaluation: onEvaluation)
+        stages.noise!, model: editor.model, pool: editor.pool, on: thread, onEvaluation: onEvaluation)
     }
   }
 }
 
-extension Duration {
-  fileprivate var seconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+/// Stands where nothing is denoised.
+private struct NoNetwork: NoisePredictor {
+  func predict(_ queries: [NoiseQuery]) -> [NoisePrediction] {
+    preconditionFailure("a noise network was not asked for")
   }
 }
+
+extension Condition {
+  /// Stands where nothing is told.
+  fileprivate static let nothing = Condition(context: HostTensor(shape: [0, 0]))
+}
+

@@ -16,6 +16,8 @@ public struct EditReport: Sendable, Codable {
   public var prompt: String?
   public var sourcePrompt: String?
   public var negativePrompt: String?
+  /// Of a translator, with its number.
+  public var task: String?
   public var seed: UInt64
   public var generator: String
   /// Whether the inversion served this edit alone, is kept or was given; nil for a method without one.
@@ -50,6 +52,7 @@ extension EditReport {
     lines["prompt"] = prompt
     lines["source prompt"] = sourcePrompt
     lines["negative prompt"] = negativePrompt
+    lines["task"] = task
     if !concepts.isEmpty { lines["concepts"] = concepts.joined(separator: ", ") }
     for (name, value) in parameters { lines[name] = value }
     let text = lines.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n")

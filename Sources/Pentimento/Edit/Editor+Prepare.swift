@@ -17,6 +17,8 @@ extension Editor {
     let geometry = try self.geometry(for: request)
     try request.checkSize(geometry)
     var outline = request.outline
+    try request.translator?.check(for: model)
+    outline.task = try request.translator?.task(request.task)
     outline.moves = try request.moves.enumerated().map { try geometry.working($1, index: $0) }
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
     let pictures = try EditPictures(request, method, geometry)
@@ -31,7 +33,7 @@ extension Editor {
     let stages = try EditStages(
       geometry.padded, of: model, threads: threads,
       encodesPicture: request.picture != nil && request.inversion == nil,
-      demands: prepared.demands, lanes: lanes, beside: taken + stored.most, &refused)
+      demands: prepared.demands, translator: request.translator, lanes: lanes, beside: taken + stored.most, &refused)
     let plan = MemoryPlan(
       stages: rows(stages, stored, pictures), held: held, baseline: baseline)
     return EditJob(
@@ -73,7 +75,9 @@ extension Editor {
     if let encoder = stages.encoder {
       rows.append(.init("encode", encoder.plan, stored: stored.conditions + stored.signal))
     }
-    rows.append(.init("denoise", stages.noise.plan, stored: stored.conditions + stored.latents))
+    for (name, stage) in [("denoise", stages.noise), ("translate", stages.translation)] {
+      if let stage { rows.append(.init(name, stage.plan, stored: stored.conditions + stored.latents)) }
+    }
     rows.append(.init("decode", stages.decoder.plan, stored: stored.conditions + stored.signal + stored.kept))
     rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))
     return rows

@@ -50,7 +50,7 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
 
 /// A part of a request that a method may need, or have no use for.
 public enum RequestInput: String, Sendable, CaseIterable {
-  case picture, sourcePrompt, prompt, mask, points, concepts
+  case picture, sourcePrompt, prompt, mask, points, concepts, translator, task
   /// A mask that the method finds.
   case foundMask
 
@@ -62,6 +62,8 @@ public enum RequestInput: String, Sendable, CaseIterable {
     case .mask: "a mask"
     case .points: "points to drag"
     case .concepts: "a concept"
+    case .translator: "a translator"
+    case .task: "a task of a translator"
     case .foundMask: "a mask that is to be found"
     }
   }
