@@ -45,6 +45,7 @@ let package = Package(
 
     // Networks and their weights.
     room("NeuralGraph", ["Kernels", "Tensors"]),
+    room("OperatorCases", ["NeuralGraph", "Kernels", "Tensors"]),
     room("JSON"),
     room("Files", ["CKernels", "Platform"]),
     room("WeightStorage", ["Files", "JSON", "Tensors", "CKernels", "Platform"]),
@@ -86,7 +87,9 @@ let package = Package(
       ]),
     .executableTarget(
       name: "PentimentoBench",
-      dependencies: ["Kernels", "Tensors", "Evaluation", "Fuzzing", "ImageFiles", "Platform"],
+      dependencies: [
+        "OperatorCases", "NeuralGraph", "Kernels", "Tensors", "Evaluation", "Fuzzing", "ImageFiles", "Platform",
+      ],
       swiftSettings: swift),
 
     room("TestSupport", ["Tensors", "Kernels", "Pictures", "Editing", "WeightStorage", "Files", "JSON"]),
@@ -95,7 +98,7 @@ let package = Package(
     tests(of: "JSON"),
     tests(of: "Tensors"),
     tests(of: "Kernels", ["CKernels", "Platform"]),
-    tests(of: "NeuralGraph", ["Runtime"]),
+    tests(of: "NeuralGraph", ["Runtime", "OperatorCases"]),
     tests(of: "WeightStorage", ["Files", "JSON"]),
     tests(of: "Runtime"),
     tests(of: "StableDiffusion", ["Pentimento", "Packing"]),

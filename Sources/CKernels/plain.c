@@ -43,10 +43,18 @@ void relu_row(size_t n, const float *x, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = x[j] < 0 ? 0 : x[j]; /* NaN stays */
 }
 
+void relu_dx_row(size_t n, const float *x, const float *dy, float *dx) {
+  for (size_t j = 0; j < n; j++) dx[j] = x[j] <= 0 ? 0 : dy[j];
+}
+
 void affine_row(size_t n, const float *x, float by, float plus, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = by * x[j] + plus;
 }
 
 void soft_limit_row(size_t n, const float *x, float limit, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = limit * tanhf(x[j] / limit);
+}
+
+void soft_limit_dx_row(size_t n, const float *y, float limit, const float *dy, float *dx) {
+  for (size_t j = 0; j < n; j++) dx[j] = dy[j] * (1 - y[j] / limit * (y[j] / limit));
 }

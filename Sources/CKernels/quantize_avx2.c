@@ -55,4 +55,24 @@ TARGET void dequantize_block_avx2(size_t rows, size_t groups, const int8_t *b, c
   }
 }
 
+/* 32 bytes are four channels of 8 columns: byte p of every 32-bit lane, its sign spread by shifts. */
+TARGET void dequantize_rows_avx2(size_t groups, size_t columns, const int8_t *b, const float *scale,
+                                 float *y) {
+  for (size_t half = 0; half < 16; half += 8) {
+    const __m256 by = columns > half ? load(columns - half, scale + half) : _mm256_setzero_ps();
+    float *to = y + half;
+    for (size_t g = 0; g < groups; g++, to += 64) {
+      __m256i four = _mm256_loadu_si256((const __m256i *)(b + 64 * g + 4 * half));
+      __m256i p0 = _mm256_srai_epi32(_mm256_slli_epi32(four, 24), 24);
+      __m256i p1 = _mm256_srai_epi32(_mm256_slli_epi32(four, 16), 24);
+      __m256i p2 = _mm256_srai_epi32(_mm256_slli_epi32(four, 8), 24);
+      __m256i p3 = _mm256_srai_epi32(four, 24);
+      _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(p0), by));
+      _mm256_storeu_ps(to + 16, _mm256_mul_ps(_mm256_cvtepi32_ps(p1), by));
+      _mm256_storeu_ps(to + 32, _mm256_mul_ps(_mm256_cvtepi32_ps(p2), by));
+      _mm256_storeu_ps(to + 48, _mm256_mul_ps(_mm256_cvtepi32_ps(p3), by));
+    }
+  }
+}
+
 #endif

@@ -45,4 +45,21 @@ TARGET void dequantize_block_avx512(size_t rows, size_t groups, const int8_t *b,
   }
 }
 
+/* 64 bytes are four channels of 16 columns: byte p of every 32-bit lane, its sign spread by shifts. */
+TARGET void dequantize_rows_avx512(size_t groups, size_t columns, const int8_t *b, const float *scale,
+                                   float *y) {
+  const __m512 by = load(lanes(columns), scale);
+  for (size_t g = 0; g < groups; g++, y += 64) {
+    __m512i four = _mm512_loadu_si512(b + 64 * g);
+    __m512i p0 = _mm512_srai_epi32(_mm512_slli_epi32(four, 24), 24);
+    __m512i p1 = _mm512_srai_epi32(_mm512_slli_epi32(four, 16), 24);
+    __m512i p2 = _mm512_srai_epi32(_mm512_slli_epi32(four, 8), 24);
+    __m512i p3 = _mm512_srai_epi32(four, 24);
+    _mm512_storeu_ps(y, _mm512_mul_ps(_mm512_cvtepi32_ps(p0), by));
+    _mm512_storeu_ps(y + 16, _mm512_mul_ps(_mm512_cvtepi32_ps(p1), by));
+    _mm512_storeu_ps(y + 32, _mm512_mul_ps(_mm512_cvtepi32_ps(p2), by));
+    _mm512_storeu_ps(y + 48, _mm512_mul_ps(_mm512_cvtepi32_ps(p3), by));
+  }
+}
+
 #endif

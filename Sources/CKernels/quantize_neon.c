@@ -47,4 +47,19 @@ void dequantize_block_neon(size_t rows, size_t groups, const int8_t *b, const fl
     }
 }
 
+/* 16 bytes are four channels of 4 columns: byte p of every 32-bit lane, its sign spread by shifts. */
+void dequantize_rows_neon(size_t groups, size_t columns, const int8_t *b, const float *scale, float *y) {
+  for (size_t j = 0; j < 16; j += 4) {
+    const float32x4_t by = columns > j ? next(columns - j, scale + j) : vdupq_n_f32(0);
+    float *to = y + j;
+    for (size_t g = 0; g < groups; g++, to += 64) {
+      int32x4_t four = vreinterpretq_s32_s8(vld1q_s8(b + 64 * g + 4 * j));
+      vst1q_f32(to, vmulq_f32(vcvtq_f32_s32(vshrq_n_s32(vshlq_n_s32(four, 24), 24)), by));
+      vst1q_f32(to + 16, vmulq_f32(vcvtq_f32_s32(vshrq_n_s32(vshlq_n_s32(four, 16), 24)), by));
+      vst1q_f32(to + 32, vmulq_f32(vcvtq_f32_s32(vshrq_n_s32(vshlq_n_s32(four, 8), 24)), by));
+      vst1q_f32(to + 48, vmulq_f32(vcvtq_f32_s32(vshrq_n_s32(four, 24)), by));
+    }
+  }
+}
+
 #endif

@@ -30,3 +30,9 @@ void dequantize_block_scalar(size_t rows, size_t groups, const int8_t *b, const 
     for (size_t c = 0; c < 16; c++)
       y[16 * r + c] = c < 4 * groups ? scale[r] * (float)b[c / 4 * 64 + 4 * r + c % 4] : 0;
 }
+
+void dequantize_rows_scalar(size_t groups, size_t columns, const int8_t *b, const float *scale, float *y) {
+  for (size_t c = 0; c < 4 * groups; c++)
+    for (size_t j = 0; j < 16; j++)
+      y[16 * c + j] = j < columns ? scale[j] * (float)b[c / 4 * 64 + 4 * j + c % 4] : 0;
+}

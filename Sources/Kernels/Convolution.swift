@@ -58,6 +58,22 @@ package func convolution(
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   let w = PanelWeight(weight, pool.kernels)
+  convolution(x, w, weight.type, bias, geometry, into: y, scratch: scratch, pool)
+}
+
+/// The same with W = scale·q, on floats throughout; the bits of the same weight in panels of floats.
+package func convolution(
+  _ x: TensorRef, weight: Int8Weight, bias: TensorRef?, _ geometry: ConvolutionGeometry, into y: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
+  let w = PanelWeight(weight, pool.kernels)
+  convolution(x, w, weight.panels.type, bias, geometry, into: y, scratch: scratch, pool)
+}
+
+private func convolution(
+  _ x: TensorRef, _ w: PanelWeight, _ weight: TensorType, _ bias: TensorRef?, _ geometry: ConvolutionGeometry,
+  into y: TensorRef, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
   let (height, width, channels) = (x.shape[0], x.shape[1], x.shape[2])
   let (kh, kw) = (weight.shape[1], weight.shape[2])
   let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
@@ -84,6 +100,7 @@ package func convolution(
     })
 }
 
+/// Of either `convolution` on floats.
 package func convolutionScratchBytes(
   x: TensorType, weight: TensorType, _ geometry: ConvolutionGeometry, threads: Int
 ) -> Int {

@@ -55,6 +55,11 @@ package func relu(_ x: TensorRef, into y: TensorRef, _ pool: ThreadPool) {
   map("relu", x, y, pool, relu_row)
 }
 
+/// dx = dy where x > 0, otherwise 0
+package func reluDX(_ x: TensorRef, dy: TensorRef, into dx: TensorRef, _ pool: ThreadPool) {
+  zip("reluDX", x, dy, dx, pool, relu_dx_row)
+}
+
 /// y = by·x + plus
 package func affine(_ x: TensorRef, by: Float, plus: Float, into y: TensorRef, _ pool: ThreadPool) {
   precondition(x.type == y.type, "affine: \(x.type) into \(y.type)")
@@ -69,6 +74,18 @@ package func softLimit(_ x: TensorRef, to limit: Float, into y: TensorRef, _ poo
   precondition(x.type == y.type, "softLimit: \(x.type) into \(y.type)")
   let (from, to) = (x.floats, y.floats)
   inPieces(x.type.count, pool) { soft_limit_row($0.count, from + $0.lowerBound, limit, to + $0.lowerBound) }
+}
+
+/// dx = dy·(1 − (y/limit)²) with the result y of `softLimit`
+package func softLimitDX(
+  _ y: TensorRef, dy: TensorRef, to limit: Float, into dx: TensorRef, _ pool: ThreadPool
+) {
+  precondition(y.type == dx.type && dy.type == dx.type, "softLimitDX: \(y.type), \(dy.type) into \(dx.type)")
+  let (from, dFrom, to) = (y.floats, dy.floats, dx.floats)
+  inPieces(y.type.count, pool) {
+    soft_limit_dx_row(
+      $0.count, from + $0.lowerBound, limit, dFrom + $0.lowerBound, to + $0.lowerBound)
+  }
 }
 
 /// y = a + by·b
@@ -127,6 +144,28 @@ package func addChannels(_ x: TensorRef, _ v: TensorRef, into y: TensorRef, _ po
   precondition(x.type == y.type && v.type.count == c, "addChannels: \(x.shape), \(v.shape) into \(y.shape)")
   let (from, vector, to) = (x.floats, v.floats, y.floats)
   byRows(rows, c, pool) { row in add_rows(c, from + row * c, vector, to + row * c) }
+}
+
+/// y = value everywhere
+package func fill(_ y: TensorRef, with value: Float) {
+  y.floats.update(repeating: value, count: y.type.count)
+}
+
+/// Σ a·b over all values, in double: pieces of 8192 values in order.
+package func dot(_ a: TensorRef, _ b: TensorRef, _ pool: ThreadPool) -> Double {
+  precondition(a.type == b.type, "dot: \(a.type), \(b.type)")
+  let (left, right, rowSums) = (a.floats, b.floats, pool.kernels.table.pointee.row_sums)
+  let pieces = (a.type.count + pieceCount - 1) / pieceCount
+  return withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * pieces) { sums in
+    let results = sums.baseAddress!
+    inPieces(a.type.count, pool) {
+      // Of (Σ a, Σ a·b) the second is wanted.
+      rowSums(
+        $0.count, right + $0.lowerBound, left + $0.lowerBound, nil,
+        results + 2 * ($0.lowerBound / pieceCount))
+    }
+    return (0..<pieces).reduce(0) { $0 + results[2 * $1 + 1] }
+  }
 }
 
 // MARK: - partition

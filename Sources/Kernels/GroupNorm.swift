@@ -111,7 +111,7 @@ package func groupNormDParameters(
 }
 
 /// Splits the channels into at most one run of whole groups per thread, each with zeroed double sums.
-private func byGroups(
+func byGroups(
   _ groups: Int, _ size: Int, _ pool: ThreadPool,
   _ body: (_ channels: Range<Int>, _ sums: UnsafeMutablePointer<Double>, _ thread: Int) -> Void
 ) {

@@ -57,3 +57,37 @@ package func layerNormDX(
       c, from + row * c, dFrom + row * c, stat, stat + 1, &m1, &m2, 0, g, to + row * c)
   }
 }
+
+/// dγ = Σ dy·x̂ and dβ = Σ dy over the rows: x, dy `[rows, C]` → dGamma, dBeta `[C]`
+///
+/// x̂ is rounded to float, the sums run in double in the order of the rows.
+package func layerNormDParameters(
+  _ x: TensorRef, stats: TensorRef, dy: TensorRef, intoGamma dGamma: TensorRef, beta dBeta: TensorRef,
+  _ pool: ThreadPool
+) {
+  let (rows, c) = x.rowsAndColumns
+  precondition(
+    x.shape == dy.shape && stats.type.count == 2 * rows,
+    "layerNormDParameters: \(x.shape), \(dy.shape), \(stats.shape)")
+  let (from, dFrom, statistics) = (x.floats, dy.floats, stats.floats)
+  let (toGamma, toBeta) = (dGamma.vector(c, "dGamma"), dBeta.vector(c, "dBeta"))
+  let set = pool.kernels.table
+  byGroups(c, 1, pool) { channels, sums, _ in
+    let (first, n) = (channels.lowerBound, channels.count)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * n) { vectors in
+      let (normal, ones, zeros) = (
+        vectors.baseAddress!, vectors.baseAddress! + n, vectors.baseAddress! + 2 * n
+      )
+      ones.update(repeating: 1, count: n)
+      zeros.update(repeating: 0, count: n)
+      for row in 0..<rows {
+        let (stat, place) = (statistics + 2 * row, row * c + first)
+        set.pointee.normalize(n, from + place, stat, stat + 1, 0, ones, zeros, normal)
+        set.pointee.channel_sums(1, n, normal, n, dFrom + place, c, sums)
+      }
+    }
+    for (i, channel) in channels.enumerated() {
+      (toBeta[channel], toGamma[channel]) = (Float(sums[2 * i]), Float(sums[2 * i + 1]))
+    }
+  }
+}

@@ -12,12 +12,26 @@ package func linear(
   _ x: TensorRef, weight: TensorRef, bias: TensorRef?, into y: TensorRef, scratch: UnsafeMutableRawPointer,
   _ pool: ThreadPool
 ) {
-  let w = PanelWeight(weight, pool.kernels)
+  linear(x, PanelWeight(weight, pool.kernels), weight.type, bias, into: y, scratch: scratch, pool)
+}
+
+/// The same with W = scale·q, on floats throughout; the bits of the same weight in panels of floats.
+package func linear(
+  _ x: TensorRef, weight: Int8Weight, bias: TensorRef?, into y: TensorRef, scratch: UnsafeMutableRawPointer,
+  _ pool: ThreadPool
+) {
+  linear(x, PanelWeight(weight, pool.kernels), weight.panels.type, bias, into: y, scratch: scratch, pool)
+}
+
+private func linear(
+  _ x: TensorRef, _ w: PanelWeight, _ weight: TensorType, _ bias: TensorRef?, into y: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+) {
   let (rows, k) = x.rowsAndColumns
   precondition(
     k == w.k && y.rowsAndColumns == (rows, w.n), "linear: \(x.shape) × \(weight.shape) into \(y.shape)")
   let input = UnsafePointer(x.floats)
-  linearProduct(x.type, weight.type).run(
+  linearProduct(x.type, weight).run(
     into: y.floats, bias: (bias?.vector(w.n, "bias")).map { UnsafePointer($0) }, scratch: scratch, pool,
     rowPointers: { _, range, table in
       for (i, row) in range.enumerated() { table[i] = input + row * k }
@@ -25,6 +39,7 @@ package func linear(
     panels: { _, k, panels, scratch in w.block(rows: k, panels: panels, scratch) })
 }
 
+/// Of either `linear` on floats.
 package func linearScratchBytes(x: TensorType, weight: TensorType, threads: Int) -> Int {
   linearProduct(x, weight).scratchBytes(threads: threads)
 }

@@ -44,9 +44,10 @@ struct PanelProduct {
     ScratchCursor.bytes([Self.widestTile * 4] + (0..<threads).flatMap { _ in threadPieces })
   }
 
+  /// - Parameter continues: the sums start from what y holds.
   func run(
-    into y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?, scratch: UnsafeMutableRawPointer,
-    _ pool: ThreadPool, rowPointers: RowPointers, panels: Panels
+    into y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?, continues: Bool = false,
+    scratch: UnsafeMutableRawPointer, _ pool: ThreadPool, rowPointers: RowPointers, panels: Panels
   ) {
     let gemm = pool.kernels.table.pointee.gemm_f32
     let tile = pool.kernels.tile
@@ -76,7 +77,7 @@ struct PanelProduct {
       for group in (groups * chunk / chunks)..<(groups * (chunk + 1) / chunks) {
         let column = group * tile.columns
         let n = min(tile.columns, columns - column)
-        var start: UnsafePointer<Float>? = bias.map { $0 + column } ?? UnsafePointer(zeros)
+        var start = continues ? nil : bias.map { $0 + column } ?? UnsafePointer(zeros)
         for tap in 0..<taps {
           for k in stride(from: 0, to: depth, by: Self.depthBlock) {
             let kEnd = min(depth, k + Self.depthBlock)

@@ -2,7 +2,7 @@ import CKernels
 import Tensors
 
 /// The weight of a product of floats: panels `[ceil(N/16)][K][16 columns]` of f32, f16 or bf16, or an int8
-/// weight on its way back, which exists transposed only.
+/// weight as scale·q.
 struct PanelWeight {
   let element: ElementType
   let address: UnsafeMutableRawPointer
@@ -53,7 +53,7 @@ struct PanelWeight {
   func block(
     rows: Range<Int>, panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>
   ) -> (address: UnsafePointer<Float>, stride: Int) {
-    precondition(scales == nil, "int8 weights multiply quantized rows")
+    if let scales { return dequantized(scales, rows: rows, panels: panels, scratch) }
     if element == .f32 {
       return (floats((panels.lowerBound * k + rows.lowerBound) * 16, 0, scratch), k * 16)
     }
@@ -61,6 +61,23 @@ struct PanelWeight {
       _ = floats((panel * k + rows.lowerBound) * 16, rows.count * 16, scratch + i * rows.count * 16)
     }
     return (UnsafePointer(scratch), rows.count * 16)
+  }
+
+  /// Rows of an int8 weight; they start at a multiple of 4 of a tap's channels and end in the same tap.
+  private func dequantized(
+    _ scales: UnsafePointer<Float>, rows: Range<Int>, panels: Range<Int>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) -> (address: UnsafePointer<Float>, stride: Int) {
+    let (tap, first) = rows.lowerBound.quotientAndRemainder(dividingBy: channels)
+    let groups = (rows.count + 3) / 4
+    for (i, panel) in panels.enumerated() {
+      let bytes =
+        address + (panel * (k / channels) + tap) * int8TapBytes(channels: channels) + 64 + first / 4 * 64
+      kernels.pointee.dequantize_rows(
+        groups, min(16, n - panel * 16), bytes.assumingMemoryBound(to: Int8.self), scales + panel * 16,
+        scratch + i * groups * 64)
+    }
+    return (UnsafePointer(scratch), groups * 64)
   }
 
   /// The transposed weight for dx = dy·W: columns are the inputs `first + 16·panels`, below `end`; rows

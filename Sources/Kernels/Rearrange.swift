@@ -21,6 +21,29 @@ package func sliceChannels(_ x: TensorRef, from first: Int, into y: TensorRef, _
   byRows(rows, c, pool) { row in (to + row * c).update(from: from + row * cx + first, count: c) }
 }
 
+/// y = zeros, and x in the channels `first..<first + C`: `[…, C]` → `[…, Cy]`; the gradient of a slice.
+package func padChannels(_ x: TensorRef, at first: Int, into y: TensorRef, _ pool: ThreadPool) {
+  let ((rows, c), (rowsY, cy)) = (x.rowsAndColumns, y.rowsAndColumns)
+  precondition(rows == rowsY && first + c <= cy, "pad: \(x.shape) at \(first) into \(y.shape)")
+  let (from, to) = (x.floats, y.floats)
+  byRows(rows, cy, pool) { row in
+    (to + row * cy).update(repeating: 0, count: cy)
+    (to + row * cy + first).update(from: from + row * c, count: c)
+  }
+}
+
+/// y = x in the order of checkpoints: `[O, kh, kw, C]` → `[O, C, kh, kw]`
+package func checkpointKernels(_ x: TensorRef, into y: TensorRef, _ pool: ThreadPool) {
+  let s = x.shape
+  precondition(
+    s.count == 4 && y.shape == [s[0], s[3], s[1], s[2]], "kernels \(x.shape) into \(y.shape)")
+  let (taps, channels, from, to) = (s[1] * s[2], s[3], x.floats, y.floats)
+  byRows(s[0], taps * channels, pool) { row in
+    let (from, to) = (from + row * taps * channels, to + row * taps * channels)
+    for c in 0..<channels { for t in 0..<taps { to[c * taps + t] = from[t * channels + c] } }
+  }
+}
+
 /// Nearest neighbour: y[i][j] = x[⌊i·H/H′⌋][⌊j·W/W′⌋], `[H, W, C]` → `[H′, W′, C]`
 package func upsampleNearest(_ x: TensorRef, into y: TensorRef, _ pool: ThreadPool) {
   let (h, w, c) = (x.shape[0], x.shape[1], x.shape[2])
@@ -69,5 +92,22 @@ package func embedding(table: TensorRef, ids: TensorRef, into y: TensorRef, _ po
     precondition(id >= 0 && id < vocabulary, "embedding: id \(id) of \(vocabulary)")
     let row = UnsafeRawBufferPointer(start: table.address + id * rowBytes, count: rowBytes)
     convertToFloat(row, element: table.type.element, into: to + r * c)
+  }
+}
+
+/// dTable[v] = Σ dy[r] over the rows r with ids[r] = v, in their order, exactly 0 where there are none: ids i32 `[rows]`,
+/// dy `[rows, C]`, dTable `[V, C]`
+package func embeddingDTable(ids: TensorRef, dy: TensorRef, into dTable: TensorRef) {
+  let (vocabulary, c) = (dTable.shape[0], dTable.shape[1])
+  let rows = ids.type.count
+  precondition(
+    ids.type.element == .i32 && dy.rowsAndColumns == (rows, c),
+    "embeddingDTable: \(ids.type), \(dy.shape) into \(dTable.shape)")
+  let (indices, from, to) = (ids.address.assumingMemoryBound(to: Int32.self), dy.floats, dTable.floats)
+  to.update(repeating: 0, count: vocabulary * c)
+  for r in 0..<rows {
+    let id = Int(indices[r])
+    precondition(id >= 0 && id < vocabulary, "embedding: id \(id) of \(vocabulary)")
+    add_rows(c, to + id * c, from + r * c, to + id * c)
   }
 }

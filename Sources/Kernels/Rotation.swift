@@ -19,10 +19,17 @@ package func canRotate(channels: Int, width: Int) -> Bool {
 ///
 /// x `[…, K]`
 package func rotateRows(_ x: TensorRef, width: Int, _ pool: ThreadPool) {
+  rotateRows(x, width: width, into: x, pool)
+}
+
+/// The same into y of x's shape.
+package func rotateRows(_ x: TensorRef, width: Int, into y: TensorRef, _ pool: ThreadPool) {
   let (rows, k) = x.rowsAndColumns
-  precondition(canRotate(channels: k, width: width), "rotation of \(x.shape) in groups of \(width)")
-  let (hadamard, values) = (pool.kernels.table.pointee.hadamard, x.floats)
-  byRows(rows, k, pool) { row in hadamard(k, width, values + row * k, values + row * k) }
+  precondition(
+    canRotate(channels: k, width: width) && y.shape == x.shape,
+    "rotation of \(x.shape) in groups of \(width) into \(y.shape)")
+  let (hadamard, from, to) = (pool.kernels.table.pointee.hadamard, x.floats, y.floats)
+  byRows(rows, k, pool) { row in hadamard(k, width, from + row * k, to + row * k) }
 }
 
 /// Folds the rotation of a layer's input into consecutive rows of its weight: W·H, the channels of every tap

@@ -10,6 +10,7 @@ extension Scope {
   ///   - seed: ∂L/∂output, of the output's type.
   ///   - recomputing: of which blocks the forward nodes are emitted again before their gradient nodes, so that only
   ///     the values at their boundaries stay alive. The operators are the same, so are all bits of the result.
+  /// - Throws: `notDifferentiable` and `gradientOfStatistic`, by name.
   /// - Returns: ∂L/∂target for every target, nil where `output` does not depend on it.
   package func gradient(
     of output: Value, seed: Value, wrt targets: [Value], recomputing: (Int) -> Bool = { _ in false }
@@ -28,6 +29,10 @@ extension Scope {
 
       for node in nodes.reversed() {
         guard node.outputs.contains(where: { reached.contains($0) && gradients[$0] != nil }) else { continue }
+        for (output, name) in zip(node.outputs.dropFirst(), node.op.statistics) where gradients[output] != nil
+        {
+          throw .gradientOfStatistic(op: "\(Swift.type(of: node.op))", output: name)
+        }
         let wanted = node.inputs.map(reached.contains)
         var recomputed = node
         recomputed.inputs = node.inputs.map { again[$0] ?? $0 }

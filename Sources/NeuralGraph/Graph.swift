@@ -65,4 +65,6 @@ package struct Graph: Sendable {
 package enum GraphError: Error, Equatable {
   case shape(op: String, got: [TensorType])
   case notDifferentiable(op: String, input: String)
+  /// A gradient would have to arrive at what an operator keeps for its backward pass.
+  case gradientOfStatistic(op: String, output: String)
 }

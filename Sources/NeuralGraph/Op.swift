@@ -14,6 +14,9 @@ package protocol Op: Sendable {
   /// Products that `run` adds up; 0 where they do not count beside those of a layer.
   func multiplyAdds(_ inputs: [TensorType]) -> Int
 
+  /// Names of the outputs behind the first, which are kept for the backward pass and have no gradient themselves.
+  var statistics: [String] { get }
+
   /// Computes the outputs. Cannot fail: shapes were checked when the node was emitted.
   func run(_ io: borrowing OpIO)
 
@@ -24,6 +27,7 @@ package protocol Op: Sendable {
 extension Op {
   package func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int { 0 }
   package func multiplyAdds(_ inputs: [TensorType]) -> Int { 0 }
+  package var statistics: [String] { [] }
 
   /// Operators of the backward pass, and those whose gradient no method needs, have none.
   package func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

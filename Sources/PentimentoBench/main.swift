@@ -4,6 +4,7 @@
 // --scalar runs each case once more with the scalar twins and prints the ratio; --cpu counts processor
 // time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
 //
+// pentimento-bench operators [pattern …]         times every operator and its gradient: see OperatorsMode.
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
 // pentimento-bench open MODEL                     measures how a model is opened: see OpenMode.
 // pentimento-bench pictures PHOTO …               measures what pictures take in memory: see PicturesMode.
@@ -11,6 +12,11 @@
 import Kernels
 import Platform
 import Tensors
+
+if CommandLine.arguments.dropFirst().first == "operators" {
+  try OperatorsMode.run(CommandLine.arguments.dropFirst(2))
+  exit(0)
+}
 
 if CommandLine.arguments.dropFirst().first == "edits" {
   do {

@@ -17,13 +17,19 @@ package final class Executor {
   private let resident: MemoryRegion
   private let window: MemoryRegion
   private let staging: MemoryRegion
-  private let inputs: [String: Value]
+  private let parameters: MemoryRegion
+  /// Trained values that have been given.
+  private var given: Set<Value> = []
+  /// The walks for what runs have asked for so far.
+  private var walks: [Set<String>?: Walk] = [:]
   /// Where the plan's weights are stored.
   private let stored: [Value: StoredWeight]
   /// Weights that are used where their file is mapped.
   private let mapped: [Value: UnsafeMutableRawPointer]
   private let lookups: [Int: TableLookup]
   private var isPoisoned = false
+  /// Of weights that were fetched for a node, bytes so far.
+  package private(set) var streamedBytes = 0
   /// Told every node before it runs, with what it reads; for surveys of activations.
   package var onNode: ((Node, [TensorRef]) throws -> Void)?
 
@@ -40,11 +46,7 @@ package final class Executor {
     let resident = try MemoryRegion(byteCount: plan.residentBytes)
     window = try MemoryRegion(byteCount: plan.windowBytes)
     let staging = try MemoryRegion(byteCount: plan.stagingBytes)
-    var inputs: [String: Value] = [:]
-    for value in plan.valueOffset.keys {
-      if case .input(let name) = graph.origin(value) { inputs[name] = value }
-    }
-    self.inputs = inputs
+    parameters = try MemoryRegion(byteCount: plan.parameterBytes)
 
     var (stored, mapped) = ([Value: StoredWeight](), [Value: UnsafeMutableRawPointer]())
     var lookups: [Int: TableLookup] = [:]
@@ -73,23 +75,43 @@ package final class Executor {
     for value in mapped.keys { stored[value]!.release() }
   }
 
+  /// Replaces trained values; those that are not named stay.
+  ///
+  /// - Precondition: the graph has them, in these shapes.
+  package func update(_ values: [String: HostTensor]) {
+    let known = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.name, $0.value) })
+    for (name, tensor) in values {
+      guard let value = known[name] else { preconditionFailure("no trained value \(name)") }
+      let shape = graph.type(value).shape
+      precondition(tensor.shape == shape, "trained value \(name): \(tensor.shape), planned \(shape)")
+      tensor.values.withUnsafeBytes {
+        place(of: value, 0).address.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
+      }
+      given.insert(value)
+    }
+  }
+
   /// Computes the plan's outputs for every set of inputs. A result does not depend on what else is in the list.
   ///
   /// - Parameters:
   ///   - queries: values of the graph's inputs by name; of type i32 if the input is.
-  ///   - wanted: names of the outputs to compute, nil for all; nodes that serve others alone are left out.
+  ///   - wanted: names of the outputs to compute, nil for all; nodes that serve others alone are left out, with
+  ///     their inputs and the reading of their weights.
   /// - Throws: `CancellationError` between two nodes, `WeightFileError` where streamed weights cannot be read.
   package func run(
     _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil
   ) throws -> [[String: HostTensor]] {
-    let outputs = wanted.map { wanted in plan.outputs.filter { wanted.contains($0.key) } } ?? plan.outputs
-    let nodes = wanted.map { _ in Set(graph.nodesNeeded(for: outputs.values)) }
+    let walk = walks[wanted] ?? Walk(graph, plan, only: wanted)
+    walks[wanted] = walk
+    for value in walk.parameters {
+      precondition(given.contains(value), "no value for \(graph.parameter(value)!), which is trained")
+    }
     var results: [[String: HostTensor]] = []
     for start in stride(from: 0, to: queries.count, by: plan.lanes) {
       let group = queries[start..<min(start + plan.lanes, queries.count)]
-      for (lane, query) in group.enumerated() { write(query, lane: lane) }
-      try walk(lanes: group.count, only: nodes)
-      results += group.indices.map { read(outputs, lane: $0 - start) }
+      for (lane, query) in group.enumerated() { write(query, for: walk, lane: lane) }
+      try take(walk, lanes: group.count)
+      results += group.indices.map { read(walk.outputs, lane: $0 - start) }
     }
     return results
   }
@@ -105,13 +127,14 @@ package final class Executor {
 
   private static let pattern: UInt8 = 0x7f
 
-  private func walk(lanes: Int, only nodes: Set<Int>?) throws {
+  private func take(_ walk: Walk, lanes: Int) throws {
     var released: [StoredWeight] = []
-    for (position, step) in plan.steps.enumerated() {
+    for (position, step) in walk.steps.enumerated() {
       try Task.checkCancellation()
       switch step {
       case .fetch(let value, let offset):
         let place = stored[value]!
+        streamedBytes += graph.type(value).byteCount
         if mapped[value] != nil {
           place.prefetch()
           released.append(place)
@@ -120,10 +143,9 @@ package final class Executor {
             into: window.address + offset, staging: staging, pool: pool)
         }
       case .run(let index, let streamed):
-        if plan.readAheadBytes > 0, position > 0, case .fetch = plan.steps[position - 1] {
-          readAhead(from: position)
+        if plan.readAheadBytes > 0, position > 0, case .fetch = walk.steps[position - 1] {
+          readAhead(walk.steps, from: position)
         }
-        if let nodes, !nodes.contains(index) { continue }
         let node = graph.nodes[index]
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
@@ -144,10 +166,10 @@ package final class Executor {
   }
 
   /// Asks the system for the weights that are fetched next, in this pass or the one after it; does not wait.
-  private func readAhead(from position: Int) {
+  private func readAhead(_ steps: [Step], from position: Int) {
     var isAsking = false
-    for i in 1..<plan.steps.count {
-      guard case .fetch(let value, _) = plan.steps[(position + i) % plan.steps.count] else {
+    for i in 1..<steps.count {
+      guard case .fetch(let value, _) = steps[(position + i) % steps.count] else {
         if isAsking { return }
         continue
       }
@@ -181,11 +203,17 @@ package final class Executor {
 
   /// A value that is not a weight.
   private func place(of value: Value, _ lane: Int) -> TensorRef {
-    TensorRef(graph.type(value), at: arena.address + (lane * plan.arenaBytes + plan.valueOffset[value]!))
+    let address =
+      if let offset = plan.parameterOffset[value] {
+        parameters.address + offset
+      } else {
+        arena.address + (lane * plan.arenaBytes + plan.valueOffset[value]!)
+      }
+    return TensorRef(graph.type(value), at: address)
   }
 
-  private func write(_ query: [String: HostTensor], lane: Int) {
-    for (name, value) in inputs {
+  private func write(_ query: [String: HostTensor], for walk: Walk, lane: Int) {
+    for (name, value) in walk.inputs {
       let type = graph.type(value)
       guard let tensor = query[name] else { preconditionFailure("no value for input \(name)") }
       precondition(tensor.shape == type.shape, "input \(name): \(tensor.shape), planned \(type.shape)")

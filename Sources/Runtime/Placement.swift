@@ -9,12 +9,24 @@ struct Lifetimes {
   init(of graph: Graph, _ order: [Int], keep: Set<Value>) {
     for (time, index) in order.enumerated() {
       let node = graph.nodes[index]
-      for value in node.inputs where graph.weight(value) == nil {
+      for value in node.inputs where !graph.isHeld(value) {
         spans[value] = (spans[value]?.lowerBound ?? 0)...time
       }
       for value in node.outputs { spans[value] = time...time }
     }
-    for value in keep { spans[value] = (spans[value]?.lowerBound ?? 0)...order.count }
+    for value in keep where !graph.isHeld(value) {
+      spans[value] = (spans[value]?.lowerBound ?? 0)...order.count
+    }
+  }
+}
+
+extension Graph {
+  /// Whether a value outlives a run: a weight, or a trained value.
+  func isHeld(_ value: Value) -> Bool {
+    switch origin(value) {
+    case .weight, .parameter: true
+    case .input, .node: false
+    }
   }
 }
 

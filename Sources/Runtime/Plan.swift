@@ -21,10 +21,12 @@ package struct Plan: Sendable {
   package internal(set) var steps: [Step] = []
   /// Values whose contents the caller may read after a run, by name.
   package internal(set) var outputs: [String: Value] = [:]
-  /// Place of every value that is not a weight, in the arena of its lane.
+  /// Place of every value that is computed or given, in the arena of its lane.
   package internal(set) var valueOffset: [Value: Int] = [:]
   /// Place of every resident weight in the weight region.
   package internal(set) var residentOffset: [Value: Int] = [:]
+  /// Place of every trained value in the region that all lanes share.
+  package internal(set) var parameterOffset: [Value: Int] = [:]
   /// Of the nodes that look up rows of a table: where in the scratch memory, behind the operator's own, these lie.
   package internal(set) var lookupOffset: [Int: Int] = [:]
 
@@ -34,6 +36,8 @@ package struct Plan: Sendable {
   package internal(set) var lanes = 1
   /// Working memory of the operator that needs most, with the rows of a table that it looks up.
   package internal(set) var scratchBytes = 0
+  /// Trained values: they stay from run to run, and change between two.
+  package internal(set) var parameterBytes = 0
   /// Weights that stay in memory from the first run to the last.
   package internal(set) var residentBytes = 0
   /// Weights that are fetched anew for every pass: the largest node's share.
@@ -45,7 +49,8 @@ package struct Plan: Sendable {
 
   /// What the executor allocates for this plan, and what it lets the system read ahead.
   package var peakBytes: Int {
-    arenaBytes * lanes + scratchBytes + residentBytes + windowBytes + readAheadBytes + stagingBytes
+    arenaBytes * lanes + scratchBytes + parameterBytes + residentBytes + windowBytes + readAheadBytes
+      + stagingBytes
   }
 }
 

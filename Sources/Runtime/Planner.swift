@@ -35,6 +35,10 @@ package struct Planner {
     var plan = Plan()
     plan.outputs = keep
     placeValues(of: graph, order, keep: Set(keep.values), in: &plan)
+    for (_, value) in graph.parameters {
+      plan.parameterOffset[value] = plan.parameterBytes
+      plan.parameterBytes += graph.type(value).byteCount.aligned
+    }
     for index in order {
       let own = graph.scratchBytes(ofNode: index, threads: threads)
       let rows = TableLookup(graph.nodes[index], of: graph)?.byteCount
@@ -95,17 +99,22 @@ package struct Planner {
       plan.residentBytes += bytes.aligned
     }
     plan.windowBytes = window
-    for (node, weights) in zip(order, perNode) {
-      var places: [Value: Int] = [:]
-      var offset = 0
-      for (value, bytes) in weights where !resident.contains(value) {
-        places[value] = offset
-        plan.steps.append(.fetch(value, at: offset))
-        offset += bytes.aligned
-      }
-      plan.steps.append(.run(node: node, window: places))
-      if !places.isEmpty { plan.steps.append(.drop) }
-    }
+    var present: [Value: Int] = [:]
+    plan.steps = Step.schedule(
+      zip(order, perNode).map { node, weights -> (node: Int, window: [Value: Int]) in
+        let streamed = weights.filter { !resident.contains($0.value) }
+        guard !streamed.isEmpty else { return (node, [:]) }
+        // Where the backward pass turns round, what it needs is there.
+        if !streamed.allSatisfy({ present[$0.value] != nil }) {
+          present = [:]
+          var offset = 0
+          for (value, bytes) in streamed {
+            present[value] = offset
+            offset += bytes.aligned
+          }
+        }
+        return (node, present.filter { place in streamed.contains { $0.value == place.key } })
+      })
   }
 }
 

@@ -128,6 +128,94 @@ import Testing
     }
   }
 
+  @Test("gradients of relu and softLimit agree with double and may write over an input")
+  func unitGradients() {
+    let (x, dy) = (Buffer(random: [101, 203], seed: 1, scale: 9), Buffer(random: [101, 203], seed: 2))
+    let d = dy.values
+    x.floats[0] = 0
+    reluDX(x.ref, dy: dy.ref, into: dy.ref, pool)
+    #expect(dy.values == zip(x.values, d).map { $0 > 0 ? $1 : 0 })
+    let (y, dx) = (Buffer([101, 203]), Buffer([101, 203], d))
+    softLimit(x.ref, to: 3, into: y.ref, pool)
+    softLimitDX(y.ref, dy: dx.ref, to: 3, into: dx.ref, pool)
+    let wanted = zip(y.doubles, d).map { (1 - $0 / 3 * ($0 / 3)) * Double($1) }
+    // Two equal quotients, their product, a difference and a product, of at most 1.
+    #expect(excess(dx.values, wanted) { _ in 5 * unit } <= 0)
+  }
+
+  @Test(
+    "modulate scales by 1 + γ and shifts by δ, its gradients are sums in double",
+    arguments: KernelSet.runnable)
+  func modulation(set: KernelSet) {
+    let (pool, c) = (ThreadPool.of(3, kernels: set), 19)
+    let (x, dy, y) = (
+      Buffer(random: [7, 5, c], seed: 1), Buffer(random: [7, 5, c], seed: 2), Buffer([7, 5, c])
+    )
+    let (gamma, delta) = (Buffer(random: [1, c], seed: 3), Buffer(random: [1, c], seed: 4))
+    modulate(x.ref, gamma: gamma.ref, delta: delta.ref, into: y.ref, pool)
+    let wanted = x.doubles.enumerated().map { $1 * (1 + gamma.doubles[$0 % c]) + delta.doubles[$0 % c] }
+    #expect(excess(y.values, wanted) { _ in 3 * 3 * unit } <= 0)
+    modulate(x.ref, gamma: gamma.ref, delta: nil, into: y.ref, pool)
+    #expect(
+      excess(y.values, zip(wanted.indices, wanted).map { $1 - delta.doubles[$0 % c] }) { _ in 3 * 3 * unit }
+        <= 0)
+    let (dGamma, dDelta) = (Buffer([1, c]), Buffer([1, c]))
+    modulateDParameters(x.ref, dy: dy.ref, intoGamma: dGamma.ref, delta: dDelta.ref, pool)
+    for channel in 0..<c {
+      let places = stride(from: channel, to: 35 * c, by: c)
+      let products = places.reduce(0.0) { $0 + x.doubles[$1] * dy.doubles[$1] }
+      #expect(dGamma.values[channel] == Float(products))
+      #expect(dDelta.values[channel] == Float(places.reduce(0.0) { $0 + dy.doubles[$1] }))
+    }
+  }
+
+  @Test("dot sums products of floats in double, whatever the threads", arguments: KernelSet.runnable)
+  func dots(set: KernelSet) {
+    let (a, b) = (Buffer(random: [3, 9001], seed: 1), Buffer(random: [3, 9001], seed: 2))
+    let sums = [1, 2, 5].map { dot(a.ref, b.ref, ThreadPool.of($0, kernels: set)) }
+    let wanted = zip(a.doubles, b.doubles).reduce(0) { $0 + $1.0 * $1.1 }
+    // Products of floats are exact in double; 27003 sums of at most 27003 round.
+    #expect(abs(sums[0] - wanted) <= 27_003 * 27_003 * 0x1p-53)
+    #expect(sums[1] == sums[0] && sums[2] == sums[0])
+  }
+
+  @Test("padding puts channels between zeros, and slicing takes them back")
+  func padding() {
+    let (x, y, back) = (Buffer(random: [7, 5, 6], seed: 1), Buffer([7, 5, 11]), Buffer([7, 5, 6]))
+    padChannels(x.ref, at: 3, into: y.ref, pool)
+    for i in 0..<35 * 11 {
+      let channel = i % 11 - 3
+      #expect(y.values[i] == (channel >= 0 && channel < 6 ? x.values[i / 11 * 6 + channel] : 0))
+    }
+    sliceChannels(y.ref, from: 3, into: back.ref, pool)
+    #expect(back.values == x.values)
+  }
+
+  @Test("kernels go back to the order of checkpoints")
+  func kernelOrder() {
+    let (x, y) = (Buffer(random: [5, 3, 2, 7], seed: 1), Buffer([5, 7, 3, 2]))
+    checkpointKernels(x.ref, into: y.ref, pool)
+    for o in 0..<5 {
+      for c in 0..<7 {
+        for tap in 0..<6 { #expect(y.values[(o * 7 + c) * 6 + tap] == x.values[(o * 6 + tap) * 7 + c]) }
+      }
+    }
+  }
+
+  @Test("a table's gradient sums the rows that name an entry, and is 0 elsewhere")
+  func embeddingGradient() {
+    let (dy, dTable, ids) = (Buffer(random: [4, 21], seed: 1), Buffer([6, 21]), Buffer([4], element: .i32))
+    let named: [Int32] = [3, 0, 5, 3]
+    for (i, id) in named.enumerated() { ids.address.storeBytes(of: id, toByteOffset: i * 4, as: Int32.self) }
+    embeddingDTable(ids: ids.ref, dy: dy.ref, into: dTable.ref)
+    for v in 0..<6 {
+      for c in 0..<21 {
+        let rows = (0..<4).filter { named[$0] == Int32(v) }
+        #expect(dTable.values[v * 21 + c] == rows.reduce(Float(0)) { $0 + dy.values[$1 * 21 + c] })
+      }
+    }
+  }
+
   @Test("addChannels adds one vector to every pixel")
   func channels() {
     let (x, v, y) = (

@@ -3,7 +3,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The way back through an int8 weight is the way back through panels of floats that hold scale·q, to the bit.
+/// Floats by an int8 weight, forward and back, are floats by panels of floats that hold scale·q, to the bit.
 @Suite("int8 gradients") struct Int8GradientTests {
   @Test("dx of a linear layer has the bits of the dequantized weight", arguments: KernelSet.runnable)
   func linear(set: KernelSet) {
@@ -39,6 +39,71 @@ import Testing
     withExtendedLifetime((w, floats)) {}
     #expect(got.values == wanted.values)
     #expect(got.values.contains { $0 != 0 })
+  }
+
+  @Test("a linear layer of floats has the bits of the dequantized weight", arguments: KernelSet.runnable)
+  func linearOfFloats(set: KernelSet) {
+    let pool = ThreadPool.of(2, kernels: set)
+    for (rows, k, n) in [(1, 1, 1), (3, 5, 7), (7, 16, 16), (5, 17, 33), (9, 300, 64), (20, 530, 31)] {
+      let (w, x) = (QuantizedWeight(random: [n, k], seed: 2), Buffer(random: [rows, k], seed: 3))
+      let (got, wanted, floats) = (Buffer([rows, n]), Buffer([rows, n]), w.dequantized)
+      let bias = Buffer(random: [n], seed: 4)
+      withScratch(linearScratchBytes(x: x.type, weight: w.panels.type, threads: 2)) {
+        Kernels.linear(x.ref, weight: w.weight, bias: bias.ref, into: got.ref, scratch: $0, pool)
+        Kernels.linear(x.ref, weight: floats.ref, bias: bias.ref, into: wanted.ref, scratch: $0, pool)
+      }
+      withExtendedLifetime((w, floats)) {}
+      #expect(got.values == wanted.values, "\(rows)×\(k)×\(n)")
+    }
+  }
+
+  @Test(
+    "a convolution of floats has the bits of the dequantized weight", arguments: KernelSet.runnable,
+    ConvolutionTests.cases)
+  func convolutionOfFloats(set: KernelSet, c: ConvolutionTests.Case) {
+    let pool = ThreadPool.of(2, kernels: set)
+    let size = c.geometry.outputSize(height: c.height, width: c.width, kernel: (c.kernel, c.kernel))
+    let w = QuantizedWeight(random: [c.outputs, c.channels, c.kernel, c.kernel], seed: 2)
+    let x = Buffer(random: [c.height, c.width, c.channels], seed: 3)
+    let (got, wanted) = (
+      Buffer([size.height, size.width, c.outputs]), Buffer([size.height, size.width, c.outputs])
+    )
+    let floats = w.dequantized
+    withScratch(convolutionScratchBytes(x: x.type, weight: w.panels.type, c.geometry, threads: 2)) {
+      Kernels.convolution(x.ref, weight: w.weight, bias: nil, c.geometry, into: got.ref, scratch: $0, pool)
+      Kernels.convolution(
+        x.ref, weight: floats.ref, bias: nil, c.geometry, into: wanted.ref, scratch: $0, pool)
+    }
+    withExtendedLifetime((w, floats)) {}
+    #expect(got.values == wanted.values)
+  }
+
+  @Test(
+    "rows are dequantized as the scalar twin does, missing columns as zeros", arguments: KernelSet.runnable)
+  func rows(set: KernelSet) {
+    let scalar = KernelSet.named("scalar")!.table.pointee
+    for groups in [1, 2, 5] {
+      let b = FencedBytes(groups * 64)
+      for (i, v) in Random(2).floats(groups * 64).enumerated() {
+        b.bytes[i] = UInt8(bitPattern: Int8(v * 127))
+      }
+      let q = UnsafeRawPointer(b.bytes).assumingMemoryBound(to: Int8.self)
+      for columns in 1...16 {
+        let scales = FencedRow(columns, seed: 1)
+        let y = [FencedRow(64 * groups, seed: 3), FencedRow(64 * groups, seed: 4)]
+        withExtendedLifetime((b, scales)) {
+          scalar.dequantize_rows(groups, columns, q, scales.floats, y[0].floats)
+          set.table.pointee.dequantize_rows(groups, columns, q, scales.floats, y[1].floats)
+        }
+        #expect(y[0].values == y[1].values)
+        for c in 0..<4 * groups {
+          for j in 0..<16 {
+            let wanted = j < columns ? scales.floats[j] * Float(q[c / 4 * 64 + 4 * j + c % 4]) : 0
+            #expect(y[0].floats[16 * c + j] == wanted, "channel \(c), column \(j)")
+          }
+        }
+      }
+    }
   }
 
   @Test(

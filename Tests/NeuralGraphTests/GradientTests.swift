@@ -39,6 +39,28 @@ struct Differentiable: Sendable, CustomTestStringConvertible {
     .init(name: "addition", inputs: ["a": [3, 5], "b": [3, 5]]) { g, v in try g.add(v[0], v[1]) },
     .init(name: "addition of a value to itself", inputs: ["a": [3, 5]]) { g, v in try g.add(v[0], v[0]) },
     .init(name: "SiLU", inputs: ["x": [4, 9]]) { g, v in try g.silu(v[0]) },
+    .init(name: "layer norm", inputs: ["x": [4, 9]]) { g, v in try g["n"].layerNorm(v[0]) },
+    .init(name: "GELU", inputs: ["x": [4, 9]]) { g, v in try g.gelu(v[0]) },
+    .init(name: "quick GELU", inputs: ["x": [4, 9]]) { g, v in try g.quickGELU(v[0]) },
+    .init(name: "GEGLU", inputs: ["x": [4, 10]]) { g, v in try g.geglu(v[0]) },
+    .init(name: "affine", inputs: ["x": [4, 9]]) { g, v in try g.affine(v[0], by: -1.5, plus: 2) },
+    .init(name: "soft limit", inputs: ["x": [4, 9]]) { g, v in try g.softLimit(v[0], to: 1.5) },
+    .init(name: "concatenation", inputs: ["a": [3, 2, 5], "b": [3, 2, 4]]) { g, v in
+      try g.concatenate(v[0], v[1])
+    },
+    .init(name: "slice", inputs: ["x": [3, 9]]) { g, v in try g.slice(v[0], 2..<7) },
+    .init(name: "upsampling to an odd size", inputs: ["x": [3, 4, 5]]) { g, v in
+      try g.upsampleNearest(v[0], height: 5, width: 7)
+    },
+    .init(name: "added channels", inputs: ["x": [3, 4, 5], "v": [1, 5]]) { g, v in
+      try g.addChannels(v[0], v[1])
+    },
+    .init(name: "modulation", inputs: ["x": [3, 4, 5], "gamma": [1, 5], "delta": [1, 5]]) { g, v in
+      try g.modulate(v[0], gamma: v[1], delta: v[2])
+    },
+    .init(name: "squared error", inputs: ["o": [3, 5], "scale": [1], "base": [3, 5], "weight": [1]]) { g, v in
+      try g.squaredError(of: v[0], scale: v[1], base: v[2], weight: v[3]).loss
+    },
     .init(name: "group norm", inputs: ["x": [4, 3, 8]]) { g, v in try g["n"].groupNorm(v[0], groups: 2) },
     .init(name: "attention", inputs: ["q": [5, 8], "k": [7, 8], "v": [7, 8]]) { g, v in
       try g.attention(v[0], v[1], v[2], heads: 2)
@@ -125,14 +147,20 @@ private func blockAndAttention(_ g: Scope, _ x: Value, _ context: Value) throws 
     #expect(try network.differentiate(wrt: ["other"], recompute: false).isEmpty)
   }
 
-  @Test("of a weight is refused by name")
-  func refusesWeights() throws {
+  @Test("does not pass through what an operator keeps for its backward pass")
+  func refusesStatistics() throws {
     let builder = GraphBuilder()
-    let x = builder.root.input("x", TensorType([2, 4]))
-    let y = try builder.root["fc"].linear(x, to: 3)
-    let w = builder.root["fc"].weight("weight", [3, 4], .matrix)
-    #expect(throws: GraphError.notDifferentiable(op: "Linear", input: "weight or bias")) {
-      _ = try builder.root.gradient(of: y, seed: y, wrt: [w])
+    let g = builder.root
+    let (x, q) = (g.input("x", TensorType([2, 3, 4])), g.input("q", TensorType([5, 4])))
+    _ = try g["n"].groupNorm(x, groups: 2)
+    _ = try g["l"].layerNorm(q)
+    _ = try g.attention(q, q, q, heads: 2)
+    let refusals = [(x, "GroupNorm", "stats"), (q, "LayerNorm", "stats"), (q, "Attention", "logSum")]
+    for (node, (target, op, output)) in zip(builder.graph.nodes, refusals) {
+      let kept = node.outputs[1]
+      #expect(throws: GraphError.gradientOfStatistic(op: op, output: output)) {
+        _ = try g.gradient(of: kept, seed: kept, wrt: [target])
+      }
     }
   }
 

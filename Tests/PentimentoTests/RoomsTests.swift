@@ -7,6 +7,7 @@ private let rooms: [String: Set<String>] = [
   "Tensors": [],
   "Kernels": ["CKernels", "Tensors", "Platform"],
   "NeuralGraph": ["Kernels", "Tensors"],
+  "OperatorCases": ["NeuralGraph", "Kernels", "Tensors"],
   "JSON": [],
   "Files": ["CKernels", "Platform"],
   "WeightStorage": ["Files", "JSON", "CKernels", "Tensors", "Platform"],
@@ -31,7 +32,7 @@ private let rooms: [String: Set<String>] = [
     "JSON", "Tensors", "Platform",
   ],
   "PentimentoBench": [
-    "Evaluation", "Fuzzing", "ImageFiles", "Pentimento", "Kernels", "CKernels", "Tensors", "Platform",
+    "OperatorCases", "NeuralGraph", "Evaluation", "Fuzzing", "ImageFiles", "Pentimento", "Kernels", "CKernels", "Tensors", "Platform",
   ],
   "PentimentoCLI": [
     "Pentimento", "Trace", "ImageFiles", "Pictures", "Packing", "WeightStorage", "Kernels", "Editing",

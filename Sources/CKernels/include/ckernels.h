@@ -71,6 +71,11 @@ typedef void hadamard_fn(size_t n, size_t width, const float *x, float *y);
  *   rows, groups  1…16 rows are written; of the 4 groups those from `groups` on count as zeros       */
 typedef void dequantize_block_fn(size_t rows, size_t groups, const int8_t *b, const float *scale, float *y);
 
+/* y[4·g + p][j] = scale[j]·b[g][j][p]: the same panel the other way round, as the rows of 16 columns that a product of
+ * floats reads; the same bits.
+ *   groups, columns   groups of 4 channels; 1…16 columns have a scale, the others count as zeros   */
+typedef void dequantize_rows_fn(size_t groups, size_t columns, const int8_t *b, const float *scale, float *y);
+
 /* y[n] = x[n], exact; x holds half or bfloat16 bit patterns */
 typedef void widen_fn(size_t n, const uint16_t *x, float *y);
 
@@ -151,6 +156,7 @@ uint32_t cpu_features(void);
   K(max_size_fn, max_size)                                                          \
   K(quantize_row_fn, quantize_row)                                                  \
   K(dequantize_block_fn, dequantize_block)                                          \
+  K(dequantize_rows_fn, dequantize_rows)                                            \
   K(pack_panel_s8_fn, pack_panel_s8)                                                \
   K(quantization_error_fn, quantization_error)                                      \
   K(hadamard_fn, hadamard)                                                          \
@@ -226,10 +232,14 @@ binary_fn add_rows, multiply_rows;
 void scale_row(size_t n, const float *x, float by, float *y);
 /* y = max(x, 0) */
 void relu_row(size_t n, const float *x, float *y);
+/* dx = dy where x > 0, otherwise 0; dx may be x or dy */
+void relu_dx_row(size_t n, const float *x, const float *dy, float *dx);
 /* y = by·x + plus */
 void affine_row(size_t n, const float *x, float by, float plus, float *y);
 /* y = limit·tanh(x/limit) */
 void soft_limit_row(size_t n, const float *x, float limit, float *y);
+/* dx = dy·(1 − (y/limit)²), the gradient of soft_limit_row by its result y; dx may be y or dy */
+void soft_limit_dx_row(size_t n, const float *y, float limit, const float *dy, float *dx);
 /* y = a + by·b */
 void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y);
 

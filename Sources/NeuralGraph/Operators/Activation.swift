@@ -27,18 +27,66 @@ struct SiLUDX: Op {
 struct GELU: Op {
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
   func run(_ io: borrowing OpIO) { Kernels.gelu(io[in: 0], into: io[out: 0], io.pool) }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    try g.emit(GELUDX(), [node.inputs[0], dOut[0]!])
+  }
+}
+
+/// dx = dy·(Φ(x) + x·φ(x)), φ the density of Φ.
+///
+/// inputs   x, dy, of one shape
+/// outputs  dx
+struct GELUDX: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0] == inputs[1] else { throw misfit(inputs) }
+    return [inputs[0]]
+  }
+  func run(_ io: borrowing OpIO) { geluDX(io[in: 0], dy: io[in: 1], into: io[out: 0], io.pool) }
 }
 
 /// y = x·σ(1.702·x), the approximation of GELU that CLIP was trained with.
 struct QuickGELU: Op {
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
   func run(_ io: borrowing OpIO) { Kernels.quickGELU(io[in: 0], into: io[out: 0], io.pool) }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    try g.emit(QuickGELUDX(), [node.inputs[0], dOut[0]!])
+  }
+}
+
+/// dx = dy·σ(c·x)·(1 + c·x·(1 − σ(c·x))),  c = 1.702.
+///
+/// inputs   x, dy, of one shape
+/// outputs  dx
+struct QuickGELUDX: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0] == inputs[1] else { throw misfit(inputs) }
+    return [inputs[0]]
+  }
+  func run(_ io: borrowing OpIO) { quickGELUDX(io[in: 0], dy: io[in: 1], into: io[out: 0], io.pool) }
 }
 
 /// y = max(x, 0).
 struct ReLU: Op {
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
   func run(_ io: borrowing OpIO) { Kernels.relu(io[in: 0], into: io[out: 0], io.pool) }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    try g.emit(ReLUDX(), [node.inputs[0], dOut[0]!])
+  }
+}
+
+/// dx = dy where x > 0, otherwise 0.
+///
+/// inputs   x, dy, of one shape
+/// outputs  dx
+struct ReLUDX: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0] == inputs[1] else { throw misfit(inputs) }
+    return [inputs[0]]
+  }
+  func run(_ io: borrowing OpIO) { reluDX(io[in: 0], dy: io[in: 1], into: io[out: 0], io.pool) }
 }
 
 /// y = by·x + plus, a change of units.
@@ -50,6 +98,10 @@ struct Affine: Op {
   func run(_ io: borrowing OpIO) {
     Kernels.affine(io[in: 0], by: by, plus: plus, into: io[out: 0], io.pool)
   }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    try g.emit(Scaled(factor: by), [dOut[0]!])
+  }
 }
 
 /// y = limit·tanh(x/limit): x where it is small, never beyond ±limit.
@@ -58,6 +110,26 @@ struct SoftLimit: Op {
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
   func run(_ io: borrowing OpIO) { Kernels.softLimit(io[in: 0], to: limit, into: io[out: 0], io.pool) }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    try g.emit(SoftLimitDX(limit: limit), [node.outputs[0], dOut[0]!])
+  }
+}
+
+/// dx = dy·(1 − (y/limit)²)
+///
+/// inputs   y, the limited value, dy, of one shape
+/// outputs  dx
+struct SoftLimitDX: Op {
+  var limit: Float
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0] == inputs[1] else { throw misfit(inputs) }
+    return [inputs[0]]
+  }
+  func run(_ io: borrowing OpIO) {
+    softLimitDX(io[in: 0], dy: io[in: 1], to: limit, into: io[out: 0], io.pool)
+  }
 }
 
 /// Gated GELU (Shazeer 2020): the first half of the channels times the GELU of the second half.
@@ -71,6 +143,24 @@ struct GEGLU: Op {
     return [TensorType(shape.dropLast() + [shape.last! / 2])]
   }
   func run(_ io: borrowing OpIO) { Kernels.geglu(io[in: 0].rows, into: io[out: 0].rows, io.pool) }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    try g.emit(GEGLUDX(), [node.inputs[0], dOut[0]!])
+  }
+}
+
+/// dx = (dy·gelu(gate), dy·value·gelu′(gate)) with x = (value, gate).
+///
+/// inputs   x `[…, 2C]`, dy `[…, C]`
+/// outputs  dx `[…, 2C]`
+struct GEGLUDX: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard try GEGLU().outputTypes([inputs[0]]) == [inputs[1]] else { throw misfit(inputs) }
+    return [inputs[0]]
+  }
+  func run(_ io: borrowing OpIO) {
+    gegluDX(io[in: 0].rows, dy: io[in: 1].rows, into: io[out: 0].rows, io.pool)
+  }
 }
 
 extension Scope {

@@ -28,8 +28,7 @@ struct AddChannels: Op {
   func run(_ io: borrowing OpIO) { Kernels.addChannels(io[in: 0], io[in: 1], into: io[out: 0], io.pool) }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted[1] else { throw .notDifferentiable(op: "AddChannels", input: "v") }
-    return [dOut[0], nil]
+    [dOut[0], wanted[1] ? try g.emit(SumRows(isRow: true), [dOut[0]!])[0] : nil]
   }
 }
 

@@ -30,9 +30,13 @@ struct Attention: Op {
       into: io[out: 0].rows, logSum: io[out: 1], scratch: io.scratch, io.pool)
   }
 
+  var statistics: [String] { ["logSum"] }
+
+  /// q·kᵀ and the sum of v; with `causal` what is masked is counted, and mostly computed, all the same.
+  func multiplyAdds(_ inputs: [TensorType]) -> Int { 2 * attentionProduct(inputs) }
+
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard let dO = dOut[0] else { return [nil, nil, nil] }
-    let saved = node.inputs + [node.outputs[0], node.outputs[1], dO]
+    let saved = node.inputs + [node.outputs[0], node.outputs[1], dOut[0]!]
     let dq = wanted[0] ? try g.emit(AttentionDQ(heads: heads, causal: causal), saved)[0] : nil
     guard wanted[1] || wanted[2] else { return [dq, nil, nil] }
     let dkv = try g.emit(AttentionDKV(heads: heads, causal: causal), saved)
@@ -59,6 +63,9 @@ struct AttentionDQ: Op {
       io[in: 0].rows, k: io[in: 1].rows, v: io[in: 2].rows, o: io[in: 3].rows, logSum: io[in: 4],
       dO: io[in: 5].rows, heads: heads, causal: causal, into: io[out: 0].rows, scratch: io.scratch, io.pool)
   }
+
+  /// Scores again, dP and dq.
+  func multiplyAdds(_ inputs: [TensorType]) -> Int { 3 * attentionProduct(inputs) }
 }
 
 /// dk = dSᵀ·q/√d,  dv = Pᵀ·dO.
@@ -81,6 +88,14 @@ struct AttentionDKV: Op {
       dO: io[in: 5].rows, heads: heads, causal: causal, intoK: io[out: 0].rows, intoV: io[out: 1].rows,
       scratch: io.scratch, io.pool)
   }
+
+  /// Scores again, dP, dk and dv.
+  func multiplyAdds(_ inputs: [TensorType]) -> Int { 4 * attentionProduct(inputs) }
+}
+
+/// Multiplications of one product of all queries `[…, C]` with all keys `[…, C]`.
+func attentionProduct(_ inputs: [TensorType]) -> Int {
+  inputs[0].count * inputs[1].count / inputs[0].shape.last!
 }
 
 extension Scope {

@@ -26,6 +26,8 @@ struct AttentionMap: Op {
       io[in: 0].rows, k: io[in: 1].rows, logSum: io[in: 2], heads: heads, into: io[out: 0],
       scratch: io.scratch, io.pool)
   }
+
+  func multiplyAdds(_ inputs: [TensorType]) -> Int { attentionProduct(inputs) }
 }
 
 extension Scope {

@@ -35,11 +35,22 @@ struct Convolution: Op {
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted.dropFirst().contains(true) else {
-      throw .notDifferentiable(op: "Convolution", input: "weight or bias")
-    }
-    let dx = ConvolutionDX(geometry: geometry, inputShape: g.shape(node.inputs[0]))
-    return [try g.emit(dx, [dOut[0]!, node.inputs[1]])[0]] + node.inputs.dropFirst().map { _ in nil }
+    let (x, weight, dy) = (node.inputs[0], node.inputs[1], dOut[0]!)
+    let dx =
+      wanted[0]
+      ? try g.emit(ConvolutionDX(geometry: geometry, inputShape: g.shape(x)), [dy, weight])[0] : nil
+    let dW =
+      wanted[1]
+      ? try g.emit(ConvolutionDW(geometry: geometry, weightShape: g.shape(weight)), [x, dy])[0] : nil
+    guard wanted.count > 2 else { return [dx, dW] }
+    return [dx, dW, wanted[2] ? try g.emit(SumRows(), [dy])[0] : nil]
+  }
+
+  func multiplyAdds(_ inputs: [TensorType]) -> Int {
+    let size = geometry.outputSize(
+      height: inputs[0].shape[0], width: inputs[0].shape[1],
+      kernel: (inputs[1].shape[1], inputs[1].shape[2]))
+    return size.height * size.width * inputs[1].count
   }
 }
 
@@ -68,6 +79,40 @@ struct ConvolutionDX: Op {
     convolutionDX(
       io[in: 0], weight: io[in: 1], geometry, into: io[out: 0], scratch: io.scratch, io.pool)
   }
+
+  func multiplyAdds(_ inputs: [TensorType]) -> Int {
+    inputs[0].shape[0] * inputs[0].shape[1] * inputs[1].count
+  }
+}
+
+/// dW[o, ky, kx, c] = Σ over the pixels of dy of dy[i, j, o]·x[i·stride + ky − top, j·stride + kx − left, c], plain.
+///
+/// inputs   x `[H, W, C]`, dy `[H', W', O]`
+/// outputs  dW `[O, kh, kw, C]`
+struct ConvolutionDW: Op {
+  var geometry: ConvolutionGeometry
+  /// `[O, kh, kw, C]`
+  var weightShape: [Int]
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let (x, dy) = (inputs[0].shape, inputs[1].shape)
+    guard x.count == 3, dy.count == 3, dy[2] == weightShape[0], x[2] == weightShape[3] else {
+      throw misfit(inputs)
+    }
+    return [TensorType(weightShape)]
+  }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    convolutionDWScratchBytes(x: inputs[0], dy: inputs[1], dW: TensorType(weightShape), threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    convolutionDW(io[in: 0], dy: io[in: 1], geometry, into: io[out: 0], scratch: io.scratch, io.pool)
+  }
+
+  func multiplyAdds(_ inputs: [TensorType]) -> Int {
+    inputs[1].shape[0] * inputs[1].shape[1] * weightShape.reduce(1, *)
+  }
 }
 
 extension Scope {
@@ -88,7 +133,7 @@ extension Scope {
     let shape = [outputs, channels(x), kernel, kernel]
     let y: Value
     if format("weight").element == .s8 {
-      y = try int8Convolution(x, weight: shape, geometry, bias: bias)
+      y = try byteConvolution(x, weight: shape, geometry, bias: bias)
     } else {
       var inputs = [x, weight("weight", shape, .convolution)]
       if bias { inputs.append(weight("bias", [outputs], .vector)) }

@@ -24,13 +24,14 @@ struct GroupNorm: Op {
       stats: io[out: 1], io.pool)
   }
 
+  var statistics: [String] { ["stats"] }
+
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted[1], !wanted[2] else {
-      throw .notDifferentiable(op: "GroupNorm", input: "gamma or beta")
-    }
-    guard let dy = dOut[0] else { return [nil, nil, nil] }
-    let (x, gamma, stats) = (node.inputs[0], node.inputs[1], node.outputs[1])
-    return [try g.emit(GroupNormDX(groups: groups), [x, stats, gamma, dy])[0], nil, nil]
+    let (x, gamma, stats, dy) = (node.inputs[0], node.inputs[1], node.outputs[1], dOut[0]!)
+    let dx = wanted[0] ? try g.emit(GroupNormDX(groups: groups), [x, stats, gamma, dy])[0] : nil
+    guard wanted[1] || wanted[2] else { return [dx, nil, nil] }
+    let parameters = try g.emit(GroupNormDParameters(groups: groups), [x, stats, dy])
+    return [dx, parameters[0], parameters[1]]
   }
 }
 
@@ -49,6 +50,24 @@ struct GroupNormDX: Op {
   func run(_ io: borrowing OpIO) {
     groupNormDX(
       io[in: 0], stats: io[in: 1], gamma: io[in: 2], dy: io[in: 3], into: io[out: 0], io.pool)
+  }
+}
+
+/// dγ = Σ dy·x̂ and dβ = Σ dy over the pixels.
+///
+/// inputs   x `[H, W, C]`, stats `[groups, 2]`, dy `[H, W, C]`
+/// outputs  dGamma `[C]`, dBeta `[C]`
+struct GroupNormDParameters: Op {
+  var groups: Int
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0] == inputs[2], inputs[1].shape == [groups, 2] else { throw misfit(inputs) }
+    return [TensorType([inputs[0].shape[2]]), TensorType([inputs[0].shape[2]])]
+  }
+
+  func run(_ io: borrowing OpIO) {
+    groupNormDParameters(
+      io[in: 0], stats: io[in: 1], dy: io[in: 2], intoGamma: io[out: 0], beta: io[out: 1], io.pool)
   }
 }
 

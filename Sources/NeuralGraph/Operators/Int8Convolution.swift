@@ -21,7 +21,7 @@ struct Int8Convolution: Op {
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     let (x, weight) = (inputs[0], inputs[1])
-    return bands(of: x.shape, weight.shape).map { band in
+    return geometry.bands(of: x, weight.shape, bytesPerValue: 1).map { band in
       let lines = TensorType([band.lines.count] + x.shape.dropFirst())
       let product = int8ConvolutionScratchBytes(x: lines, weight: weight, band.geometry, threads: threads)
       return quantizedRowsBytes(lines, rotation, andThen: product, threads: threads)
@@ -30,7 +30,7 @@ struct Int8Convolution: Op {
 
   func run(_ io: borrowing OpIO) {
     let (x, y) = (io[in: 0], io[out: 0])
-    for band in bands(of: x.type.shape, io[in: 1].type.shape) {
+    for band in geometry.bands(of: x.type, io[in: 1].type.shape, bytesPerValue: 1) {
       let lines = io.quantized(x.lines(band.lines), rotation)
       convolution(
         lines.rows, weight: io.int8Weight, bias: io[optional: 3], band.geometry, into: y.lines(band.output),
@@ -38,41 +38,14 @@ struct Int8Convolution: Op {
     }
   }
 
-  /// Some lines of the result, the lines of x that they are made of, and the convolution between the two.
-  private struct Band {
-    var output: Range<Int>
-    var lines: Range<Int>
-    var geometry: ConvolutionGeometry
-  }
-
-  /// About so many bytes of x are there at a time: a large picture is quantized in bands, which overlap by the lines
-  /// that a kernel looks beyond its own. A band still has so many pixels that reading the weight again for each costs
-  /// nothing beside them.
-  static let bandBytes = 4 << 20
-
-  private func bands(of x: [Int], _ weight: [Int]) -> [Band] {
-    let (height, kernel) = (x[0], weight[1])
-    let rows = geometry.outputSize(height: height, width: x[1], kernel: (kernel, weight[2])).height
-    let step = max(1, Self.bandBytes / (x[1] * x[2]) / geometry.stride)
-    return stride(from: 0, to: rows, by: step).map { first in
-      let end = min(first + step, rows)
-      let start = first * geometry.stride - geometry.top
-      let lines = max(start, 0)..<min((end - 1) * geometry.stride - geometry.top + kernel, height)
-      var part = geometry
-      part.top = lines.lowerBound - start
-      part.bottom = (end - first - 1) * geometry.stride + kernel - part.top - lines.count
-      return Band(output: first..<end, lines: lines, geometry: part)
-    }
-  }
-
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted.dropFirst().contains(true) else {
-      throw .notDifferentiable(op: "Int8Convolution", input: "weight, scales or bias")
-    }
     let dx = Int8ConvolutionDX(
       geometry: geometry, inputShape: g.shape(node.inputs[0]), rotation: rotation)
-    let inputs = [dOut[0]!, node.inputs[1], node.inputs[2]]
-    return [try g.emit(dx, inputs)[0]] + node.inputs.dropFirst().map { _ in nil }
+    return try byteLayerVJP(self, dx, node, dOut[0]!, wanted, g)
+  }
+
+  func multiplyAdds(_ inputs: [TensorType]) -> Int {
+    Convolution(geometry: geometry).multiplyAdds(inputs)
   }
 }
 
@@ -102,22 +75,20 @@ struct Int8ConvolutionDX: Op {
       io[in: 0], weight: io.int8Weight, geometry, into: io[out: 0], scratch: io.scratch, io.pool)
     if let rotation { rotateRows(io[out: 0], width: rotation, io.pool) }
   }
-}
 
-extension Scope {
-  func int8Convolution(
-    _ x: Value, weight shape: [Int], _ geometry: ConvolutionGeometry, bias: Bool
-  ) throws(GraphError) -> Value {
-    let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias)
-    return try emit(Int8Convolution(geometry: geometry, rotation: format("weight").rotation), inputs)[0]
+  func multiplyAdds(_ inputs: [TensorType]) -> Int {
+    inputs[0].shape[0] * inputs[0].shape[1] * inputs[1].count
   }
 }
 
-extension TensorRef {
-  /// Lines of a picture `[H, W, C]`.
-  fileprivate func lines(_ range: Range<Int>) -> TensorRef {
-    let line = type.shape[1] * type.shape[2] * type.element.byteCount
-    return TensorRef(
-      TensorType([range.count] + type.shape.dropFirst()), at: address + range.lowerBound * line)
+extension Scope {
+  func byteConvolution(
+    _ x: Value, weight shape: [Int], _ geometry: ConvolutionGeometry, bias: Bool
+  ) throws(GraphError) -> Value {
+    let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias)
+    let rotation = format("weight").rotation
+    return try builder.keepsFloats
+      ? emit(DequantizedConvolution(geometry: geometry, rotation: rotation), inputs)[0]
+      : emit(Int8Convolution(geometry: geometry, rotation: rotation), inputs)[0]
   }
 }

@@ -33,12 +33,10 @@ struct Int8Linear: Op {
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted.dropFirst().contains(true) else {
-      throw .notDifferentiable(op: "Int8Linear", input: "weight, scales or bias")
-    }
-    let dx = try g.emit(Int8LinearDX(rotation: rotation), [dOut[0]!, node.inputs[1], node.inputs[2]])[0]
-    return [dx] + node.inputs.dropFirst().map { _ in nil }
+    try byteLayerVJP(self, Int8LinearDX(rotation: rotation), node, dOut[0]!, wanted, g)
   }
+
+  func multiplyAdds(_ inputs: [TensorType]) -> Int { inputs[0].count * inputs[1].shape[0] }
 }
 
 /// dx = dy·W with the weight that the forward pass multiplied by, W = scale·q. dy stays in floats and the
@@ -66,6 +64,18 @@ struct Int8LinearDX: Op {
     linearDX(io[in: 0], weight: io.int8Weight, into: io[out: 0], scratch: io.scratch, io.pool)
     if let rotation { rotateRows(io[out: 0], width: rotation, io.pool) }
   }
+
+  func multiplyAdds(_ inputs: [TensorType]) -> Int { inputs[0].count * inputs[1].shape[1] }
+}
+
+/// The rule of a layer on bytes: a gradient to x alone, from dy, weight and scales.
+func byteLayerVJP(
+  _ layer: some Op, _ dx: some Op, _ node: Node, _ dy: Value, _ wanted: [Bool], _ g: Scope
+) throws(GraphError) -> [Value?] {
+  guard !wanted.dropFirst().contains(true) else {
+    throw .notDifferentiable(op: "\(type(of: layer))", input: "weight, scales or bias")
+  }
+  return [try g.emit(dx, [dy, node.inputs[1], node.inputs[2]])[0]] + node.inputs.dropFirst().map { _ in nil }
 }
 
 extension OpIO {
@@ -104,8 +114,11 @@ extension Scope {
     return bias ? weight + [self.weight("bias", [shape[0]], .vector)] : weight
   }
 
-  func int8Linear(_ x: Value, to outputs: Int, bias: Bool) throws(GraphError) -> Value {
+  func byteLinear(_ x: Value, to outputs: Int, bias: Bool) throws(GraphError) -> Value {
     let inputs = [x] + int8Weight("weight", [outputs, channels(x)], .matrix, bias: bias)
-    return try emit(Int8Linear(rotation: format("weight").rotation), inputs)[0]
+    let rotation = format("weight").rotation
+    return try builder.keepsFloats
+      ? emit(DequantizedLinear(rotation: rotation), inputs)[0]
+      : emit(Int8Linear(rotation: rotation), inputs)[0]
   }
 }

@@ -23,4 +23,22 @@ struct Panels: Op {
       checkpointShape: x.type.shape, rows: 0..<x.type.shape[0],
       into: UnsafeMutableRawBufferPointer(start: y.address, count: y.type.byteCount), io.pool)
   }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    g.shape(node.inputs[0]).count == 2 ? dOut : try g.emit(CheckpointKernels(), [dOut[0]!])
+  }
+}
+
+/// The kernels of a convolution in the order of checkpoints.
+///
+/// inputs   w `[O, kh, kw, I]`, plain
+/// outputs  the same as `[O, I, kh, kw]`
+struct CheckpointKernels: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    let s = inputs[0].shape
+    guard s.count == 4, inputs[0] == TensorType(s) else { throw misfit(inputs) }
+    return [TensorType([s[0], s[3], s[1], s[2]])]
+  }
+
+  func run(_ io: borrowing OpIO) { checkpointKernels(io[in: 0], into: io[out: 0], io.pool) }
 }

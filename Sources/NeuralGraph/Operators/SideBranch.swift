@@ -18,26 +18,9 @@ struct AddSideBranch: Op {
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    guard !wanted[2] else { throw .notDifferentiable(op: "AddSideBranch", input: "s") }
-    let db = wanted[1] ? try g.emit(AddSideBranchDB(factor: factor), [dOut[0]!, node.inputs[2]])[0] : nil
-    return [dOut[0], db, nil]
-  }
-}
-
-/// db = factor·s·dy
-///
-/// inputs   dy; s `[1]`
-/// outputs  db, of dy's shape
-struct AddSideBranchDB: Op {
-  var factor: Float
-
-  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    guard inputs[1] == TensorType([1]) else { throw misfit(inputs) }
-    return [inputs[0]]
-  }
-
-  func run(_ io: borrowing OpIO) {
-    Kernels.scale(io[in: 0], by: factor * io[in: 1].scalar, into: io[out: 0], io.pool)
+    let db = wanted[1] ? try g.emit(Scaled(factor: factor), [dOut[0]!, node.inputs[2]])[0] : nil
+    let ds = wanted[2] ? try g.emit(DotProduct(factor: factor), [dOut[0]!, node.inputs[1]])[0] : nil
+    return [dOut[0], db, ds]
   }
 }
 

@@ -12,6 +12,8 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
     public var arena = 0
     /// Working memory of the kernels.
     public var scratch = 0
+    /// Values that are trained.
+    public var parameters = 0
     /// Weights that stay in memory while the stage runs.
     public var residentWeights = 0
     /// Weights that pass through a window, and rows on their way from the file.
@@ -19,7 +21,7 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
     /// What is kept beside the network: latents, noise maps, conditions, pictures.
     public var stored = 0
 
-    public var total: Int { arena + scratch + residentWeights + streaming + stored }
+    public var total: Int { arena + scratch + parameters + residentWeights + streaming + stored }
   }
 
   public var stages: [Stage]
@@ -37,6 +39,7 @@ extension MemoryPlan.Stage {
   init(_ name: String, _ plan: Plan, stored: Int) {
     self.init(
       name: name, arena: plan.arenaBytes * plan.lanes, scratch: plan.scratchBytes,
+      parameters: plan.parameterBytes,
       residentWeights: plan.residentBytes,
       streaming: plan.windowBytes + plan.readAheadBytes + plan.stagingBytes,
       stored: stored)

@@ -1,0 +1,12 @@
+extension OperatorCase {
+  /// Every operator that a network may ask for.
+  package static func all(_ sizes: Sizes) -> [OperatorCase] {
+    layerCases(sizes) + normAndAttentionCases(sizes) + elementwiseCases(sizes) + arrangingCases(sizes)
+  }
+
+  /// Operators without a gradient, by kind, and why nobody needs one.
+  package static let withoutGradient = [
+    "AttentionMap": "probabilities are read by methods and enter no loss",
+    "Constant": "it depends on nothing",
+  ]
+}
