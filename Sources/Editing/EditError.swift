@@ -32,6 +32,8 @@ public enum EditError: Error, Equatable {
 
   // The run.
   case nonFinite(method: String, step: Int)
+  case gradientNotFinite(method: String, step: Int)
+  case otherProgress(method: String)
   case diverged(method: String, step: Int, limit: Float)
   case noPicture(method: String, limit: Float)
 }
@@ -96,6 +98,11 @@ extension EditError: CustomStringConvertible {
     case .nonFinite(let method, let step):
       "\(method) produced a value that is not finite at step \(step): "
         + "lower the guidance, or use the model at full precision"
+    case .gradientNotFinite(let method, let step):
+      "\(method) found a loss or a gradient that is not finite at step \(step) and changed nothing with it: "
+        + "lower the guidance or the learning rate, or use the model at full precision"
+    case .otherProgress(let method):
+      "what was kept of an interrupted run is not of this \(method): name its checkpoint, or remove it to start anew"
     case .noPicture(let method, let limit):
       "\(method) ended with a latent value beyond \(limit), which shows nothing: lower the guidance or the concepts"
     case .diverged(let method, let step, let limit):

@@ -15,7 +15,7 @@ public struct SquaredLoss: Sendable {
   }
 }
 
-/// A noise predictor that can be differentiated by what it is told.
+/// A noise predictor that can be differentiated by what it is told. A gradient counts as an evaluation too.
 public protocol NoiseDerivative: Sendable {
   /// L at a query, and ∂L/∂context, `[tokens, width]`, of the query's condition.
   func contextGradient(

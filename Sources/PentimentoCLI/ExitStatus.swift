@@ -54,7 +54,7 @@ enum ExitStatus: Int32 {
     case is RequestError: self = .usage
     case let error as InversionError: self = ExitStatus(error)
     case TranslatorError.unreadable: self = .badInput
-    case is TranslatorError: self = .usage
+    case is TranslatorError, is TrainingError: self = .usage
     case let error as JournalError: self = ExitStatus(error)
     case is ModelLocationError: self = .badModel
     case is CancellationError: self = .interrupted

@@ -16,6 +16,8 @@ func sentence(for error: any Error) -> String {
     "\(EditError.inversionMade(with: option(name), made: made, asked: asked))"
   case EditError.emptyPrompt(let method):
     "\(method) needs a prompt that says something: describe the result with --prompt"
+  case TrainingError.noTask: "\(error) (--task)"
+  case TrainingError.noPicture: "\(error) (--generate)"
   case WeightFileError.unusualShapes: "\(error) (--config)"
   case WeightFileError.lacksNetworks(_, let networks):
     "\(error); \(networks.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")) takes one"

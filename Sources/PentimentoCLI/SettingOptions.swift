@@ -37,6 +37,14 @@ struct SettingOptions: ParsableArguments {
   @Option(setting: "lora-min") var loraMin: Double?
   @Option(setting: "zero-last") var zeroLast: Double?
   @Flag(help: .setting("official-last-step")) var officialLastStep = false
+  @Option(setting: "preset") var preset: String?
+  @Option(setting: "interpolation") var interpolation: Double?
+  @Option(setting: "inner-steps") var innerSteps: Double?
+  @Option(setting: "weight-decay") var weightDecay: Double?
+  @Option(setting: "loss") var loss: LossReduction?
+  @Option(setting: "inversion-path") var inversionPath: PromptTuningInversion.Path?
+  @Option(setting: "initial-embedding") var initialEmbedding: PromptTuningInversion.Prompt?
+  @Option(setting: "early-stop") var earlyStop: Double?
 
   /// What was given, by the options' names.
   var settings: MethodSettings {
@@ -65,8 +73,8 @@ extension Option: SettingOption {
   fileprivate var given: SettingValue? {
     switch wrappedValue {
     case let number as Double: .number(number)
-    case let sampler as Sampler: .word(sampler.rawValue)
-    case let mode as LEDITSPlusPlus.MaskMode: .word(mode.rawValue)
+    case let word as String: .word(word)
+    case let word as any SettingWord: .word(word.rawValue)
     default: nil
     }
   }
@@ -93,13 +101,20 @@ extension Option {
   }
 }
 
-extension Sampler: ExpressibleByArgument {}
-extension LEDITSPlusPlus.MaskMode: ExpressibleByArgument {}
+/// A word of a setting.
+private protocol SettingWord: ExpressibleByArgument, RawRepresentable where RawValue == String {}
+
+extension Sampler: SettingWord {}
+extension LEDITSPlusPlus.MaskMode: SettingWord {}
+extension LossReduction: SettingWord {}
+extension PromptTuningInversion.Path: SettingWord {}
+extension PromptTuningInversion.Prompt: SettingWord {}
 
 extension ArgumentHelp {
   /// What the methods' tables say: who takes it where those are few, the first one's sentence, and the range.
   fileprivate static func setting(_ name: String) -> ArgumentHelp {
     let takers = EditMethods.all.filter { $0.options.contains(name) }
+    if name == MethodPreset.option { return presets(of: takers) }
     guard let row = takers.first?.rows.first(where: { $0.options.contains(name) }) else { return "" }
     var text = row.option == name ? row.meaning : row.shorthand!.meaning
     if takers.count <= 3 {
@@ -113,6 +128,15 @@ extension ArgumentHelp {
       text += " (\(([row.unit].compactMap { $0 } + ["\(row.bounds)"]).joined(separator: ", ")))"
     }
     return ArgumentHelp(stringLiteral: text + ".")
+  }
+}
+
+extension ArgumentHelp {
+  private static func presets(of takers: [any EditingMethod.Type]) -> ArgumentHelp {
+    let texts = takers.map { method in
+      "\(method.about.name): " + method.presets.map { "\($0.name) (\($0.meaning))" }.joined(separator: ", ")
+    }
+    return ArgumentHelp(stringLiteral: "Values that go together, for " + texts.joined(separator: "; ") + ".")
   }
 }
 

@@ -33,8 +33,9 @@ extension EditingMethod {
     var inputs = EditInputs(outline, height: photo.height, width: photo.width, channels: photo.channels)
     (inputs.source, inputs.sourceCondition, inputs.targetCondition) = (photo, source, target)
     (inputs.conceptConditions, inputs.mask, inputs.inversion) = (concepts, mask, inversion)
-    return try await run(
-      inputs, in: EditContext(diffusion: model, tape: tape, observer: observer, journal: journal))
+    var context = EditContext(diffusion: model, tape: tape, observer: observer, journal: journal)
+    context.derivative = model.unet as? any NoiseDerivative
+    return try await resumableRun(inputs, in: context)
   }
 
   package func edit(

@@ -67,19 +67,24 @@ public struct NonlinearPredictor: PointwisePredictor {
     self.hasAttention = hasAttention
   }
 
-  public func noise(_ query: NoiseQuery) -> Latent {
+  public func noise(_ query: NoiseQuery) -> Latent { outputsAndSums(query).outputs }
+
+  /// The prediction, and what its nonlinearity was given.
+  func outputsAndSums(_ query: NoiseQuery) -> (outputs: Latent, sums: [Float]) {
     let (x, context) = (query.latent, query.condition.context.values)
     let weights = SeededTape(seed: seed).normal(0, count: 1, height: 4, width: 8, channels: 1)[0].values
     var out = x
     let count = x.values.count
+    var sums = x.values
     for i in 0..<count {
       let word = context[i % context.count]
       var sum = 0.3 * weights[i % 8] * Float(query.timestep) / 1000 + 0.5 * word
       for k in 0..<8 { sum += 0.35 * weights[8 + k] * x.values[(i + 5 * k + 1) % count] }
       sum += 0.6 * x.values[i] + 0.1 * word * x.values[(i + 3) % count]
       out.values[i] = 1.5 * sum / (1 + abs(sum)) + 0.2 * weights[16 + i % 16]
+      sums[i] = sum
     }
-    return out
+    return (out, sums)
   }
 
   public func attention(_ query: NoiseQuery) -> HostTensor? {
@@ -109,14 +114,23 @@ extension Condition {
 
 /// Counts what another predictor is asked.
 public final class CountingPredictor<Base: NoisePredictor>: NoisePredictor {
-  private let base: Base
-  private let counts = Mutex((evaluations: 0, passes: 0))
+  let base: Base
+  private let counts = Mutex((evaluations: 0, passes: 0, gradients: 0))
 
   public init(_ base: Base) { self.base = base }
 
+  /// Predictions and gradients.
   public var evaluations: Int { counts.withLock { $0.evaluations } }
+  public var gradients: Int { counts.withLock { $0.gradients } }
   /// Lists asked, that is, passes over the weights.
   public var passes: Int { counts.withLock { $0.passes } }
+
+  func countGradient() {
+    counts.withLock {
+      $0.evaluations += 1
+      $0.gradients += 1
+    }
+  }
 
   public func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction] {
     counts.withLock {

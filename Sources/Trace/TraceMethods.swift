@@ -95,6 +95,7 @@ extension TraceCase {
     var made = EditInputs(outline, height: imageSize.height / 8, width: imageSize.width / 8)
     if outline.hasPicture { made.source = try latent("x0") }
     (made.targetCondition, made.sourceCondition) = (bench.target, bench.source)
+    made.encodedEmpty = bench.encodedEmpty
     made.conceptConditions = bench.concepts
     if outline.hasMask { made.mask = try mask("mask") }
     return made
@@ -145,6 +146,7 @@ private final class Bench {
   private let editor: Editor
   private let results: TraceResults
   private let empty: Condition
+  let encodedEmpty: Condition
 
   init(_ trace: TraceCase, _ editor: Editor, _ results: TraceResults) throws {
     (self.trace, self.editor, self.results) = (trace, editor, results)
@@ -159,16 +161,20 @@ private final class Bench {
     self.target = target.map { _ in encoded.prompts[0] }
     self.source = source.map { _ in encoded.prompts[target == nil ? 0 : 1] }
     concepts = Array(encoded.prompts.suffix(words.count))
-    empty = encoded.empty
+    (empty, encodedEmpty) = (encoded.empty, encoded.encodedEmpty)
   }
 
   /// Opens the noise network.
   func context(_ demands: NetworkDemands = []) throws -> EditContext {
     let network = try editor.noiseNetwork(
-      width: trace.imageSize.width, height: trace.imageSize.height, attentionMaps: demands.contains(.attentionMaps),
+      width: trace.imageSize.width, height: trace.imageSize.height,
+      attentionMaps: demands.contains(.attentionMaps),
       onEvaluation: { [results] in results.evaluations = $0 })
     let diffusion = Diffusion(
       unet: network, schedule: try trace.noiseSchedule(of: editor.model), empty: empty)
-    return EditContext(diffusion: diffusion, codec: editor.codec, tape: tape, observer: results.observer)
+    var context = EditContext(
+      diffusion: diffusion, codec: editor.codec, tape: tape, observer: results.observer)
+    context.derivative = (network as any NoisePredictor) as? any NoiseDerivative
+    return context
   }
 }

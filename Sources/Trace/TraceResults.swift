@@ -7,6 +7,7 @@ import WeightStorage
 /// Collects what a traced run computed and writes it as the other implementation lays it out.
 public final class TraceResults: Sendable {
   private let reported = Mutex<[String: [HostTensor]]>([:])
+  private let counts = Mutex<[String: [Int64]]>([:])
   private let finished = Mutex<[String: StoredTensor]>([:])
   private let counted = Mutex(0)
 
@@ -16,11 +17,18 @@ public final class TraceResults: Sendable {
     set { counted.withLock { $0 = newValue } }
   }
 
-  /// A method's observer: pictures and latents reported under one name are stacked to `[n, C, H, W]`.
+  /// A method's observer: pictures and latents reported under one name are stacked to `[n, C, H, W]`, matrices to
+  /// `[n, rows, columns]`.
   var observer: EditObserver {
-    EditObserver { [self] name, tensor in
-      reported.withLock { $0[name, default: []].append(tensor.shape.count == 3 ? tensor.toNCHW() : tensor) }
-    }
+    EditObserver(
+      { [self] name, tensor in
+        reported.withLock { $0[name, default: []].append(tensor.shape.count == 3 ? tensor.toNCHW() : tensor) }
+      },
+      matrices: { [self] name, tensor in
+        let one = HostTensor(shape: [1] + tensor.shape, values: tensor.values)
+        reported.withLock { $0[name, default: []].append(one) }
+      },
+      counts: { [self] name, count in counts.withLock { $0[name, default: []].append(Int64(count)) } })
   }
 
   func add(_ name: String, _ tensor: HostTensor) {
@@ -40,6 +48,7 @@ public final class TraceResults: Sendable {
   /// Forgets everything but the values of these names.
   func keep(_ names: Set<String>) {
     reported.withLock { $0 = $0.filter { names.contains($0.key) } }
+    counts.withLock { $0 = $0.filter { names.contains($0.key) } }
     finished.withLock { $0 = $0.filter { names.contains($0.key) } }
   }
 
@@ -51,7 +60,8 @@ public final class TraceResults: Sendable {
           shape: [tensors.reduce(0) { $0 + $1.shape[0] }] + tensors[0].shape.dropFirst())
       }
     }
-    return finished.withLock { $0.merging(stacked) { a, _ in a } }
+    let counted = counts.withLock { $0.mapValues { StoredTensor($0, shape: [$0.count]) } }
+    return finished.withLock { $0.merging(stacked) { a, _ in a }.merging(counted) { a, _ in a } }
   }
 
   /// Writes all values as one safetensors file.

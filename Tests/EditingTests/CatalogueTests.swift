@@ -9,7 +9,7 @@ import Testing
     #expect(
       EditMethods.all.names == [
         "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
-        "cycle-sde", "diffedit", "inpaint", "drag", "translate", "generate", "sega",
+        "cycle-sde", "diffedit", "inpaint", "drag", "pti", "null-text", "translate", "generate", "sega",
       ])
     for method in EditMethods.all {
       let about = method.about
@@ -41,6 +41,12 @@ import Testing
       ("diffedit", "source-cfg-scale", "7.5"), ("inpaint", "steps", "50"), ("drag", "steps", "200"),
       ("drag", "strength", "0.6"), ("drag", "radius", "5"), ("drag", "copy-scale", "1.1"),
       ("drag", "source-scale", "0.3"), ("drag", "cfg-scale", "3.0"), ("drag", "step-size", "2.0"),
+      ("pti", "steps", "50"), ("pti", "cfg-scale", "7.5"), ("pti", "inner-steps", "10"),
+      ("pti", "learning-rate", "0.01"), ("pti", "weight-decay", "0.0"), ("pti", "loss", "mean"),
+      ("pti", "inversion-path", "unconditional"), ("pti", "initial-embedding", "target"),
+      ("pti", "interpolation", "0.8"), ("null-text", "steps", "50"), ("null-text", "cfg-scale", "7.5"),
+      ("null-text", "inner-steps", "10"), ("null-text", "learning-rate", "0.01"),
+      ("null-text", "early-stop", "1e-05"), ("null-text", "early-stop-rise", "2e-05"),
     ])
   func defaults(method: String, option: String, value: String) throws {
     let rows = try #require(EditMethods.all.named(method)).rows
@@ -92,6 +98,16 @@ import Testing
       (with { (m: inout DiffEdit) in m.strength = 0.01 }, "less than one"),
       (with { (m: inout Inpainting) in m.order = 3 }, "order"),
       (with { (m: inout Drag) in m.stepSize = 0 }, "step-size"),
+      (with { (m: inout PromptTuningInversion) in m.innerSteps = -1 }, "inner-steps"),
+      (with { (m: inout PromptTuningInversion) in m.interpolation = 1.1 }, "interpolation"),
+      (with { (m: inout PromptTuningInversion) in m.interpolation = .nan }, "interpolation"),
+      (with { (m: inout PromptTuningInversion) in m.learningRate = -0.1 }, "learning-rate"),
+      (with { (m: inout PromptTuningInversion) in m.weightDecay = .infinity }, "weight-decay"),
+      (with { (m: inout PromptTuningInversion) in m.path = .source }, "a source prompt"),
+      (with { (m: inout PromptTuningInversion) in m.initial = .source }, "a source prompt"),
+      (with { (m: inout NullTextInversion) in m.innerSteps = -1 }, "inner-steps"),
+      (with { (m: inout NullTextInversion) in m.steps = 0 }, "steps"),
+      (with { (m: inout NullTextInversion) in m.stop = -1 }, "early-stop"),
       (with { (m: inout Drag) in m.moves = [] }, "point"),
     ]
   }()
@@ -112,6 +128,7 @@ import Testing
     let methods: [any EditingMethod] = [
       TextToImage(), SDEdit(), DDIMTranslation(), CycleDiffusion(), CycleSDE(), DDPMInversion(), LEDITS(),
       LEDITSPlusPlus(), ScoreDistillationSampling(), DeltaDenoisingScore(), DiffEdit(), Inpainting(),
+      PromptTuningInversion(), NullTextInversion(),
     ]
     for method in methods { try method.validate(on: .stableDiffusion) }
   }

@@ -18,6 +18,7 @@ import Testing
     .tapeShape(draw: 3, expected: [1, 4, 8, 8], found: [1, 4, 8, 16]),
     .tapeInteger(draw: 3, value: 1000, range: 0...999), .nonFinite(method: "dds", step: 7),
     .diverged(method: "dds", step: 7, limit: 1e4), .noPicture(method: "ledits", limit: 1e4),
+    .gradientNotFinite(method: "pti", step: 7), .otherProgress(method: "pti"),
   ]
 
   @Test("every failure is one sentence with a next step after a colon", arguments: all)

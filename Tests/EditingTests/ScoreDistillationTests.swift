@@ -98,7 +98,7 @@ import Testing
       let g = try await model.scoreDistillation(
         of: z, toward: Condition(mean: target), relativeTo: (photo, Condition(mean: source)), timestep: t,
         noise: n,
-        guidance: Guidance(w))
+        guidance: w)
       let (a, s) = (model.schedule.signal(t), model.schedule.noise(t))
       let k = s * a / (a * a * 0.5 + s * s)
       let expected = Latent.combination([(k, z), (-k, photo), (-k * w, target), (k * w, source)])

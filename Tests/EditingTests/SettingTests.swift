@@ -58,6 +58,20 @@ import Testing
       ),
       (.inpaint(order: 1), ["order": .number(1)]),
       (.drag(radius: 3, minAdapterScale: 0.2), ["radius": .number(3), "lora-min": .number(0.2)]),
+      (
+        .promptTuningInversion(
+          preset: "quick", interpolation: 0.5, innerSteps: 2, weightDecay: 0.1, loss: .mean, path: .source,
+          initial: .empty),
+        [
+          "preset": .word("quick"), "interpolation": .number(0.5), "inner-steps": .number(2),
+          "weight-decay": .number(0.1), "loss": .word("mean"), "inversion-path": .word("source"),
+          "initial-embedding": .word("empty"),
+        ]
+      ),
+      (
+        .nullText(innerSteps: 3, learningRate: 0.1, stop: 1),
+        ["inner-steps": .number(3), "learning-rate": .number(0.1), "early-stop": .number(1)]
+      ),
       (.generate(steps: 3), ["steps": .number(3)]),
       (.sega(conceptScale: 3), ["concept-scale": .number(3)]),
     ]
@@ -111,6 +125,35 @@ import Testing
     }
   }
 
+  @Test("a preset's values come after what is given beside it, and before what the next layer says")
+  func presets() throws {
+    func pti(_ caller: MethodSettings, model: MethodSettings = [:]) throws -> PromptTuningInversion {
+      let method = EditMethod(PromptTuningInversion.self, settings: caller)
+      return try #require(configured(method, model: model).method as? PromptTuningInversion)
+    }
+    let quick = try pti(["preset": .word("quick")], model: ["cfg-scale": .number(3), "steps": .number(20)])
+    #expect(quick.innerSteps == 1 && quick.learningRate == 1e-3 && quick.weightDecay == 1e-2)
+    #expect(quick.loss == .sum && quick.guidance == 5 && quick.interpolation == 0.9)
+    #expect(quick.steps == 20 && quick.path == .unconditional && quick.initial == .target)
+    let other = try pti(["preset": .word("quick"), "cfg-scale": .number(2)])
+    #expect(other.guidance == 2 && other.innerSteps == 1)
+    let source = try pti([:], model: ["preset": .word("source"), "interpolation": .number(0.5)])
+    #expect(source.path == .source && source.initial == .source && source.interpolation == 0.5)
+    let paper = try pti(["preset": .word("paper")], model: ["preset": .word("quick")])
+    #expect(paper.innerSteps == 10 && paper.guidance == 7.5)
+    // A preset's value is not the caller's to have no use for.
+    #expect(try pti(["preset": .word("quick"), "inner-steps": .number(0)]).innerSteps == 0)
+    #expect(
+      throws: SettingError.value(
+        setting: "preset", value: "\"slow\"", allowed: "paper or source or quick")
+    ) { try pti(["preset": .word("slow")]) }
+    #expect(
+      throws: SettingError.notUsed(
+        setting: "preset", method: "sdedit", takes: ["cfg-scale", "sampler", "steps", "strength"])
+    ) { try configured(EditMethod(SDEdit.self, settings: ["preset": .word("quick")])) }
+    #expect(PromptTuningInversion.explanation(model: nil).contains("--preset quick"))
+  }
+
   @Test("what is of the wrong kind, not the method's, or idle is refused by name")
   func refusals() throws {
     func sentence(_ method: EditMethod, _ outline: EditOutline = EditOutline()) throws -> String {
@@ -158,50 +201,5 @@ import Testing
     #expect(!paper.contains("model") && paper.contains("15.0   weight of the target"))
     #expect(Drag.explanation(model: nil).contains("copied square (cells of 8 pixels, 1 to 64)"))
     #expect(DeltaDenoisingScore.explanation(model: nil).contains("(first-timestep)"))
-  }
-}
-
-/// Keeps what is saved as a file would, and breaks the run after some saves.
-private actor BreakingJournal: EditJournal {
-  struct Break: Error {}
-  private var kept: [String: JournalEntry] = [:]
-  private var appended: [String: [JournalEntry]] = [:]
-  private var savesLeft: Int
-
-  init(breakAfter saves: Int) { savesLeft = saves }
-
-  func goOn() { savesLeft = .max }
-
-  func progress(of key: String) async throws -> (appended: [JournalEntry], kept: JournalEntry?) {
-    (appended[key] ?? [], kept[key])
-  }
-
-  func append(_ entry: JournalEntry, to key: String) async throws { appended[key, default: []].append(entry) }
-
-  func keep(_ entry: JournalEntry, of key: String) async throws {
-    kept[key] = entry
-    savesLeft -= 1
-    if savesLeft == 0 { throw Break() }
-  }
-}
-
-@Suite("A journal") struct JournalTests {
-  @Test("lets a broken descent go on and end with the bits of an unbroken one", arguments: [1, 3])
-  func resumes(saves: Int) async throws {
-    var method = DeltaDenoisingScore()
-    method.iterations = 5
-    let (photo, tape) = (latent(7), SeededTape(seed: 30))
-    let (model, counter) = nonlinearWorld()
-    let whole = try await method.edit(photo, from: cat, to: tiger, model: model, tape: tape)
-    let journal = BreakingJournal(breakAfter: saves)
-    await #expect(throws: BreakingJournal.Break.self) {
-      _ = try await method.edit(photo, from: cat, to: tiger, model: model, tape: tape, journal: journal)
-    }
-    await journal.goOn()
-    let before = counter.evaluations
-    let resumed = try await method.edit(
-      photo, from: cat, to: tiger, model: model, tape: tape, journal: journal)
-    #expect(resumed.isIdentical(to: whole) && !whole.isIdentical(to: photo))
-    #expect(counter.evaluations - before == 4 * (5 - saves))
   }
 }

@@ -30,6 +30,15 @@ import Testing
     #expect(PortableMath.cosine(halfTurns: 0) == 1 && PortableMath.cosine(halfTurns: 1) == -1)
   }
 
+  @Test("the exponential agrees with the library's to 2 units in the last place")
+  func exponential() {
+    for i in -700...700 {
+      let x = Double(i) * 0.987654321
+      #expect(abs(PortableMath.exponential(x) - exp(x)) <= 2 * exp(x).ulp)
+    }
+    #expect(PortableMath.exponential(0) == 1)
+  }
+
   @Test("the logarithm agrees with the library's to 2 units in the last place")
   func logarithm() {
     var x = 0x1p-60

@@ -2,11 +2,13 @@ import Editing
 import Tensors
 import TestSupport
 
-/// The deterministic nonlinear world in which bit-exact claims are made.
+/// The deterministic nonlinear world in which bit-exact claims are made, with its derivative.
 func nonlinearWorld(
   schedule: NoiseSchedule = .stableDiffusion, attention: Bool = false
-) -> (Diffusion, counter: CountingPredictor<NonlinearPredictor>) {
-  let counter = CountingPredictor(NonlinearPredictor(hasAttention: attention))
+) -> (Diffusion, counter: CountingPredictor<DifferentiablePredictor>) {
+  var predictor = DifferentiablePredictor(schedule: schedule)
+  predictor.base.hasAttention = attention
+  let counter = CountingPredictor(predictor)
   return (Diffusion(unet: counter, schedule: schedule, empty: Condition(text: "")), counter)
 }
 

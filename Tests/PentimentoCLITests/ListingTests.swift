@@ -6,7 +6,7 @@ import Testing
   static let methods = [
     "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
     "cycle-sde",
-    "diffedit", "inpaint", "drag", "generate", "sega",
+    "diffedit", "inpaint", "drag", "pti", "null-text", "generate", "sega",
   ]
 
   private func output(_ arguments: String..., model: URL = Command.smallModel) async throws -> String {

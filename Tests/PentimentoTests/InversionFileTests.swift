@@ -224,7 +224,7 @@ private final class TemporaryFile {
 
   @Test(
     "with a tensor of another name is refused, whole as it is",
-    arguments: ["", ".", "state", "state.-1", "mask.0"])
+    arguments: ["", ".", "state", "state.-1", "mask.0", "pooled.0", "embedding"])
   func names(name: String) async throws {
     let file = TemporaryFile()
     var metadata = [
@@ -249,11 +249,12 @@ private final class TemporaryFile {
     }
   }
 
-  @Test("keeps a mask and tuned embeddings, and has no place for anything else")
+  @Test("keeps a mask, tuned embeddings and their pooled vector, and has no place for anything else")
   func places() async throws {
     let file = TemporaryFile()
     var saved = try #require(try await kept().inversion)
     saved.inversion.embeddings = [3: HostTensor(shape: [2, 3], values: [1, 2, 3, 4, 5, 6])]
+    saved.inversion.pooled = HostTensor(shape: [1, 3], values: [7, 8, 9])
     saved.inversion.mask = Mask(height: 8, width: 16, repeating: 0.5)
     saved.origin.original = Extent(width: 127, height: 61)
     saved.origin.sizeOption = "128x64"

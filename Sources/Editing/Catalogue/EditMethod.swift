@@ -53,7 +53,9 @@ extension EditingMethod {
     for (source, settings) in [
       (EditMethod.Source.caller, settings), (.inversion, inversion), (.model, model),
     ] {
-      layers.append((source, try spelledOut(settings)))
+      var own = try spelledOut(settings)
+      let preset = try preset(namedIn: &own)
+      layers += [(source, own), (source, preset)]
     }
     var (method, sources) = (Self(), [String: EditMethod.Source]())
     for row in parameters where row.isOption {
@@ -61,7 +63,7 @@ extension EditingMethod {
       try row.set(settings[row.option]!, in: &method)
       sources[row.option] = source
     }
-    for row in parameters where sources[row.option] == .caller {
+    for row in parameters where layers[0].settings[row.option] != nil {
       guard let reason = row.whyIdle(in: method, outline) else { continue }
       throw .idle(setting: row.option, method: name, reason: reason)
     }

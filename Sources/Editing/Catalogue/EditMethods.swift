@@ -4,7 +4,8 @@ public enum EditMethods {
   public static let all: [any EditingMethod.Type] = [
     DDPMInversion.self, LEDITS.self, LEDITSPlusPlus.self, DeltaDenoisingScore.self,
     ScoreDistillationSampling.self, SDEdit.self, DDIMTranslation.self, CycleDiffusion.self, CycleSDE.self,
-    DiffEdit.self, Inpainting.self, Drag.self, Translation.self, TextToImage.self, SEGA.self,
+    DiffEdit.self, Inpainting.self, Drag.self, PromptTuningInversion.self, NullTextInversion.self,
+    Translation.self, TextToImage.self, SEGA.self,
   ]
 }
 
@@ -49,7 +50,9 @@ extension EditingMethod {
   }
 
   /// Names of what can be set, in the table's order.
-  package static var options: [String] { rows.flatMap(\.options) }
+  package static var options: [String] {
+    rows.flatMap(\.options) + (presets.isEmpty ? [] : [MethodPreset.option])
+  }
 
   /// The method in the words of its table: what it needs, and every option with the paper's default and the model's.
   ///
@@ -74,6 +77,10 @@ extension EditingMethod {
       if let short = row.shorthand {
         table.append(["--\(short.option)", ""] + (model == nil ? [] : [""]) + [short.meaning])
       }
+    }
+    for preset in presets {
+      let name = "--\(MethodPreset.option) \(preset.name)"
+      table.append([name, ""] + (model == nil ? [] : [""]) + [preset.meaning])
     }
     let widths = table[0].indices.map { column in table.map { $0[column].count }.max()! }
     for row in table {

@@ -10,8 +10,13 @@ public protocol EditingMethod: Sendable {
   static var about: MethodSummary { get }
   /// One row for every value.
   static var parameters: [Parameter<Self>] { get }
+  /// Sets of values under one name.
+  static var presets: [MethodPreset] { get }
   /// The kinds of parity cases that are run by it, each with what the kind alone says.
   static var caseKinds: [String: Self] { get }
+  /// Whether its runs keep their own progress in the journal. Of all others the network's answers are kept there
+  /// (`RecordedAnswers`).
+  static var keepsProgress: Bool { get }
   /// Refuses, with a sentence, what `run` could not do or what would return the input.
   func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError)
   /// Network evaluations of a run.
@@ -101,6 +106,8 @@ public enum Sampler: String, Sendable, Codable, CaseIterable {
 }
 
 extension EditingMethod {
+  public static var presets: [MethodPreset] { [] }
+  public static var keepsProgress: Bool { false }
   public static var caseKinds: [String: Self] { [:] }
   public func gradients(_ outline: EditOutline) -> Int { 0 }
   public func demands(_ outline: EditOutline) -> NetworkDemands { [] }

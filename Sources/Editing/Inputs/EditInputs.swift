@@ -8,6 +8,9 @@ public struct EditInputs: Sendable {
   /// Of the outline's prompts.
   public var targetCondition: Condition?
   public var sourceCondition: Condition?
+  /// Of the empty prompt, or of the negative one where there is one, encoded where the model takes zeros for it too;
+  /// nil: the diffusion's own.
+  public var encodedEmpty: Condition?
   /// Of the outline's concepts, in order.
   public var conceptConditions: [Condition] = []
   /// 1 = editable; the size of the latent.

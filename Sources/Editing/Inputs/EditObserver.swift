@@ -7,30 +7,47 @@ import Tensors
 /// one tensor, stacked in order.
 public struct EditObserver: Sendable {
   private let report: (@Sendable (String, HostTensor) -> Void)?
+  private let reportMatrix: (@Sendable (String, HostTensor) -> Void)?
+  private let reportCount: (@Sendable (String, Int) -> Void)?
   private let mask: (@Sendable (Mask) -> Void)?
   private let inversion: (@Sendable (Inversion) -> Void)?
+  private let losses: (@Sendable (Double) -> Void)?
   private let warning: (@Sendable (String) -> Void)?
 
   public static let none = EditObserver()
 
   /// Collects intermediate values; methods then also compute what only a trace shows.
+  ///
+  /// - Parameters:
+  ///   - report: told pictures, latents and masks `[H, W, C]`, and vectors; matrices too unless `matrices` is.
+  ///   - matrices: told `[rows, columns]`, each a value of its own.
+  ///   - counts: told whole numbers; else `report` is told them as vectors of one.
   public init(
-    _ report: @escaping @Sendable (String, HostTensor) -> Void, warning: (@Sendable (String) -> Void)? = nil
+    _ report: @escaping @Sendable (String, HostTensor) -> Void,
+    matrices: (@Sendable (String, HostTensor) -> Void)? = nil,
+    counts: (@Sendable (String, Int) -> Void)? = nil, warning: (@Sendable (String) -> Void)? = nil
   ) {
     self.report = report
+    reportMatrix = matrices ?? report
+    reportCount = counts ?? { report($0, HostTensor(shape: [1], values: [Float($1)])) }
+    losses = nil
     self.mask = nil
     self.inversion = nil
     self.warning = warning
   }
 
-  /// Listens to masks that a method finds, to its inversion, and to warnings.
+  /// Listens to masks that a method finds, to its inversion, to the losses of what it tunes or trains, and to
+  /// warnings.
   ///
-  /// - Parameter inversion: asks a method to invert in full and to keep what it finds.
+  /// - Parameters:
+  ///   - inversion: asks a method to invert in full and to keep what it finds.
+  ///   - losses: told the loss of every update in order; those of before a break once more when a run goes on.
   public init(
     masks: (@Sendable (Mask) -> Void)? = nil, inversion: (@Sendable (Inversion) -> Void)? = nil,
-    warning: (@Sendable (String) -> Void)? = nil
+    losses: (@Sendable (Double) -> Void)? = nil, warning: (@Sendable (String) -> Void)? = nil
   ) {
-    report = nil
+    (report, reportMatrix, reportCount) = (nil, nil, nil)
+    self.losses = losses
     mask = masks
     self.inversion = inversion
     self.warning = warning
@@ -46,6 +63,14 @@ public struct EditObserver: Sendable {
   }
   public func tensor(_ name: String, _ value: @autoclosure () -> HostTensor) {
     report?(name, value())
+  }
+  /// `[rows, columns]`, one of several under the name.
+  func matrix(_ name: String, _ value: @autoclosure () -> HostTensor) { reportMatrix?(name, value()) }
+  func count(_ name: String, _ value: @autoclosure () -> Int) { reportCount?(name, value()) }
+  /// The loss of one update.
+  public func loss(_ value: Double) {
+    losses?(value)
+    report?("losses", HostTensor(shape: [1], values: [Float(value)]))
   }
   /// The region that the method edits, where it found one itself.
   public func found(_ mask: @autoclosure () -> Mask) {

@@ -18,6 +18,8 @@ public struct EditOutline: Sendable, Equatable {
   /// The place of the translator's task in its list; nil without a translator.
   public var task: Int?
   public var inversion = InversionUse.discarded
+  /// Values of a prompt's text states in the model that the edit will run on, tokens × width; 0 where it is not known.
+  public var contextValues = 0
   /// Whether the given inversion has a mask that holds for this prompt.
   public var inversionHasMask = false
 

@@ -17,12 +17,15 @@ public struct Inversion: Sendable, Equatable {
   public var predictions: [Int: Latent]
   /// The region that the method found, for the target prompt it was made with.
   public var mask: Mask?
-  /// Tuned embeddings, `[tokens, width]`. No method here makes or uses them yet.
+  /// Tuned embeddings, `[tokens, width]`.
   public var embeddings: [Int: HostTensor]
+  /// Pooled vector of the condition that tuning started from, `[1, width]`, of models that are told one.
+  public var pooled: HostTensor?
 
   public init(
     family: String, parameters: [String: String], states: [Int: Latent] = [:], residuals: [Int: Latent] = [:],
-    predictions: [Int: Latent] = [:], mask: Mask? = nil, embeddings: [Int: HostTensor] = [:]
+    predictions: [Int: Latent] = [:], mask: Mask? = nil, embeddings: [Int: HostTensor] = [:],
+    pooled: HostTensor? = nil
   ) {
     self.family = family
     self.parameters = parameters
@@ -31,10 +34,11 @@ public struct Inversion: Sendable, Equatable {
     self.predictions = predictions
     self.mask = mask
     self.embeddings = embeddings
+    self.pooled = pooled
   }
 
   public var byteCount: Int {
-    var bytes = (mask?.values.count ?? 0) * 4
+    var bytes = ((mask?.values.count ?? 0) + (pooled?.count ?? 0)) * 4
     for latents in [states, residuals, predictions] {
       for latent in latents.values { bytes += latent.byteCount }
     }
@@ -54,8 +58,19 @@ public struct Inversion: Sendable, Equatable {
     return residual
   }
 
-  private func lacks(_ what: String, _ level: Int, _ latents: [Int: Latent]) -> EditError {
-    let top = latents.keys.max().map { "reaches up to level \($0)" } ?? "has none"
+  /// - Parameter context: of the target prompt, whose shape it must have.
+  /// - Throws: `EditError.inversionDoesNotFit` where it does not reach that level or is of another model.
+  func embedding(_ level: Int, like context: HostTensor) throws(EditError) -> HostTensor {
+    guard let embedding = embeddings[level] else { throw lacks("embedding", level, embeddings) }
+    guard embedding.shape == context.shape else {
+      throw .inversionDoesNotFit(
+        reason: "its embeddings are of \(embedding.shape) and the model's of \(context.shape), invert again")
+    }
+    return embedding
+  }
+
+  private func lacks(_ what: String, _ level: Int, _ levels: [Int: some Any]) -> EditError {
+    let top = levels.keys.max().map { "reaches up to level \($0)" } ?? "has none"
     return .inversionDoesNotFit(
       reason: "the edit starts with the \(what) of level \(level) and the inversion \(top), "
         + "run a smaller part of the schedule, or invert again")
@@ -79,10 +94,13 @@ public enum InversionUse: String, Sendable, Codable {
 public protocol InvertingMethod: EditingMethod {
   /// Methods of one family can use each other's inversions.
   static var inversionFamily: String { get }
+  /// Whether its inversions have tuned embeddings.
+  static var usesEmbeddings: Bool { get }
 }
 
 extension InvertingMethod {
   public static var inversionFamily: String { about.name }
+  public static var usesEmbeddings: Bool { false }
 
   /// An inversion with the parameters of this method that had an influence on it.
   func newInversion(_ outline: EditOutline, states: [Int: Latent] = [:]) -> Inversion {
@@ -96,7 +114,7 @@ extension InvertingMethod {
   /// - Throws: `EditError.inversionDoesNotFit`, or `EditError.inversionMade` naming the parameter that differs.
   package func check(_ inversion: Inversion) throws(EditError) {
     try Self.checkFamily(inversion)
-    guard inversion.embeddings.isEmpty else {
+    guard inversion.embeddings.isEmpty || Self.usesEmbeddings else {
       throw .inversionDoesNotFit(
         reason: "it has tuned embeddings, of which \(name) makes no use, invert again with \(name)")
     }

@@ -6,18 +6,23 @@ extension Diffusion {
   ///     ε = ε̃(x_ℓ, τ_ℓ);   x_{ℓ+1} = a_t·(x_ℓ − s_u·ε)/a_u + s_t·ε,   t = τ_ℓ, u the level of x_ℓ
   ///
   /// The network is told the timestep it goes *to*; a velocity is converted with the level x is *on*.
+  ///
+  /// - Parameters:
+  ///   - known: x at the levels from 1 upwards, where they were computed before.
+  ///   - found: told every other x.
   /// - Returns: x at the levels 0…`levels`.
   package func ddimInversion(
     _ source: Latent, from prompt: Condition, guidance: Guidance, levels: Int, on grid: SamplingGrid,
-    method: String
+    method: String, known: [Latent] = [], found: (Latent) async throws -> Void = { _ in }
   ) async throws -> [Latent] {
-    var path = [source]
-    for level in stride(from: 1, through: levels, by: 1) {
+    var path = [source] + known.prefix(levels)
+    for level in stride(from: path.count, through: levels, by: 1) {
       let step = grid.transition(from: level)
       let query = GuidedQuery(
         path[level - 1], timestep: step.timestep, prompt, guidance, levelAlphaBar: step.nextAlphaBar)
       let eps = try await guided([query])[0]
       path.append(try step.inverted(path[level - 1], eps).checked(method, step: level))
+      try await found(path[level])
     }
     return path
   }

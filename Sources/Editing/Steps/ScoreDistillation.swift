@@ -10,10 +10,11 @@ extension Diffusion {
   /// with the same t and n on both sides, so that the error both predictions share cancels. Where latent
   /// and prompt are those of the reference, g is 0 bit for bit.
   /// - Parameter reference: the matched pair of picture and prompt; nil for SDS.
-  package func scoreDistillation(
+  public func scoreDistillation(
     of z: Latent, toward target: Condition, relativeTo reference: (latent: Latent, prompt: Condition)?,
-    timestep: Int, noise: Latent, guidance: Guidance
+    timestep: Int, noise: Latent, guidance: Double
   ) async throws -> Latent {
+    let guidance = Guidance(guidance)
     func query(_ latent: Latent, _ prompt: Condition) -> GuidedQuery {
       GuidedQuery(schedule.diffuse(latent, to: timestep, noise), timestep: timestep, prompt, guidance)
     }
@@ -40,6 +41,8 @@ public protocol ScoreDescent: EditingMethod {
 }
 
 extension ScoreDescent {
+  public static var keepsProgress: Bool { true }
+
   public static var parameters: [Parameter<Self>] {
     [
       Parameter("steps", \.iterations, .within(1...1_000_000), "gradient steps").reported(as: "iterations")
@@ -95,7 +98,7 @@ extension ScoreDescent {
       let n = try tape.normal(2 * k + 1, like: source)
       var g = try await model.scoreDistillation(
         of: run.z, toward: target, relativeTo: reference.map { (source, $0) }, timestep: t, noise: n,
-        guidance: Guidance(guidance))
+        guidance: guidance)
       let weight =
         power(model.schedule.signal(t), signalExponent) * power(model.schedule.noise(t), noiseExponent)
       if weight != 1 { g = weight * g }

@@ -41,6 +41,19 @@ package enum PortableMath {
     return turns.truncatingRemainder(dividingBy: 2) == 0 ? 1 + sum : -(1 + sum)
   }
 
+  /// eˣ for −700 ≤ x ≤ 700, within 2 units in the last place.
+  ///
+  /// x = n·ln 2 + r with |r| ≤ ln 2/2;  eʳ as a power series, the first term left out below 0.35¹⁶/16!.
+  package static func exponential(_ x: Double) -> Double {
+    precondition(x.magnitude <= 700, "exponential(\(x))")
+    let n = (x / 0.6931471805599453).rounded()
+    // ln 2 in two parts as above; the product with the first is exact up to 2⁸ and n is below 2¹⁰.
+    let r = (x - n * 0x1.62e42fefa38p-1) - n * 0x1.ef35793c7673p-45
+    var sum = 0.0
+    for k in stride(from: 15.0, through: 1.0, by: -1.0) { sum = (1 + sum) * r / k }
+    return Double(sign: .plus, exponent: Int(n), significand: 1 + sum)
+  }
+
   /// c₀ + c₁·x + c₂·x² + …
   private static func horner(_ x: Double, _ c: [Double]) -> Double {
     var sum = 0.0

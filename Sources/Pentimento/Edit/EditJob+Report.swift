@@ -17,6 +17,7 @@ extension EditJob {
       seed: seed, generator: SeededTape.generator,
       inversion: method is any InvertingMethod ? request.inversionUse : nil, width: workingSize.width,
       height: workingSize.height, plannedEvaluations: self.evaluations, evaluations: evaluations,
+      losses: remarks.losses.isEmpty ? nil : remarks.losses,
       threads: editor.threads, instructionSet: editor.pool.kernels.name, cutPrompts: cut,
       warnings: remarks.warnings,
       mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,

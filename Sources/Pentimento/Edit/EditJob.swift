@@ -87,7 +87,9 @@ public struct EditJob: Sendable {
 
   /// Target, source and concepts, as far as they are there, in this order.
   private func encodeTexts(on thread: NetworkThread) async throws -> EncodedPrompts {
-    if stages.text.isEmpty { return EncodedPrompts(prompts: [], empty: .nothing, cut: []) }
+    if stages.text.isEmpty {
+      return EncodedPrompts(prompts: [], empty: .nothing, encodedEmpty: .nothing, cut: [])
+    }
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let size = workingSize
     return try await thread.run {
@@ -106,6 +108,7 @@ public struct EditJob: Sendable {
       channels: AutoencoderConfiguration.latentChannels)
     inputs.targetCondition = request.prompt.map { _ in encoded.prompts[0] }
     inputs.sourceCondition = request.sourcePrompt.map { _ in encoded.prompts[request.prompt == nil ? 0 : 1] }
+    inputs.encodedEmpty = encoded.encodedEmpty
     inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
     inputs.mask = read.mask
     inputs.inversion = request.inversion?.inversion
@@ -136,7 +139,7 @@ public struct EditJob: Sendable {
         try TranslatingExecutor(stage, pool: editor.pool, on: thread)
       }
     }
-    let latent = try await prepared.method.run(inputs, in: context)
+    let latent = try await prepared.method.resumableRun(inputs, in: context)
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
@@ -194,4 +197,3 @@ extension Condition {
   /// Stands where nothing is told.
   fileprivate static let nothing = Condition(context: HostTensor(shape: [0, 0]))
 }
-

@@ -28,6 +28,8 @@ public struct EditReport: Sendable, Codable {
   /// Network evaluations, as planned and as done.
   public var plannedEvaluations: Int
   public var evaluations: Int
+  /// Of every update of what the method tuned; nil where it tunes nothing.
+  public var losses: [Double]?
   public var threads: Int
   public var instructionSet: String
   /// Prompts that were longer than the model reads: the parts that were cut.

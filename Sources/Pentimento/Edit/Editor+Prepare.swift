@@ -19,6 +19,7 @@ extension Editor {
     var outline = request.outline
     try request.translator?.check(for: model)
     outline.task = try request.translator?.task(request.task)
+    outline.contextValues = model.tokens * model.unet.configuration.contextWidth
     outline.moves = try request.moves.enumerated().map { try geometry.working($1, index: $0) }
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
     let pictures = try EditPictures(request, method, geometry)
@@ -33,7 +34,8 @@ extension Editor {
     let stages = try EditStages(
       geometry.padded, of: model, threads: threads,
       encodesPicture: request.picture != nil && request.inversion == nil,
-      demands: prepared.demands, translator: request.translator, lanes: lanes, beside: taken + stored.most, &refused)
+      demands: prepared.demands, translator: request.translator, lanes: lanes, beside: taken + stored.most,
+      &refused)
     let plan = MemoryPlan(
       stages: rows(stages, stored, pictures), held: held, baseline: baseline)
     return EditJob(
@@ -94,7 +96,7 @@ struct LatentSize: Sendable {
 
 /// What lies in memory beside a network, in bytes.
 private struct StoredBytes {
-  /// Text states of the target, the source, the empty prompt and the concepts.
+  /// Text states of the target, the source, the empty prompt (once more where zeros stand for it) and the concepts.
   let conditions: Int
   /// The picture as Float32, once as the input and once while it is handed over.
   let signal: Int
@@ -108,7 +110,8 @@ private struct StoredBytes {
   init(_ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model) {
     let channels = AutoencoderConfiguration.latentChannels
     let pixels = size.height * size.width * model.pixelsPerLatent * model.pixelsPerLatent
-    conditions = (3 + request.concepts.count) * model.tokens * model.unet.configuration.contextWidth * 4
+    let count = 3 + request.concepts.count + (model.zeroesMissingNegative ? 1 : 0)
+    conditions = count * model.tokens * model.unet.configuration.contextWidth * 4
     signal = 2 * pixels * 3 * 4
     let recorded = prepared.storageBytes(size)
     latents = 8 * size.height * size.width * channels * 4 + recorded

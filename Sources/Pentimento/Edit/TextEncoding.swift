@@ -12,6 +12,8 @@ package struct EncodedPrompts {
   package var prompts: [Condition]
   /// What guidance points away from.
   package var empty: Condition
+  /// The same where zeros stand for it, encoded.
+  package var encodedEmpty: Condition
   /// Parts of prompts that did not fit.
   package var cut: [String]
 }
@@ -47,7 +49,8 @@ struct PromptEncoder {
       empty.pooled = empty.pooled.map { HostTensor(shape: $0.shape) }
     }
     return EncodedPrompts(
-      prompts: Array(conditions.dropLast()), empty: empty, cut: states[0].compactMap(\.removed))
+      prompts: Array(conditions.dropLast()), empty: empty, encodedEmpty: conditions.last!,
+      cut: states[0].compactMap(\.removed))
   }
 
   /// What one encoder makes of every text.

@@ -9,7 +9,8 @@ import WeightStorage
 ///
 ///     state.{ℓ}, residual.{ℓ}, prediction.{ℓ} F32 [1, 4, h, w]       see `Inversion`
 ///     mask                                    F32 [1, 1, h, w]
-///     embedding.{ℓ}                           F32 [tokens, width]    nothing makes these yet
+///     embedding.{ℓ}                           F32 [tokens, width]    tuned, of every level
+///     pooled                                  F32 [1, width]         that tuning was told, of models with one
 ///
 /// Its metadata hold what the inversion is tied to, `parameter.{name}` for the method's parameters, and `sha256`
 /// over all other metadata and all tensors, so that a damaged file is noticed.
@@ -53,6 +54,9 @@ public enum InversionFile {
     }
     for (level, embedding) in inversion.embeddings {
       tensors[Kind.embedding.name(level)] = StoredTensor(embedding.values, shape: embedding.shape)
+    }
+    if let pooled = inversion.pooled {
+      tensors[Kind.pooled.rawValue] = StoredTensor(pooled.values, shape: pooled.shape)
     }
     if let mask = inversion.mask {
       tensors["mask"] = StoredTensor(mask.values, shape: [1, 1, mask.height, mask.width])
@@ -145,14 +149,14 @@ public enum InversionFile {
   ) throws {
     let (height, width) = (origin.height / 8, origin.width / 8)
     let parts = tensor.name.split(separator: ".", omittingEmptySubsequences: false)
-    guard let kind = Kind(rawValue: String(parts[0])), parts.count == (kind == .mask ? 1 : 2),
-      let level = kind == .mask ? 0 : Int(parts[1]), level >= 0
+    guard let kind = Kind(rawValue: String(parts[0])), parts.count == (kind.hasLevels ? 2 : 1),
+      let level = kind.hasLevels ? Int(parts[1]) : 0, level >= 0
     else { throw Unsound.unknown(tensor.name) }
     let expected: [Int]? =
       switch kind {
       case .state, .residual, .prediction: [1, 4, height, width]
       case .mask: [1, 1, height, width]
-      case .embedding: nil
+      case .embedding, .pooled: nil
       }
     let values = try file.hostTensor(tensor.name, shape: expected)
     switch kind {
@@ -160,15 +164,18 @@ public enum InversionFile {
     case .residual: inversion.residuals[level] = Latent(HostTensor(fromNCHW: values))
     case .prediction: inversion.predictions[level] = Latent(HostTensor(fromNCHW: values))
     case .mask: inversion.mask = Mask(height: height, width: width, values: values.values)
-    case .embedding: inversion.embeddings[level] = values
+    case .embedding, .pooled:
+      guard values.shape.count == 2 else { throw Unsound.shape(tensor.name, values.shape) }
+      if kind == .pooled { inversion.pooled = values } else { inversion.embeddings[level] = values }
     }
   }
 
   // MARK: Parts
 
   private enum Kind: String {
-    case state, residual, prediction, mask, embedding
+    case state, residual, prediction, mask, embedding, pooled
 
+    var hasLevels: Bool { self != .mask && self != .pooled }
     func name(_ level: Int) -> String { "\(rawValue).\(level)" }
   }
 
@@ -196,6 +203,7 @@ private enum Unsound: Error {
   case damaged
   case lacks(String)
   case unknown(String)
+  case shape(String, [Int])
 
   var sentence: String {
     switch self {
@@ -204,6 +212,7 @@ private enum Unsound: Error {
       "it is of version \(found) and this program reads version \(InversionFile.version); invert again"
     case .damaged: "it is damaged; copy it again, or invert again"
     case .lacks(let what): "it has no \(what); invert again"
+    case .shape(let tensor, let found): "its \(tensor) has the shape \(found) and no rows; invert again"
     case .unknown(let tensor): "it has a tensor \(tensor), which means nothing here; invert again"
     }
   }

@@ -110,8 +110,10 @@ extension EditRequest {
 }
 
 extension Inversion {
-  /// Whether the predictions behind it point away from the negative prompt: not with a weight of 1.
+  /// Whether the predictions behind it point away from the negative prompt: not with a weight of 1. Embeddings were
+  /// tuned beside its prediction or from its own embedding.
   fileprivate var readsNegativePrompt: Bool {
+    guard embeddings.isEmpty else { return true }
     let weight = parameters["source-cfg-scale"] ?? parameters["cfg-scale"]
     return weight.map { Double($0) != 1 } ?? true
   }

@@ -138,6 +138,15 @@ public actor FileJournal: EditJournal {
     )
   }
 
+  public func count(of key: String) throws -> Int {
+    try flush()
+    return index.appended[key]?.count ?? 0
+  }
+
+  public func entry(_ place: Int, of key: String) throws -> JournalEntry {
+    try JournalRecord.entry(index.appended[key]![place], of: file)
+  }
+
   public func append(_ entry: JournalEntry, to key: String) throws {
     pending.append(.appended(key, entry))
     try flushIfDue()
