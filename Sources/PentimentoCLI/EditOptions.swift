@@ -18,7 +18,8 @@ struct EditOptions: ParsableArguments {
   var sourcePrompt: String?
 
   @Option(
-    help: ArgumentHelp("A network that 'train-translator' wrote, for the method translate.", valueName: "file"))
+    help: ArgumentHelp(
+      "A network that 'train-translator' wrote, for the method translate.", valueName: "file"))
   var translator: String?
 
   @Option(
@@ -29,6 +30,7 @@ struct EditOptions: ParsableArguments {
   @OptionGroup var prompts: PromptOptions
   @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
   @OptionGroup(title: "Region") var region: RegionOptions
+  @OptionGroup(title: "LoRA of the picture") var learning: LearningOptions
   @OptionGroup(title: "Inversion") var inversion: InversionOptions
   @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
@@ -60,6 +62,7 @@ struct EditOptions: ParsableArguments {
     request.seed = noise.seed
     request.translator = try translator.map(Translator.init(path:))
     request.task = task
+    request.learning = learning.request
     request.size = try size.request
     try prompts.apply(to: &request)
     try region.apply(to: &request)

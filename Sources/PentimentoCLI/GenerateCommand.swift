@@ -17,7 +17,7 @@ struct GenerateCommand: RunCommand {
   var threads: Int { runtime.model.threads }
 
   func run() async throws {
-    let outputs = EditOutputs(picture: out.output)
+    let outputs = EditOutputs(pictures: [out.output])
     try outputs.check()
     let editor = try runtime.editor(RunFiles(written: outputs.named + checkpoint.named))
     var request = EditRequest()
@@ -27,8 +27,8 @@ struct GenerateCommand: RunCommand {
     request.method = try EditMethod.resolve("auto", settings: settings.settings, for: request).method
     let job = try editor.prepare(request)
     let report = try await checkpoint.use { journal in
-      let result = try await perform(job, choice: nil, journal)
-      try outputs.write(result, metadata: out.metadata(of: result.report))
+      let result = try await perform(job, journal)
+      try outputs.write([result.picture], of: result, metadata: out.metadata(of: result.report))
       return result.report
     }
     try printResult(report, out)

@@ -98,6 +98,7 @@ extension RequestInput {
     case .mask: return taken.contains(.mask)
     case .points: return taken.contains(.points)
     case .concepts: return taken.contains(.concepts)
+    case .learning: return taken.contains(.lora)
     case .translator, .task: return taken.contains(.translator)
     case .foundMask:
       var request = EditRequest()
@@ -117,6 +118,7 @@ extension RequestInput {
     case .concepts: "a concept (--concept \"+snow\")"
     case .translator: "a translator (--translator)"
     case .task: "--task"
+    case .learning: "--lora-steps"
     case .foundMask: "--mask auto"
     }
   }

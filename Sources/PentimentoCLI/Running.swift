@@ -1,17 +1,37 @@
 import Pentimento
 
 /// Runs an edit with progress on the terminal, and says on standard error what the user should know of it.
-func perform(_ job: EditJob, choice: String?, _ journal: FileJournal? = nil) async throws -> EditResult {
-  if let choice { note(choice) }
+func perform(_ job: EditJob, _ journal: FileJournal?) async throws -> EditResult {
   note("\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels")
-  let result = try await showingProgress { progress in 
+  let result = try await showingProgress { progress in
     try await job.run(journal: journal, progress: progress)
-   }
+  }
+  try tell([result])
+  return result
+}
+
+/// The same for several values of a setting.
+func perform(_ series: EditSeries, _ journal: FileJournal?) async throws -> [EditResult] {
+  let job = series.first
+  note(
+    "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels, \(series.values.count) values of "
+      + series.setting)
+  let results = try await showingProgress { progress in
+    try await series.run(journal: journal, progress: progress)
+  }
+  try tell(results)
+  return results
+}
+
+/// What there is to know of finished edits, each sentence once.
+private func tell(_ results: [EditResult]) throws {
   // An interrupt that comes later is too late: all files are written, or none.
   try Task.checkCancellation()
-  for cut in result.report.cutPrompts { noteCut(cut) }
-  for warning in result.report.warnings { note(warning) }
-  return result
+  var told: Set<String> = []
+  for result in results {
+    for cut in result.report.cutPrompts where told.insert(cut).inserted { noteCut(cut) }
+    for warning in result.report.warnings where told.insert(warning).inserted { note(warning) }
+  }
 }
 
 /// Part of a prompt did not fit.
@@ -32,11 +52,17 @@ func showingProgress<Result>(
 func printResult(_ report: EditReport, _ out: OutputOptions) throws {
   switch out.report {
   case .json:
-    var report = report
-    // Pasting back and writing may have taken more than the edit itself.
-    report.peakBytes = max(report.peakBytes, ProcessMemory.peak)
-    try StandardOutput.write(json: report)
+    try StandardOutput.write(json: report.withPeakNow)
   case nil: try StandardOutput.write(path: out.output)
+  }
+}
+
+extension EditReport {
+  /// Pasting back and writing may have taken more than the edit itself.
+  var withPeakNow: EditReport {
+    var report = self
+    report.peakBytes = max(report.peakBytes, ProcessMemory.peak)
+    return report
   }
 }
 

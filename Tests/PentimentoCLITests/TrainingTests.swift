@@ -1,4 +1,5 @@
 import Foundation
+import ImageFiles
 import Testing
 import WeightStorage
 
@@ -158,4 +159,150 @@ import WeightStorage
     try place.add("t.safetensors", damaged)
     try await Refusal(edit("--task", "1"), status: Status.badPicture, says: "it is damaged").check(in: place)
   }
+}
+
+@Suite("A LoRA of a picture, from the command line", .serialized) struct LoRATrainingTests {
+  private static let train = [
+    "train-lora", "photo.png", "-p", "a red cube", "--steps", "3", "--rank", "4", "-o", "l.safetensors",
+  ]
+
+  @Test("is trained, written as diffusers reads it, and laid over the model") func trained() async throws {
+    let place = try Workplace.furnished()
+    let run = try await Command.run(Self.train + ["--report", "json", "--plot", "loss.png"], in: place)
+    #expect(run.status == Status.done, "\(run.errors)")
+    let report = try JSONDecoder().decode(TrainingTests.Report.self, from: Data(run.output.utf8))
+    #expect(report.training == "train-lora" && report.losses.count == 3 && report.gradients == 3)
+    let file = try SafetensorsFile(path: place.path("l.safetensors"))
+    #expect(file.tensors.allSatisfy { $0.name.hasPrefix("unet.") })
+    let a = file.tensors.filter { $0.name.hasSuffix(".lora_A.weight") }
+    let b = file.tensors.filter { $0.name.hasSuffix(".lora_B.weight") }
+    #expect(a.count == b.count && a.count % 4 == 0 && !a.isEmpty)
+    #expect(a.allSatisfy { $0.shape[0] == 4 } && b.allSatisfy { $0.shape[1] == 4 })
+    #expect(file.metadata["pentimento.prompt"] == "\"a red cube\"")
+    #expect(place.exists("loss.png"))
+
+    func edit(_ more: String..., to output: String) async throws -> [UInt8] {
+      let run = try await Command.run(
+        ["edit", "-i", "photo.png", "--method", "sdedit", "-p", "a red cube", "--steps", "4", "-o", output]
+          + more, in: place)
+      #expect(run.status == Status.done, "\(run.errors)")
+      return try place.bytes(output)
+    }
+    #expect(try await edit(to: "plain.png") != edit("--lora", "l.safetensors:20", to: "learned.png"))
+  }
+
+  @Test("trained before a drag drags as its file does, and is found again")
+  func drag() async throws {
+    let place = try Workplace.furnished()
+    func drag(_ more: [String], to output: String) async throws -> (bytes: [UInt8], report: [String: Any]) {
+      let arguments = [
+        "edit", "-i", "photo.png", "--method", "drag", "-p", "a red cube", "--drag", "30,30:40,30", "--steps",
+        "4", "--radius", "2", "-o", output, "--no-metadata", "--report", "json",
+      ]
+      let run = try await Command.run(arguments + more, in: place)
+      #expect(run.status == Status.done, "\(run.errors)")
+      let report = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
+      return (try place.bytes(output), report ?? [:])
+    }
+    let learn = ["--lora-steps", "3", "--lora-rank", "4"]
+    let alone = try await drag(learn, to: "alone.png")
+    #expect(alone.report["gradients"] as? Int == 3 && alone.report["plannedGradients"] as? Int == 3)
+    #expect((alone.report["learning"] as? [String: Any])?["training"] as? String == "train-lora")
+    let trained = try await Command.run(Self.train, in: place)
+    #expect(trained.status == Status.done, "\(trained.errors)")
+    #expect(try await drag(["--lora", "l.safetensors"], to: "file.png").bytes == alone.bytes)
+    #expect(try await drag([], to: "plain.png").bytes != alone.bytes)
+
+    try FileManager.default.createDirectory(at: place.url("cache"), withIntermediateDirectories: true)
+    let first = try await drag(learn + ["--lora-cache", "cache"], to: "first.png")
+    let kept = try FileManager.default.contentsOfDirectory(atPath: place.path("cache"))
+    let again = try await drag(learn + ["--lora-cache", "cache"], to: "again.png")
+    #expect(first.bytes == alone.bytes && again.bytes == alone.bytes && kept.count == 1)
+    #expect(again.report["learning"] == nil && again.report["gradients"] as? Int == 0)
+    // Another setting is another file; a damaged one is trained again.
+    _ = try await drag(["--lora-steps", "2", "--lora-rank", "4", "--lora-cache", "cache"], to: "other.png")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.path("cache")).count == 2)
+    var damaged = try place.bytes("cache/\(kept[0])")
+    damaged[damaged.count - 2] ^= 1
+    try place.add("cache/\(kept[0])", damaged)
+    let repaired = try await drag(learn + ["--lora-cache", "cache"], to: "repaired.png")
+    #expect(repaired.bytes == alone.bytes && repaired.report["gradients"] as? Int == 3)
+  }
+
+  private static func with(_ more: String..., without: [String] = []) -> [String] {
+    train.filter { !without.contains($0) } + more
+  }
+  private static let drag = [
+    "edit", "-i", "photo.png", "-p", "a red cube", "--drag", "30,30:40,30", "-o", "out.png",
+  ]
+
+  @Test(
+    "refuses what cannot be learned, in a sentence",
+    arguments: [
+      Refusal(with("--rank", "0"), says: "rank"), Refusal(with("--steps", "0"), says: "steps"),
+      Refusal(with("-p", " ", without: ["-p", "a red cube"]), says: "says something"),
+      Refusal(with("--posterior", "mode"), says: "posterior"),
+      Refusal(with("--max-ram", "1M"), status: Status.overBudget, says: "--max-ram"),
+      Refusal(drag + ["--lora-steps", "0"], says: "steps"),
+      Refusal(drag + ["--lora-rank", "4"], says: "--lora-rank is for a LoRA that is trained first"),
+      Refusal(
+        drag + ["--lora-steps", "2", "--lora-cache", "none"], status: Status.cannotWrite, says: "no folder"),
+      Refusal(
+        ["edit", "-i", "photo.png", "--method", "sdedit", "-p", "a", "--lora-steps", "3", "-o", "out.png"],
+        says: "sdedit has no use for --lora-steps", "drag"),
+    ])
+  func refuses(refusal: Refusal) async throws { try await refusal.check(in: Workplace.furnished()) }
+}
+
+@Suite("Several values of a setting", .serialized) struct SeriesTests {
+  private static let edit = [
+    "edit", "-i", "photo.png", "--method", "pti", "-p", "a red ball", "--steps", "3", "--inner-steps", "2",
+  ]
+
+  @Test("make a sheet of what each makes alone, with one inversion") func sheet() async throws {
+    let place = try Workplace.furnished()
+    let list = Self.edit + ["--interpolation", "0.25,1,0"]
+    let sheet = try await Command.run(
+      list + ["-o", "sheet.png", "--plot", "loss.png", "--report", "json"], in: place)
+    #expect(sheet.status == Status.done, "\(sheet.errors)")
+    let reports = try #require(
+      try JSONSerialization.jsonObject(with: Data(sheet.output.utf8)) as? [[String: Any]])
+    #expect(reports.count == 3)
+    // N + N·(2 + J) + 2N to begin with, 2N for each of the others.
+    #expect(reports.map { $0["gradients"] as? Int } == [6, 0, 0])
+    #expect((reports[0]["losses"] as? [Any])?.count == 6 && reports[1]["evaluations"] as? Int == 6)
+    let picture = try PictureFile.read(place.path("sheet.png"))
+    #expect(picture.width == 3 * 96 + 2 * 4 && picture.height == 80 + 24)
+
+    let single = try await Command.run(list + ["-o", "ball-{}.png"], in: place)
+    #expect(single.output == "ball-0.25.png\nball-1.0.png\nball-0.0.png\n", "\(single.errors)")
+    for (i, value) in ["0.25", "1.0", "0.0"].enumerated() {
+      let alone = try await Command.run(
+        Self.edit + ["--interpolation", value, "-o", "alone.png"], in: place)
+      #expect(alone.status == Status.done, "\(alone.errors)")
+      let expected = try PictureFile.read(place.path("alone.png"))
+      #expect(try PictureFile.read(place.path("ball-\(value).png")) == expected)
+      for y in 0..<80 {
+        let start = 3 * ((y + 24) * picture.width + i * 100)
+        #expect(picture.pixels[start..<start + 288] == expected.pixels[3 * 96 * y..<3 * 96 * (y + 1)])
+      }
+    }
+  }
+
+  @Test(
+    "are refused where a method has no such setting, or a value is none",
+    arguments: [
+      Refusal(edit + ["--interpolation", "0.2,", "-o", "out.png"], says: "interpolation"),
+      Refusal(edit + ["--interpolation", "0.2,2", "-o", "out.png"], says: "--interpolation cannot be 2"),
+      Refusal(edit + ["--interpolation", "1,1", "-o", "a{}.png"], says: "are one file"),
+      Refusal(
+        [
+          "edit", "-i", "photo.png", "--method", "sdedit", "-p", "a", "--interpolation", "0,1", "-o", "o.png",
+        ],
+        says: "--interpolation", "pti"),
+      Refusal(
+        ["edit", "-i", "photo.png", "--method", "sdedit", "-p", "a", "--plot", "p.png", "-o", "o.png"],
+        says: "tunes nothing", "leave --plot out"),
+    ])
+  func refuses(refusal: Refusal) async throws { try await refusal.check(in: Workplace.furnished()) }
 }

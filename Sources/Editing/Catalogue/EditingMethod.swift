@@ -56,6 +56,7 @@ public struct MethodSummary: Sendable, Equatable {
     case sourcePrompt = "source prompt"
     case targetPrompt = "target prompt"
     case mask, points, concepts, translator
+    case lora = "LoRA of the picture"
   }
 
   /// Whether a method finds a mask where none is given.

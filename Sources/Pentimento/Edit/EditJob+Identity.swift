@@ -24,10 +24,17 @@ extension EditJob {
     let points = prepared.outline.moves.map {
       "\($0.source.x),\($0.source.y):\($0.target.x),\($0.target.y)"
     }
-    run.tie("points", (points + [request.dragsInSequence ? "one after the other" : ""]).joined(separator: " "))
+    run.tie(
+      "points", (points + [request.dragsInSequence ? "one after the other" : ""]).joined(separator: " "))
     run.tie("inversion", request.inversion.map(InversionFile.digest), shown: "an inversion")
     run.tie("translator", request.translator?.digest, shown: request.translator?.path)
     run.tie("task", prepared.outline.task.map { "\($0 + 1)" })
+    run.tie(
+      "LoRA of the picture",
+      learning.map { learning in
+        learning.training.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+          .joined(separator: ", ")
+      })
     run.tie("kept inversion", "\(request.keepsInversion)")
     return run
   }

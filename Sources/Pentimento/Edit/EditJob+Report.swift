@@ -3,7 +3,9 @@ import Tensors
 
 extension EditJob {
   /// - Parameter cut: parts of prompts that did not fit.
-  func report(evaluations: Int, cut: [String], _ remarks: Remarks, seconds: Double) -> EditReport {
+  func report(evaluations: Int, gradients: Int, cut: [String], _ remarks: Remarks, seconds: Double)
+    -> EditReport
+  {
     let (model, geometry) = (editor.model, pictures.geometry)
     return EditReport(
       method: prepared.name, model: model.name, lora: model.adapters,
@@ -17,6 +19,7 @@ extension EditJob {
       seed: seed, generator: SeededTape.generator,
       inversion: method is any InvertingMethod ? request.inversionUse : nil, width: workingSize.width,
       height: workingSize.height, plannedEvaluations: self.evaluations, evaluations: evaluations,
+      plannedGradients: self.gradients, gradients: gradients,
       losses: remarks.losses.isEmpty ? nil : remarks.losses,
       threads: editor.threads, instructionSet: editor.pool.kernels.name, cutPrompts: cut,
       warnings: remarks.warnings,

@@ -18,8 +18,10 @@ public struct EditJob: Sendable {
   /// Why this method, where the request named none: "there are concepts".
   public let methodReason: String?
   /// What a run will hold in memory.
-  public let plan: MemoryPlan
+  public internal(set) var plan: MemoryPlan
   let prepared: PreparedMethod
+  /// What goes before.
+  var learning: LearningJob?
   let pictures: EditPictures
   let stages: EditStages
 
@@ -51,28 +53,36 @@ public struct EditJob: Sendable {
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) async throws -> EditResult {
     do {
-      return try await run(in: journal, progress)
+      let alone = Part(journal: journal, tie: { try await journal?.tie(to: identity($0)) })
+      return try await run(alone, progress)
     } catch {
       await journal?.leave()
       throw error
     }
   }
 
-  private func run(
-    in journal: FileJournal?, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
+  /// An edit as a part of something: where its progress goes, and what is done as soon as its pictures are read.
+  struct Part: Sendable {
+    var journal: (any EditJournal)?
+    var tie: @Sendable (EditPictures.Prepared) async throws -> Void
+  }
+
+  func run(
+    _ part: Part, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> EditResult {
+    if let learning { return try await run(after: learning, part, progress) }
     let clock = ContinuousClock.now
     let thread = try NetworkThread()
     try await thread.run { try editor.model.verify() }
     let read = try await thread.run { try pictures.read() }
     try request.inversion?.check(read.picture)
-    try await journal?.tie(to: identity(read))
+    try await part.tie(read)
     let encoded = try await encodeTexts(on: thread)
     let inputs = try await inputs(read, encoded, on: thread)
 
     let remarks = Remarks(mask: read.mask, keepsInversion: request.keepsInversion, notes: read.notes)
     let (latent, evaluations) = try await denoise(
-      inputs, empty: encoded.empty, on: thread, observer: remarks.observer, journal: journal,
+      inputs, empty: encoded.empty, on: thread, observer: remarks.observer, journal: part.journal,
       progress: progress)
     try Task.checkCancellation()
     let working = Picture(signal: try await codec(on: thread).decode(latent))
@@ -124,7 +134,7 @@ public struct EditJob: Sendable {
   /// The noise network lives as long as this call.
   private func denoise(
     _ inputs: EditInputs, empty: Condition, on thread: NetworkThread, observer: EditObserver,
-    journal: FileJournal?,
+    journal: (any EditJournal)?,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> (Latent, evaluations: Int) {
     let total = evaluations

@@ -28,6 +28,11 @@ public struct EditReport: Sendable, Codable {
   /// Network evaluations, as planned and as done.
   public var plannedEvaluations: Int
   public var evaluations: Int
+  /// Passes forward and backward, as planned and as done.
+  public var plannedGradients: Int
+  public var gradients: Int
+  /// The training that went before; nil where there was none, or a file of an earlier one.
+  public var learning: TrainingReport?
   /// Of every update of what the method tuned; nil where it tunes nothing.
   public var losses: [Double]?
   public var threads: Int

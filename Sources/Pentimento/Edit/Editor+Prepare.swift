@@ -11,6 +11,7 @@ extension Editor {
   /// - Throws: what cannot work: `RequestError` (`overBudget` if a stage does not fit into `memoryLimit`),
   ///   `SettingError`, `EditError`, `InversionError`, `WorkingSizeError`.
   public func prepare(_ request: EditRequest, lanes: Int? = nil) throws -> EditJob {
+    if let learning = request.learning { return try prepare(request, learning: learning, lanes: lanes) }
     let (method, reason) = try request.method.map { ($0, nil) } ?? EditMethod.choice(for: request)
     try request.checkInversion(for: method)
     let request = try request.completed(identity: identity.value)
