@@ -7,6 +7,7 @@
 // pentimento-bench operators [pattern …]         times every operator and its gradient: see OperatorsMode.
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
 // pentimento-bench open MODEL                     measures how a model is opened: see OpenMode.
+// pentimento-bench gradient MODEL …              measures a gradient of the noise network: see GradientMode.
 // pentimento-bench pictures PHOTO …               measures what pictures take in memory: see PicturesMode.
 // pentimento-bench fuzz [READER …] …              gives hostile files to the readers: see FuzzMode.
 import Kernels
@@ -35,6 +36,16 @@ if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "open" {
   } catch {
     EditsMode.say("pentimento-bench: \(error)")
     exit(1)
+  }
+}
+
+if CommandLine.arguments.dropFirst().first == "gradient" {
+  do {
+    try await GradientMode(CommandLine.arguments.dropFirst(2)).run()
+    exit(0)
+  } catch {
+    EditsMode.say("pentimento-bench: \(error)")
+    exit(error is GradientMode.Misuse ? 64 : 1)
   }
 }
 

@@ -44,11 +44,14 @@ private func table(_ plan: MemoryPlan) -> String {
   func row(_ name: String, _ cells: [String]) -> String {
     name.padding(to: 20) + cells.joined(separator: " ")
   }
-  let columns = ["activations", "scratch", "weights", "window", "stored", "sum"].map { $0.aligned(to: 11) }
+  let columns = ["activations", "scratch", "trained", "weights", "window", "stored", "sum"].map {
+    $0.aligned(to: 11)
+  }
   var lines = [row("MB", columns)]
   for stage in plan.stages {
     let cells = [
-      stage.arena, stage.scratch, stage.residentWeights, stage.streaming, stage.stored, stage.total,
+      stage.arena, stage.scratch, stage.parameters, stage.residentWeights, stage.streaming, stage.stored,
+      stage.total,
     ]
     lines.append(row(stage.name, cells.map(mb)))
   }
@@ -57,5 +60,20 @@ private func table(_ plan: MemoryPlan) -> String {
   lines.append(row("pictures held", [mb(plan.held)]))
   lines.append(row("process before it", [mb(plan.baseline)]))
   lines.append(row("peak", [mb(plan.peak)]))
+  for stage in plan.stages { lines += stage.gradient.map { explanation($0, of: stage) } ?? [] }
   return lines.joined(separator: "\n")
+}
+
+/// What a gradient takes, and what a smaller budget would meet.
+private func explanation(_ gradient: MemoryPlan.Gradient, of stage: MemoryPlan.Stage) -> [String] {
+  func mb(_ bytes: Int) -> String { "\(String(megabytes: bytes)) MB" }
+  func billions(_ count: Int) -> String { "\(Double(count / 100_000_000) / 10) GMAC" }
+  return [
+    "",
+    "one gradient takes \(billions(gradient.multiplyAdds)), \(billions(gradient.recomputedMultiplyAdds)) of them to compute "
+      + "\(gradient.recomputedBlocks) of \(gradient.blocks) blocks again",
+    "with every block kept, activations take \(mb(gradient.arenaKeepingAll)) instead of \(mb(stage.arena))",
+    "the least that \(stage.name) can do with is \(mb(gradient.least + stage.stored)): every block computed again, "
+      + "activations \(mb(gradient.leastArena)), scratch \(mb(gradient.leastScratch)), window \(mb(gradient.leastStreaming))",
+  ]
 }

@@ -32,6 +32,7 @@ extension Graph {
 
 /// Blocks of memory placed so that no two that are alive at the same time overlap.
 struct Placement {
+  /// In order of their starts.
   private var placed: [(alive: ClosedRange<Int>, bytes: Range<Int>)] = []
   /// The end of the last block.
   private(set) var extent = 0
@@ -39,18 +40,25 @@ struct Placement {
   /// The start of the smallest gap that fits, the lowest of equals.
   mutating func place(bytes: Int, alive: ClosedRange<Int>) -> Int {
     let size = max(bytes, 1).aligned
-    let busy = placed.filter { $0.alive.overlaps(alive) }.map(\.bytes)
-      .sorted { $0.lowerBound < $1.lowerBound }
     var best: (offset: Int, gap: Int)?
     var end = 0
-    for block in busy {
-      let gap = block.lowerBound - end
+    for block in placed where block.alive.overlaps(alive) {
+      let gap = block.bytes.lowerBound - end
       if gap >= size, gap < best?.gap ?? .max { best = (end, gap) }
-      end = max(end, block.upperBound)
+      end = max(end, block.bytes.upperBound)
     }
     let offset = best?.offset ?? end
-    placed.append((alive, offset..<offset + size))
+    insert((alive, offset..<offset + size))
     extent = max(extent, offset + size)
     return offset
+  }
+
+  private mutating func insert(_ block: (alive: ClosedRange<Int>, bytes: Range<Int>)) {
+    var (low, high) = (0, placed.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if placed[middle].bytes.lowerBound <= block.bytes.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    placed.insert(block, at: low)
   }
 }

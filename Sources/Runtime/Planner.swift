@@ -32,6 +32,13 @@ package struct Planner {
   /// - Parameter keep: the values that the caller will read after a run.
   package func plan(_ graph: Graph, keep: [String: Value]) throws(PlanError) -> Plan {
     let order = graph.nodesNeeded(for: keep.values)
+    var plan = outline(of: graph, order, keep: keep)
+    try placeWeights(of: graph, order, in: &plan)
+    return plan
+  }
+
+  /// What a run holds beside weights: a plan without steps.
+  private func outline(of graph: Graph, _ order: [Int], keep: [String: Value]) -> Plan {
     var plan = Plan()
     plan.outputs = keep
     placeValues(of: graph, order, keep: Set(keep.values), in: &plan)
@@ -50,8 +57,21 @@ package struct Planner {
         let weight = graph.weight(value)!
         return isMapped(weight) ? nil : WeightLoader.stagingBytes(weight, bytes: bytes)
       }.max() ?? 0
-    try placeWeights(of: graph, order, in: &plan)
     return plan
+  }
+
+  /// What a run holds where all weights are streamed and none is read ahead, the least that will do: a plan without
+  /// steps.
+  package func leanest(_ graph: Graph, keep: [String: Value]) -> Plan {
+    let order = graph.nodesNeeded(for: keep.values)
+    var plan = outline(of: graph, order, keep: keep)
+    plan.windowBytes = window(order.map(graph.weights(ofNode:)))
+    return plan
+  }
+
+  /// Room for the weights of the node that has most.
+  private func window(_ perNode: [[(value: Value, bytes: Int)]]) -> Int {
+    perNode.map { $0.map(\.bytes.aligned).reduce(0, +) }.max() ?? 0
   }
 
   private func placeValues(of graph: Graph, _ order: [Int], keep: Set<Value>, in plan: inout Plan) {
@@ -73,7 +93,7 @@ package struct Planner {
     if let budget {
       let total = perNode.joined().uniqued.map(\.bytes.aligned).reduce(0, +)
       if plan.peakBytes + total > budget {
-        window = perNode.map { $0.map(\.bytes.aligned).reduce(0, +) }.max() ?? 0
+        window = self.window(perNode)
         guard plan.peakBytes + window <= budget else {
           throw .overBudget(needed: plan.peakBytes + window, budget: budget)
         }

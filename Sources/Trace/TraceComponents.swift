@@ -41,7 +41,7 @@ extension TraceCase {
     "unet": { trace, model, threads, results in
       let (height, width) = trace.imageSize
       let editor = try Editor(model: model, threads: threads)
-      let network = try editor.noiseNetwork(width: width, height: height, taps: true)
+      let network = try editor.noiseNetwork(width: width, height: height, keeping: .taps)
       let condition = try Condition(
         context: trace.matrix("context"), pooled: trace.optionalMatrix("pooled"),
         timeIDs: trace.optionalMatrix("time_ids"))
@@ -56,6 +56,9 @@ extension TraceCase {
           }
         }
       }
+    },
+    "unet_vjp": { trace, model, threads, results in
+      try await trace.runGradients(model, threads: threads, results)
     },
     "vae": { trace, model, threads, results in
       let codec = try Editor(model: model, threads: threads).codec
@@ -89,12 +92,12 @@ extension TraceCase {
   private static func suffix(_ encoder: Int) -> String { encoder == 0 ? "" : "_\(encoder + 1)" }
 
   /// `[1, rows, columns]` or `[rows, columns]` of the inputs, without the leading 1.
-  private func matrix(_ name: String) throws -> HostTensor {
+  func matrix(_ name: String) throws -> HostTensor {
     let tensor = try inputs.hostTensor(name)
     return HostTensor(shape: Array(tensor.shape.suffix(2)), values: tensor.values)
   }
 
-  private func optionalMatrix(_ name: String) throws -> HostTensor? {
+  func optionalMatrix(_ name: String) throws -> HostTensor? {
     inputs[name] == nil ? nil : try matrix(name)
   }
 }

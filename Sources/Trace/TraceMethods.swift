@@ -167,14 +167,13 @@ private final class Bench {
   /// Opens the noise network.
   func context(_ demands: NetworkDemands = []) throws -> EditContext {
     let network = try editor.noiseNetwork(
-      width: trace.imageSize.width, height: trace.imageSize.height,
-      attentionMaps: demands.contains(.attentionMaps),
-      onEvaluation: { [results] in results.evaluations = $0 })
+      width: trace.imageSize.width, height: trace.imageSize.height, demands: demands,
+      onEvaluation: { [results] in results.evaluations = $0.evaluations })
     let diffusion = Diffusion(
       unet: network, schedule: try trace.noiseSchedule(of: editor.model), empty: empty)
     var context = EditContext(
       diffusion: diffusion, codec: editor.codec, tape: tape, observer: results.observer)
-    context.derivative = (network as any NoisePredictor) as? any NoiseDerivative
+    if demands.contains(.contextGradient) { context.derivative = network }
     return context
   }
 }

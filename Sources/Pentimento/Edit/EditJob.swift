@@ -31,6 +31,8 @@ public struct EditJob: Sendable {
   public var methodName: String { prepared.name }
   /// Network evaluations of a run.
   public var evaluations: Int { prepared.evaluations }
+  /// Gradients of the network in a run.
+  public var gradients: Int { prepared.gradients + (learning?.training.gradients ?? 0) }
   /// Seed of the noise.
   public var seed: UInt64 { request.seed ?? 42 }
   /// Pixels at which the networks work.
@@ -43,8 +45,9 @@ public struct EditJob: Sendable {
   /// - Parameters:
   ///   - journal: where it keeps how far it has come; one of this run, from which it goes on, or a new one. It is for
   ///     the caller to remove it when the result is where it belongs.
-  ///   - progress: told evaluations done and planned.
-  /// - Throws: `JournalError.differs` for the journal of another run; `PictureFileError` for a picture or a mask that cannot be read, `InversionError.differs` for a picture
+  ///   - progress: told evaluations and gradients done and planned.
+  /// - Throws: `JournalError.differs` for the journal of another run; `PictureFileError` for a picture or a mask that
+  ///   cannot be read, `InversionError.differs` for a picture
   ///   that the given inversion was not made from; `EditError` for a run that leads nowhere, `ModelError.notFinite` for
   ///   damaged weights, `WeightFileError` where weights cannot be read any more, `SystemRefusal` for a thread or memory
   ///   that the system does not give, and `CancellationError` at the latest after one operator.
@@ -81,7 +84,7 @@ public struct EditJob: Sendable {
     let inputs = try await inputs(read, encoded, on: thread)
 
     let remarks = Remarks(mask: read.mask, keepsInversion: request.keepsInversion, notes: read.notes)
-    let (latent, evaluations) = try await denoise(
+    let (latent, work) = try await denoise(
       inputs, empty: encoded.empty, on: thread, observer: remarks.observer, journal: part.journal,
       progress: progress)
     try Task.checkCancellation()
@@ -91,7 +94,8 @@ public struct EditJob: Sendable {
       picture: finished.picture, mask: finished.mask,
       inversion: try saved(remarks.inversion, of: read.picture),
       report: report(
-        evaluations: evaluations, cut: encoded.cut, remarks, seconds: (ContinuousClock.now - clock).seconds),
+        evaluations: work.evaluations, gradients: work.gradients, cut: encoded.cut, remarks,
+        seconds: (ContinuousClock.now - clock).seconds),
       working: working, latentMask: remarks.mask)
   }
 
@@ -136,14 +140,15 @@ public struct EditJob: Sendable {
     _ inputs: EditInputs, empty: Condition, on thread: NetworkThread, observer: EditObserver,
     journal: (any EditJournal)?,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
-  ) async throws -> (Latent, evaluations: Int) {
-    let total = evaluations
+  ) async throws -> (Latent, NetworkWork) {
+    let total = evaluations + gradients
     var network: NoiseNetwork?
-    if stages.noise != nil { network = try await noiseNetwork(on: thread) { progress($0, total) } }
+    if stages.noise != nil { network = try await noiseNetwork(on: thread) { progress($0.total, total) } }
     var context = EditContext(
       diffusion: Diffusion(unet: network ?? NoNetwork(), schedule: editor.model.schedule, empty: empty),
       codec: codec(on: thread),
       tape: SeededTape(seed: seed), observer: observer, journal: journal ?? NoJournal())
+    if prepared.demands.contains(.contextGradient) { context.derivative = network }
     if let stage = stages.translation {
       context.translator = try await thread.run {
         try TranslatingExecutor(stage, pool: editor.pool, on: thread)
@@ -153,7 +158,7 @@ public struct EditJob: Sendable {
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
-    return (latent, await network?.evaluations ?? 0)
+    return (latent, await network?.work ?? NetworkWork())
   }
 
   /// The inversion with what it is tied to.
@@ -187,7 +192,7 @@ extension EditJob {
 
   /// Loads the weights that stay resident.
   func noiseNetwork(
-    on thread: NetworkThread, onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
+    on thread: NetworkThread, onEvaluation: @escaping @Sendable (NetworkWork) -> Void = { _ in }
   ) async throws -> NoiseNetwork {
     try await thread.run {
       try NoiseNetwork(

@@ -25,9 +25,12 @@ struct EditStages: Sendable {
     let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
     let (width, height) = (size.width, size.height)
     let translates = demands.contains(.translator)
-    text = translates ? [] : try model.textEncoders.indices.compactMap { i in
-      try refused.planned(beside: bytes) { try stages.textEncoder(i) }
-    }
+    text =
+      translates
+      ? []
+      : try model.textEncoders.indices.compactMap { i in
+        try refused.planned(beside: bytes) { try stages.textEncoder(i) }
+      }
     encoder =
       encodesPicture
       ? try refused.planned(beside: bytes) { try stages.encoder(width: width, height: height) } : nil
@@ -35,8 +38,7 @@ struct EditStages: Sendable {
       translates
       ? nil
       : try refused.planned(beside: bytes) {
-        try stages.noise(
-          width: width, height: height, attentionMaps: demands.contains(.attentionMaps), lanes: lanes)
+        try stages.noise(width: width, height: height, demands: demands, lanes: lanes)
       }
     translation = try translator.flatMap { translator in
       try refused.planned(beside: bytes) {

@@ -79,7 +79,9 @@ extension Editor {
       rows.append(.init("encode", encoder.plan, stored: stored.conditions + stored.signal))
     }
     for (name, stage) in [("denoise", stages.noise), ("translate", stages.translation)] {
-      if let stage { rows.append(.init(name, stage.plan, stored: stored.conditions + stored.latents)) }
+      guard let stage else { continue }
+      rows.append(
+        .init(name, stage.plan, stored: stored.conditions + stored.latents, gradient: stage.gradient))
     }
     rows.append(.init("decode", stages.decoder.plan, stored: stored.conditions + stored.signal + stored.kept))
     rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))

@@ -1,3 +1,4 @@
+import Editing
 import Kernels
 import Runtime
 import StableDiffusion
@@ -101,13 +102,13 @@ extension Editor {
     try promptEncoder.states(of: texts, encoder: index)
   }
 
-  /// - Parameter taps: keep every value that the network's definition names.
+  /// - Parameter kept: values beside those that the demands ask for.
   package func noiseNetwork(
-    width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false,
-    onEvaluation: @escaping @Sendable (Int) -> Void = { _ in }
+    width: Int, height: Int, demands: NetworkDemands = [], keeping kept: KeptValues = [],
+    onEvaluation: @escaping @Sendable (NetworkWork) -> Void = { _ in }
   ) throws -> NoiseNetwork {
     try NoiseNetwork(
-      stages.noise(width: width, height: height, attentionMaps: attentionMaps, taps: taps), model: model,
+      stages.noise(width: width, height: height, demands: demands, keeping: kept), model: model,
       pool: pool, on: NetworkThread(), onEvaluation: onEvaluation)
   }
 }

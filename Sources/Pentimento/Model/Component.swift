@@ -16,6 +16,8 @@ package struct Component: Sendable {
   let checkpoint: Checkpoint
   /// Side branches by the path of their layer.
   let adapters: Adapters
+  /// Tensors that are values of a run.
+  let trained: TrainedTensors
   /// What the networks read, validated.
   let weights: NetworkWeights
   let graphs = GraphCache()
@@ -26,14 +28,14 @@ package struct Component: Sendable {
   /// - Throws: `WeightFileError` naming the tensor.
   package init(
     _ name: String, _ networks: [any Network], _ facts: Facts, in checkpoint: Checkpoint,
-    adapters: [String: [Adapter]] = [:]
+    adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none
   ) throws {
     (self.name, self.networks, self.facts) = (name, networks, facts)
-    (self.checkpoint, self.adapters) = (checkpoint, adapters)
+    (self.checkpoint, self.adapters, self.trained) = (checkpoint, adapters, trained)
     var read: [Weight] = []
     for network in networks {
       // A tensor that is missing is reported below, with its name.
-      let builder = GraphBuilder(adapters: adapters) {
+      let builder = GraphBuilder(adapters: adapters, trained: trained) {
         (try? checkpoint.format(of: $0)) ?? WeightFormat(.f32)
       }
       _ = try network.defineSmallest(builder.root)
@@ -51,20 +53,33 @@ package struct Component: Sendable {
   func adapted(by more: Adapters, in matrices: Checkpoint) throws -> Component {
     try Component(
       name, networks, facts, in: Checkpoint(checkpoint, adding: [matrices]),
-      adapters: adapters.merging(more) { $0 + $1 })
+      adapters: adapters.merging(more) { $0 + $1 }, trained: trained)
   }
 
   /// The graph of one of the networks, built when it is first asked for.
+  ///
+  /// - Parameters:
+  ///   - blocks: those that a backward pass computes again.
+  ///   - known: the graph, where it has just been defined.
   func graph(
-    of network: any Network, _ size: NetworkSize?, keeping kept: KeptValues = []
+    of network: any Network, _ size: NetworkSize?, keeping kept: KeptValues = [],
+    recomputing blocks: Set<Int> = [], known: NetworkGraph? = nil
   ) throws -> NetworkGraph {
     let key = GraphCache.Key(
-      network: network.name, size: network.sizeMultiple == nil ? nil : size, kept: kept)
+      network: network.name, size: network.sizeMultiple == nil ? nil : size, kept: kept, recomputed: blocks)
     return try graphs.graph(key) {
-      let builder = GraphBuilder(adapters: adapters) { weights[$0].format }
-      return try NetworkGraph(
-        network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
+      try known ?? defined(network, size, keeping: kept, recomputing: blocks)
     }
+  }
+
+  /// A graph that is not remembered.
+  func defined(
+    _ network: any Network, _ size: NetworkSize?, keeping kept: KeptValues, recomputing blocks: Set<Int>
+  ) throws -> NetworkGraph {
+    let builder = GraphBuilder(
+      adapters: adapters, trained: trained, keepsFloats: kept.keepsFloats, recomputing: blocks
+    ) { weights[$0].format }
+    return try NetworkGraph(network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
   }
 
   /// The weights of a network by the names of this component's files and by those of today's, in the order in which they

@@ -1,12 +1,14 @@
 import Synchronization
 
-/// The graphs of a component's networks: each is built once for a size and for what is kept of it.
+/// The graphs of a component's networks: each is built once for a size, for what is kept of it, and for what is computed
+/// again for a gradient.
 final class GraphCache: Sendable {
   struct Key: Hashable {
     let network: String
     /// Nil where the graph does not depend on it.
     let size: NetworkSize?
     let kept: KeptValues
+    let recomputed: Set<Int>
   }
 
   private struct State {

@@ -21,7 +21,28 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
     /// What is kept beside the network: latents, noise maps, conditions, pictures.
     public var stored = 0
 
+    /// Of a network that is differentiated: what a loss with its gradient takes.
+    public var gradient: Gradient?
+
     public var total: Int { arena + scratch + parameters + residentWeights + streaming + stored }
+  }
+
+  /// A loss with its gradient. Blocks of the network are kept for the backward pass or computed again, as the budget
+  /// allows.
+  public struct Gradient: Sendable, Codable, Equatable {
+    public var blocks: Int
+    public var recomputedBlocks: Int
+    /// Of forward and backward pass, with what is computed again.
+    public var multiplyAdds: Int
+    public var recomputedMultiplyAdds: Int
+    /// Activations where every block is kept.
+    public var arenaKeepingAll: Int
+    /// The least that the stage can do with, its rows beside what it stores: every block computed again, all weights
+    /// streamed and none read ahead.
+    public var leastArena: Int
+    public var leastScratch: Int
+    public var leastStreaming: Int
+    public var least: Int
   }
 
   public var stages: [Stage]
@@ -36,12 +57,22 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
 }
 
 extension MemoryPlan.Stage {
-  init(_ name: String, _ plan: Plan, stored: Int) {
+  init(_ name: String, _ plan: Plan, stored: Int, gradient: GradientCost? = nil) {
     self.init(
       name: name, arena: plan.arenaBytes * plan.lanes, scratch: plan.scratchBytes,
       parameters: plan.parameterBytes,
       residentWeights: plan.residentBytes,
       streaming: plan.windowBytes + plan.readAheadBytes + plan.stagingBytes,
-      stored: stored)
+      stored: stored, gradient: gradient.map(MemoryPlan.Gradient.init))
+  }
+}
+
+extension MemoryPlan.Gradient {
+  init(_ cost: GradientCost) {
+    self.init(
+      blocks: cost.blocks, recomputedBlocks: cost.recomputedBlocks, multiplyAdds: cost.multiplyAdds,
+      recomputedMultiplyAdds: cost.recomputedMultiplyAdds, arenaKeepingAll: cost.savingArena,
+      leastArena: cost.leanestArena, leastScratch: cost.leanestScratch, leastStreaming: cost.leanestWindow,
+      least: cost.leanest)
   }
 }

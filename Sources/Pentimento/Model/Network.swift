@@ -1,3 +1,4 @@
+import Editing
 import NeuralGraph
 import Runtime
 
@@ -18,6 +19,30 @@ package struct KeptValues: OptionSet, Hashable, Sendable {
   package static let attentionMaps = KeptValues(rawValue: 1)
   /// Every value that the network's author named, as `block.NAME`.
   package static let taps = KeptValues(rawValue: 2)
+  /// The arithmetic of gradients: activations are floats, whatever the weights are stored as.
+  package static let floats = KeptValues(rawValue: 4)
+  /// The gradient of the loss by the context.
+  package static let contextGradient = KeptValues(rawValue: 8)
+  /// By the latent.
+  package static let latentGradient = KeptValues(rawValue: 16)
+  /// By every trained value.
+  package static let parameterGradients = KeptValues(rawValue: 32)
+  /// In the place of a loss, ⟨output, seed⟩ with a seed that the query gives.
+  package static let seededGradient = KeptValues(rawValue: 64)
+
+  static let gradients: KeptValues = [.contextGradient, .latentGradient, .parameterGradients]
+
+  /// Whether there is a backward pass.
+  var differentiates: Bool { !isDisjoint(with: .gradients) }
+  var keepsFloats: Bool { differentiates || contains(.floats) }
+
+  /// What a method asks for.
+  init(_ demands: NetworkDemands) {
+    self = []
+    if demands.contains(.attentionMaps) { insert(.attentionMaps) }
+    if demands.contains(.floats) { insert(.floats) }
+    if demands.contains(.contextGradient) { insert(.contextGradient) }
+  }
 }
 
 /// A network as models have it: what emits its graph, and what a run reads of it.
@@ -32,6 +57,9 @@ package protocol Network: Sendable {
   var withCurrentNames: any Network { get }
 
   /// Emits the network; its inputs are the graph's.
+  ///
+  /// Where gradients are kept, the backward pass is a block of its own, the last, and computes those blocks again that
+  /// the builder says.
   ///
   /// - Returns: the values that are read after a run, by name.
   func define(_ g: Scope, _ size: NetworkSize, keeping kept: KeptValues) throws -> [String: Value]
@@ -52,6 +80,8 @@ extension Network {
 struct NetworkGraph: Sendable {
   let graph: Graph
   let outputs: [String: Value]
+
+  init(graph: Graph, outputs: [String: Value]) { (self.graph, self.outputs) = (graph, outputs) }
 
   init(_ network: any Network, _ size: NetworkSize, keeping kept: KeptValues, _ builder: GraphBuilder) throws
   {

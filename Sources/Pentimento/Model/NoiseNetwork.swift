@@ -9,12 +9,15 @@ import Tensors
 /// The model's UNet as a noise predictor for one working size, computing on a thread of its own.
 ///
 /// Owns the memory of its stage from the moment it is made to the moment it is let go. A stage with attention
-/// maps answers queries that ask for them; those that do not cost what they cost without.
+/// maps answers queries that ask for them; those that do not cost what they cost without. So do predictions of a stage
+/// that keeps gradients; its arithmetic is that of the gradients.
 package actor NoiseNetwork: NoisePredictor {
   private nonisolated let thread: NetworkThread
-  private let executor: Executor
+  let executor: Executor
   /// Names of the maps that the stage keeps, one for each layer.
   private let maps: [String]
+  /// Trained values, in the network's order.
+  package nonisolated let parameters: [(name: String, shape: [Int])]
   private let configuration: UNetConfiguration
   private let schedule: NoiseSchedule
   /// What the weights are called in errors.
@@ -23,18 +26,19 @@ package actor NoiseNetwork: NoisePredictor {
   private let adapters: [String]
   /// Latents stay within a few units; one this large, left by too much guidance, may overflow in sound weights.
   private static let ordinary: Float = 1000
-  private let onEvaluation: @Sendable (Int) -> Void
-  /// Queries answered so far.
-  package private(set) var evaluations = 0
+  private let onEvaluation: @Sendable (NetworkWork) -> Void
+  /// Done so far.
+  package private(set) var work = NetworkWork()
 
-  /// - Parameter onEvaluation: told the number of queries answered after each.
+  /// - Parameter onEvaluation: told what was done, whenever something was.
   init(
     _ stage: Stage, model: Model, pool: ThreadPool, on thread: NetworkThread,
-    onEvaluation: @escaping @Sendable (Int) -> Void
+    onEvaluation: @escaping @Sendable (NetworkWork) -> Void = { _ in }
   ) throws {
     self.thread = thread
     executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     maps = stage.plan.outputs.keys.filter { $0.hasPrefix(DenoisingNetwork.attentionPrefix) }.sorted()
+    parameters = stage.graph.parameters.map { ($0.name, stage.graph.type($0.value).shape) }
     configuration = model.unet.configuration
     schedule = model.schedule
     (label, adapters) = (stage.weights.label, model.adapters)
@@ -53,7 +57,7 @@ package actor NoiseNetwork: NoisePredictor {
       let group = queries[start..<min(start + lanes, queries.count)]
       let readsMaps = !maps.isEmpty && group.contains(where: \.wantsAttention)
       let results = try executor.run(
-        group.map(configuration.inputs), only: maps.isEmpty || readsMaps ? nil : ["out"])
+        group.map(configuration.inputs), only: readsMaps ? Set(maps + ["out"]) : ["out"])
       for (query, result) in zip(group, results) {
         let noise = epsilon(Latent(result["out"]!), query)
         guard noise.isFinite || !query.latent.isWithin(Self.ordinary) else { throw try notFinite(query) }
@@ -62,10 +66,32 @@ package actor NoiseNetwork: NoisePredictor {
             noise: noise,
             attention: readsMaps && query.wantsAttention ? attention(result, query) : nil))
       }
-      evaluations += group.count
-      onEvaluation(evaluations)
+      work.evaluations += group.count
+      onEvaluation(work)
     }
     return answers
+  }
+
+  /// Loss and gradients of one query.
+  ///
+  /// - Parameter targets: `context`, or names of trained values.
+  /// - Precondition: the stage keeps their gradients.
+  func differentiate(
+    _ query: NoiseQuery, _ loss: SquaredLoss, by targets: [String]
+  ) throws -> (loss: Double, gradients: [String: HostTensor]) {
+    let names = targets.map { DenoisingNetwork.gradientPrefix + $0 }
+    let inputs = configuration.inputs(query).merging(loss.inputs) { _, new in new }
+    let result = try executor.run([inputs], only: Set(names + [DenoisingNetwork.loss]))[0]
+    guard result.values.allSatisfy(\.isFinite) else {
+      guard try executor.run([inputs], only: ["out"])[0]["out"]!.isFinite else { throw try notFinite(query) }
+      throw EditError.gradient
+    }
+    work.gradients += 1
+    onEvaluation(work)
+    return (
+      Double(result[DenoisingNetwork.loss]!.values[0]),
+      Dictionary(uniqueKeysWithValues: zip(targets, names.map { result[$0]! }))
+    )
   }
 
   /// What made numbers that are none: the side branches, if the network is sound without them.
@@ -79,8 +105,12 @@ package actor NoiseNetwork: NoisePredictor {
   }
 
   /// Raw outputs of one query with every value that was kept.
-  package func values(_ query: NoiseQuery) async throws -> [String: HostTensor] {
-    try executor.run([configuration.inputs(query)])[0]
+  ///
+  /// - Parameter seed: of a seeded gradient, `[h, w, 4]`.
+  package func values(_ query: NoiseQuery, seed: HostTensor? = nil) async throws -> [String: HostTensor] {
+    var inputs = configuration.inputs(query)
+    inputs[DenoisingNetwork.seed] = seed
+    return try executor.run([inputs])[0]
   }
 
   /// The mean over the layers: `[h/4, w/4, tokens]`.
@@ -98,6 +128,16 @@ package actor NoiseNetwork: NoisePredictor {
       fromOutput: output, at: query.latent,
       alphaBar: query.levelAlphaBar ?? schedule.alphaBar(query.timestep))
   }
+}
+
+/// What a noise network has done.
+package struct NetworkWork: Sendable, Hashable {
+  /// Queries answered.
+  package var evaluations = 0
+  /// Losses with their gradients.
+  package var gradients = 0
+
+  package var total: Int { evaluations + gradients }
 }
 
 extension UNetConfiguration {

@@ -1,3 +1,4 @@
+import Editing
 import NeuralGraph
 import Runtime
 
@@ -7,6 +8,8 @@ package struct Stage: Sendable {
   package let graph: Graph
   package let plan: Plan
   package let weights: NetworkWeights
+  /// What a gradient takes, of a network that keeps some.
+  package let gradient: GradientCost?
 }
 
 /// Plans the networks of a model. Nothing is read or allocated; graphs come from the model, which builds each once.
@@ -27,14 +30,15 @@ package struct Stages: Sendable {
 
   /// Noise network for a working size in pixels.
   ///
-  /// - Parameter lanes: queries that may share a pass over streamed weights; nil for the network's own number.
+  /// - Parameters:
+  ///   - kept: values beside those that the demands ask for.
+  ///   - lanes: queries that may share a pass over streamed weights; nil for the network's own number.
   package func noise(
-    width: Int, height: Int, attentionMaps: Bool = false, taps: Bool = false, lanes: Int? = nil
+    width: Int, height: Int, demands: NetworkDemands = [], keeping kept: KeptValues = [], lanes: Int? = nil
   ) throws -> Stage {
-    var kept: KeptValues = attentionMaps ? .attentionMaps : []
-    if taps { kept.insert(.taps) }
-    return try stage(
-      "denoise", of: "unet", NetworkSize(width: width, height: height), keeping: kept, lanes: lanes)
+    try stage(
+      "denoise", of: "unet", NetworkSize(width: width, height: height),
+      keeping: kept.union(KeptValues(demands)), lanes: lanes)
   }
 
   /// Picture → moments of the latent.
@@ -70,14 +74,29 @@ package struct Stages: Sendable {
     guard let network = component.networks.first(where: { $0.name == network }) else {
       preconditionFailure("\(component.name) has no \(network)")
     }
-    let defined = try component.graph(of: network, size, keeping: kept)
     let weights = component.weights
-    let planner = Planner(threads: threads, budget: budget, lanes: lanes ?? network.lanes) {
-      weights[$0].address != nil
-    }
+    // Gradients are asked for one by one.
+    let lanes = kept.differentiates ? 1 : lanes ?? network.lanes
+    let planner = Planner(threads: threads, budget: budget, lanes: lanes) { weights[$0].address != nil }
     do {
+      guard !kept.differentiates else {
+        let choice = try Recomputation(planner).choose { blocks in
+          let defined =
+            blocks.isEmpty
+            ? try component.graph(of: network, size, keeping: kept)
+            : try component.defined(network, size, keeping: kept, recomputing: blocks)
+          return (defined.graph, defined.outputs)
+        }
+        let defined = try component.graph(
+          of: network, size, keeping: kept, recomputing: choice.blocks,
+          known: NetworkGraph(graph: choice.defined.graph, outputs: choice.defined.outputs))
+        return Stage(
+          name: network.name, graph: defined.graph, plan: choice.plan, weights: weights,
+          gradient: choice.cost)
+      }
+      let defined = try component.graph(of: network, size, keeping: kept)
       let plan = try planner.plan(defined.graph, keep: defined.outputs)
-      return Stage(name: network.name, graph: defined.graph, plan: plan, weights: weights)
+      return Stage(name: network.name, graph: defined.graph, plan: plan, weights: weights, gradient: nil)
     } catch PlanError.overBudget(let needed, let budget) {
       throw RequestError.overBudget(stage: network.name, needed: needed, budget: budget)
     }

@@ -76,7 +76,7 @@ package actor TrainingTranslator: TrainableTranslator {
     }
     let plan = try Planner(threads: threads, budget: nil, lanes: 1) { _ in false }
       .plan(builder.graph, keep: outputs)
-    return Stage(name: "train", graph: builder.graph, plan: plan, weights: weights)
+    return Stage(name: "train", graph: builder.graph, plan: plan, weights: weights, gradient: nil)
   }
 }
 

@@ -78,7 +78,7 @@ public struct TranslatorJob: Sendable {
     let unet = try await thread.run {
       try NoiseNetwork(
         stages.noise, model: editor.model, pool: editor.pool, on: thread,
-        onEvaluation: { progress($0, total) })
+        onEvaluation: { progress($0.evaluations, total) })
     }
     let diffusion = Diffusion(unet: unet, schedule: editor.model.schedule, empty: encoded.empty)
     try await generate(tasks.map(\.source), into: store, with: diffusion)
@@ -94,7 +94,7 @@ public struct TranslatorJob: Sendable {
       values: values,
       description: TranslatorFile.Description(network.configuration, request.tasks, of: editor.model),
       report: report(
-        evaluations: await unet.evaluations, gradients: await translator.gradientCount, losses.values,
+        evaluations: await unet.work.evaluations, gradients: await translator.gradientCount, losses.values,
         cut: encoded.cut,
         seconds: (ContinuousClock.now - clock).seconds))
   }
