@@ -49,6 +49,7 @@ enum ExitStatus: Int32 {
       self = .usage
     case _ where TraceResults.isWriteError(error): self = .cannotWrite
     case _ where Model.isModelError(error): self = .badModel
+    case EditError.otherProgress: self = .badInput
     case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
     case RequestError.overBudget: self = .overBudget
     case is RequestError: self = .usage
@@ -93,7 +94,7 @@ extension EditError {
   /// Something went wrong while computing, not in what was asked.
   fileprivate var isAboutTheRun: Bool {
     switch self {
-    case .nonFinite, .diverged, .noPicture: true
+    case .nonFinite, .diverged, .noPicture, .gradientNotFinite, .gradient: true
     default: false
     }
   }

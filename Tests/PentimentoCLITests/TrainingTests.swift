@@ -78,7 +78,7 @@ import WeightStorage
   @Test("of one seed end with one file, whatever breaks them off") func resumed() async throws {
     let place = try Workplace.furnished()
     // Long enough to be killed some times; half a second is the start.
-    let steps = Self.translator.map { $0 == "4" ? "60" : $0 } + ["--generate", "2"]
+    let steps = Self.translator.map { $0 == "4" ? "24" : $0 } + ["--generate", "1"]
     let unbroken = try await Command.run(steps, in: place, model: Command.embeddedModel)
     #expect(unbroken.status == Status.done, "\(unbroken.errors)")
     let bytes = try place.bytes("t.safetensors")

@@ -52,7 +52,7 @@ public struct LoRAJob: Sendable {
     let thread = try NetworkThread()
     try await thread.run { try editor.model.verify() }
     let picture = try await thread.run { try geometry.workingPicture(reading: request.picture) }
-    let origin = try await thread.run { try origin(of: picture) }
+    let origin = try await thread.run { try self.origin(of: picture) }
     try await tie(origin.identity)
     let encoded = try await thread.run {
       try PromptEncoder(model: editor.model, pool: editor.pool, stages: text).encode(
