@@ -41,9 +41,10 @@ func noteCut(_ part: String) {
 
 /// A line of progress that is gone before anything else is said, a failure included.
 func showingProgress<Result>(
+  _ unit: String = "evaluations",
   _ work: (_ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void) async throws -> Result
 ) async throws -> Result {
-  let line = ProgressLine()
+  let line = ProgressLine(unit)
   defer { line.clear() }
   return try await work { done, total in line.show(done, of: total) }
 }
