@@ -178,7 +178,7 @@ import WeightStorage
     let b = file.tensors.filter { $0.name.hasSuffix(".lora_B.weight") }
     #expect(a.count == b.count && a.count % 4 == 0 && !a.isEmpty)
     #expect(a.allSatisfy { $0.shape[0] == 4 } && b.allSatisfy { $0.shape[1] == 4 })
-    #expect(file.metadata["pentimento.prompt"] == "\"a red cube\"")
+    #expect(file.metadata["trained.prompt"] == "\"a red cube\"")
     #expect(place.exists("loss.png"))
 
     func edit(_ more: String..., to output: String) async throws -> [UInt8] {

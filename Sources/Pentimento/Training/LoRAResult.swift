@@ -53,20 +53,20 @@ struct LoRAOrigin: Sendable, Equatable {
     return hash.finalize()
   }
 
-  /// `pentimento.{name}` for everything, in words that a person reads, and `pentimento.sha256` over all of it.
+  /// `trained.{name}` for everything, in words that a person reads, and `trained.sha256` over all of it.
   var metadata: [String: String] {
-    var metadata = ["pentimento.sha256": digest]
+    var metadata = ["trained.sha256": digest]
     for tie in identity.ties {
       let isHash = tie.value.hasPrefix("=") && tie.value.dropFirst() != tie.shown
-      metadata["pentimento.\(tie.name.replacing(" ", with: "-"))"] = tie.shown
+      metadata["trained.\(tie.name.replacing(" ", with: "-"))"] = tie.shown
       if isHash {
-        metadata["pentimento.\(tie.name.replacing(" ", with: "-"))-sha256"] = String(tie.value.dropFirst())
+        metadata["trained.\(tie.name.replacing(" ", with: "-"))-sha256"] = String(tie.value.dropFirst())
       }
     }
     return metadata
   }
 
-  static let tensorsKey = "pentimento.tensors-sha256"
+  static let tensorsKey = "trained.tensors-sha256"
 
   /// SHA-256 over tensors, sorted by name.
   static func digest(_ names: [String], bytes: (String) throws -> [UInt8]) rethrows -> String {
@@ -80,7 +80,7 @@ struct LoRAOrigin: Sendable, Equatable {
 
   /// Whether a file was made with all that this is, and is as it was written.
   func isMade(_ path: String) -> Bool {
-    guard let file = try? SafetensorsFile(path: path), file.metadata["pentimento.sha256"] == digest,
+    guard let file = try? SafetensorsFile(path: path), file.metadata["trained.sha256"] == digest,
       let tensors = try? Self.digest(file.tensors.map(\.name), bytes: { try file.bytes(of: file.tensor($0)) })
     else { return false }
     return tensors == file.metadata[Self.tensorsKey]
