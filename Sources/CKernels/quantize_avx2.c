@@ -36,22 +36,38 @@ TARGET float quantize_row_avx2(size_t n, const float *x, uint8_t zero, uint8_t *
   return scale;
 }
 
-/* The 16 channels of one column of a block. */
-INLINE __m128i block_row(size_t groups, const int8_t *b) {
-  int32_t four[4] = {0};
-  for (size_t g = 0; g < groups; g++) memcpy(four + g, b + 64 * g, 4);
-  return _mm_loadu_si128((const __m128i *)four);
+/* y = 16 bytes of one column as floats */
+INLINE void dequantize_column(size_t rows, size_t r, __m128i sixteen, const float *scale, float *y) {
+  if (r >= rows) return;
+  __m256 by = _mm256_set1_ps(scale[r]);
+  __m256 low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(sixteen));
+  __m256 high = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(sixteen, sixteen)));
+  _mm256_storeu_ps(y + 16 * r, _mm256_mul_ps(low, by));
+  _mm256_storeu_ps(y + 16 * r + 8, _mm256_mul_ps(high, by));
 }
 
+/* A group is 16 columns of 4 bytes, 8 of them a register; a transposition of 4 groups within every 128 bits
+ * puts the 16 bytes of a column side by side: lane l of the result q is column 4·l + q.                   */
 TARGET void dequantize_block_avx2(size_t rows, size_t groups, const int8_t *b, const float *scale,
                                   float *y) {
-  for (size_t r = 0; r < rows; r++) {
-    __m128i sixteen = block_row(groups, b + 4 * r);
-    __m256 by = _mm256_set1_ps(scale[r]);
-    __m256 low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(sixteen));
-    __m256 high = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(sixteen, sixteen)));
-    _mm256_storeu_ps(y + 16 * r, _mm256_mul_ps(low, by));
-    _mm256_storeu_ps(y + 16 * r + 8, _mm256_mul_ps(high, by));
+  for (size_t half = 0; half < 16; half += 8) {
+    __m256i g[4], pair[4], column[4];
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < 4; i++)
+      g[i] = i < groups ? _mm256_loadu_si256((const __m256i *)(b + 64 * i + 4 * half)) : _mm256_setzero_si256();
+    pair[0] = _mm256_unpacklo_epi32(g[0], g[1]);
+    pair[1] = _mm256_unpackhi_epi32(g[0], g[1]);
+    pair[2] = _mm256_unpacklo_epi32(g[2], g[3]);
+    pair[3] = _mm256_unpackhi_epi32(g[2], g[3]);
+    column[0] = _mm256_unpacklo_epi64(pair[0], pair[2]);
+    column[1] = _mm256_unpackhi_epi64(pair[0], pair[2]);
+    column[2] = _mm256_unpacklo_epi64(pair[1], pair[3]);
+    column[3] = _mm256_unpackhi_epi64(pair[1], pair[3]);
+#pragma clang loop unroll(full)
+    for (size_t q = 0; q < 4; q++) {
+      dequantize_column(rows, half + q, _mm256_castsi256_si128(column[q]), scale, y);
+      dequantize_column(rows, half + 4 + q, _mm256_extracti128_si256(column[q], 1), scale, y);
+    }
   }
 }
 

@@ -30,18 +30,34 @@ TARGET float quantize_row_avx512(size_t n, const float *x, uint8_t zero, uint8_t
   return scale;
 }
 
-/* The 16 channels of one column of a block. */
-INLINE __m128i block_row(size_t groups, const int8_t *b) {
-  int32_t four[4] = {0};
-  for (size_t g = 0; g < groups; g++) memcpy(four + g, b + 64 * g, 4);
-  return _mm_loadu_si128((const __m128i *)four);
+/* y = 16 bytes of one column as floats */
+INLINE void dequantize_column(size_t rows, size_t r, __m128i sixteen, const float *scale, float *y) {
+  if (r >= rows) return;
+  __m512 values = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sixteen));
+  _mm512_storeu_ps(y + 16 * r, _mm512_mul_ps(values, _mm512_set1_ps(scale[r])));
 }
 
+/* A group is 16 columns of 4 bytes; a transposition of 4 groups within every 128 bits puts the 16 bytes of
+ * a column side by side: lane l of the result q is column 4·l + q.                                      */
 TARGET void dequantize_block_avx512(size_t rows, size_t groups, const int8_t *b, const float *scale,
                                     float *y) {
-  for (size_t r = 0; r < rows; r++) {
-    __m512i sixteen = _mm512_cvtepi8_epi32(block_row(groups, b + 4 * r));
-    _mm512_storeu_ps(y + 16 * r, _mm512_mul_ps(_mm512_cvtepi32_ps(sixteen), _mm512_set1_ps(scale[r])));
+  __m512i g[4], pair[4], column[4];
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < 4; i++) g[i] = i < groups ? _mm512_loadu_si512(b + 64 * i) : _mm512_setzero_si512();
+  pair[0] = _mm512_unpacklo_epi32(g[0], g[1]);
+  pair[1] = _mm512_unpackhi_epi32(g[0], g[1]);
+  pair[2] = _mm512_unpacklo_epi32(g[2], g[3]);
+  pair[3] = _mm512_unpackhi_epi32(g[2], g[3]);
+  column[0] = _mm512_unpacklo_epi64(pair[0], pair[2]);
+  column[1] = _mm512_unpackhi_epi64(pair[0], pair[2]);
+  column[2] = _mm512_unpacklo_epi64(pair[1], pair[3]);
+  column[3] = _mm512_unpackhi_epi64(pair[1], pair[3]);
+#pragma clang loop unroll(full)
+  for (size_t q = 0; q < 4; q++) {
+    dequantize_column(rows, q, _mm512_castsi512_si128(column[q]), scale, y);
+    dequantize_column(rows, 4 + q, _mm512_extracti32x4_epi32(column[q], 1), scale, y);
+    dequantize_column(rows, 8 + q, _mm512_extracti32x4_epi32(column[q], 2), scale, y);
+    dequantize_column(rows, 12 + q, _mm512_extracti32x4_epi32(column[q], 3), scale, y);
   }
 }
 

@@ -13,7 +13,7 @@ package func attentionDQ(
   _ q: TensorRef, k: TensorRef, v: TensorRef, o: TensorRef, logSum: TensorRef, dO: TensorRef, heads: Int,
   causal: Bool, into dq: TensorRef, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  let pass = AttentionGradient(q, k, v, o, logSum, dO, heads, causal, scratch, pool)
+  let pass = AttentionGradient(q, k, v, o, logSum, dO, heads, causal, \.gradientNeeds, scratch, pool)
   precondition(dq.shape == q.shape, "attentionDQ: \(q.shape) into \(dq.shape)")
   let (tiles, set, c, d) = (pass.tiles, pool.kernels.table, pass.tiles.channels, pass.tiles.size)
   let output = dq.floats
@@ -59,7 +59,7 @@ package func attentionDKV(
   _ q: TensorRef, k: TensorRef, v: TensorRef, o: TensorRef, logSum: TensorRef, dO: TensorRef, heads: Int,
   causal: Bool, intoK dk: TensorRef, intoV dv: TensorRef, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  let pass = AttentionGradient(q, k, v, o, logSum, dO, heads, causal, scratch, pool)
+  let pass = AttentionGradient(q, k, v, o, logSum, dO, heads, causal, \.gradientNeeds, scratch, pool)
   precondition(
     dk.shape == k.shape && dv.shape == k.shape, "attentionDKV: \(k.shape) into \(dk.shape), \(dv.shape)")
   let (tiles, set, c, d) = (pass.tiles, pool.kernels.table, pass.tiles.channels, pass.tiles.size)
@@ -112,8 +112,8 @@ package func attentionGradientScratchBytes(q: TensorType, k: TensorType, heads: 
   return tiles.scratchBytes(tiles.gradientNeeds, threads: threads, shared: 2 * heads * tiles.queries)
 }
 
-/// What both passes start from: the operands, and (logSum in powers of two, D) for every query and head.
-private struct AttentionGradient {
+/// What all passes start from: the operands, and (logSum in powers of two, D) for every query and head.
+struct AttentionGradient {
   let tiles: AttentionTiles
   let q: UnsafeMutablePointer<Float>, k: UnsafeMutablePointer<Float>, v: UnsafeMutablePointer<Float>
   let dO: UnsafeMutablePointer<Float>
@@ -124,7 +124,8 @@ private struct AttentionGradient {
 
   init(
     _ q: TensorRef, _ k: TensorRef, _ v: TensorRef, _ o: TensorRef, _ logSum: TensorRef, _ dO: TensorRef,
-    _ heads: Int, _ causal: Bool, _ scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+    _ heads: Int, _ causal: Bool, _ needs: (AttentionTiles) -> AttentionTiles.Needs,
+    _ scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
   ) {
     let tiles = AttentionTiles(q: q.shape, k: k.shape, heads: heads, causal: causal)
     let count = heads * tiles.queries
@@ -135,7 +136,7 @@ private struct AttentionGradient {
     (self.q, self.k, self.v, self.dO) = (q.floats, k.floats, v.floats, dO.floats)
     scale = 1 / Float(tiles.size).squareRoot()
     let (shared, places) = tiles.places(
-      scratch, tiles.gradientNeeds, threads: pool.threads, shared: 2 * count)
+      scratch, needs(tiles), threads: pool.threads, shared: 2 * count)
     (self.places, logSums, deltas) = (places, shared, shared + count)
 
     let (logSums, deltas, dOut, output, saved) = (logSums, deltas, self.dO, o.floats, logSum.floats)

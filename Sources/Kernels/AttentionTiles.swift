@@ -104,13 +104,15 @@ struct AttentionTiles {
     }
   }
 
-  /// y[i] = start + Σ_j weights[i][j]·tile row j; without `first` y is the start. y's rows are `ld` apart.
+  /// y[i] = start + Σ_j weights[i][j]·tile row j; without `isFirst` y is the start. Rows of weights are a tile's length
+  /// apart, or `stride`.
   func accumulate(
-    _ weights: UnsafePointer<Float>, rows: Int, panels: UnsafePointer<Float>, count: Int, isFirst: Bool,
+    _ weights: UnsafePointer<Float>, stride ld: Int? = nil, rows: Int, panels: UnsafePointer<Float>,
+    count: Int, isFirst: Bool,
     into y: UnsafeMutablePointer<Float>, _ place: Place, _ kernels: KernelSet
   ) {
     let width = kernels.tile.columns
-    for i in 0..<rows { place.table[i] = weights + i * tileRows }
+    for i in 0..<rows { place.table[i] = weights + i * (ld ?? tileRows) }
     for c in stride(from: 0, to: size, by: width) {
       kernels.table.pointee.gemm_f32(
         rows, min(width, size - c), count, place.table, 0, panels + c * count, 16 * count,

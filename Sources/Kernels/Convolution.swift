@@ -146,38 +146,50 @@ private func convolutionDX(
     weight.shape.count == 4 && weight.shape[3] == channels && dy.shape == [size.height, size.width, w.n],
     "convolutionDX: \(dy.shape) × \(weight.shape), \(geometry) into \(dx.shape)")
 
+  let phases = InputPhases(geometry, height: height, width: width, kernel: (kh, kw))
   var cursor = ScratchCursor(scratch)
   let zeros = cursor.take(w.n, of: Float.self)
   zeros.update(repeating: 0, count: w.n)
   let outside = UnsafePointer(zeros)
+  let part = cursor.take(phases.isWhole ? 0 : phases.mostPixels * channels, of: Float.self)
+  let rest = cursor.take(0, of: Float.self)
   let input = UnsafePointer(dy.floats)
-  let (s, top, left) = (geometry.stride, geometry.top, geometry.left)
-  PanelProduct(rows: height * width, columns: channels, taps: kh * kw, depth: w.n).run(
-    into: dx.floats, bias: nil, scratch: zeros + (w.n + 15) / 16 * 16, pool,
-    rowPointers: { tap, pixels, table in
-      let (ky, kx) = (tap / kw, tap % kw)
-      var (i, j) = (pixels.lowerBound / width, pixels.lowerBound % width)
-      for row in 0..<pixels.count {
-        let (yy, xx) = (i + top - ky, j + left - kx)
-        let isInside =
-          yy >= 0 && xx >= 0 && yy % s == 0 && xx % s == 0 && yy / s < size.height && xx / s < size.width
-        table[row] = isInside ? input + (yy / s * size.width + xx / s) * w.n : outside
-        j += 1
-        if j == width { (i, j) = (i + 1, 0) }
-      }
-    },
-    panels: { tap, outputs, panels, scratch in
-      w.transposedBlock(
-        outputs: outputs, panels: panels, first: tap * channels, end: (tap + 1) * channels, scratch)
-    })
+  for phase in phases.all {
+    let result = phases.isWhole ? dx.floats : part
+    if phase.taps.isEmpty { result.update(repeating: 0, count: phase.pixels * channels) }
+    PanelProduct(rows: phase.pixels, columns: channels, taps: phase.taps.count, depth: w.n).run(
+      into: result, bias: nil, scratch: rest, pool,
+      rowPointers: { index, pixels, table in
+        let (top, left) = phase.origin(of: phase.taps[index])
+        var (i, j) = (pixels.lowerBound / phase.width, pixels.lowerBound % phase.width)
+        for row in 0..<pixels.count {
+          let (yy, xx) = (i + top, j + left)
+          let isInside = yy >= 0 && xx >= 0 && yy < size.height && xx < size.width
+          table[row] = isInside ? input + (yy * size.width + xx) * w.n : outside
+          j += 1
+          if j == phase.width { (i, j) = (i + 1, 0) }
+        }
+      },
+      panels: { index, outputs, panels, scratch in
+        let first = phase.taps[index] * channels
+        return w.transposedBlock(
+          outputs: outputs, panels: panels, first: first, end: first + channels, scratch)
+      })
+    if !phases.isWhole { phase.spread(part, channels, over: dx, pool) }
+  }
 }
 
 /// Of either `convolutionDX`.
-package func convolutionDXScratchBytes(dy: TensorType, weight: TensorType, dx: TensorType, threads: Int)
-  -> Int
-{
-  let product = PanelProduct(
-    rows: dx.shape[0] * dx.shape[1], columns: dx.shape[2], taps: weight.shape[1] * weight.shape[2],
-    depth: weight.shape[0])
-  return ScratchCursor.bytes([weight.shape[0] * 4, product.scratchBytes(threads: threads)])
+package func convolutionDXScratchBytes(
+  dy: TensorType, weight: TensorType, dx: TensorType, _ geometry: ConvolutionGeometry, threads: Int
+) -> Int {
+  let phases = InputPhases(
+    geometry, height: dx.shape[0], width: dx.shape[1], kernel: (weight.shape[1], weight.shape[2]))
+  let products = phases.all.map {
+    PanelProduct(rows: $0.pixels, columns: dx.shape[2], taps: $0.taps.count, depth: weight.shape[0])
+      .scratchBytes(threads: threads)
+  }
+  return ScratchCursor.bytes([
+    weight.shape[0] * 4, phases.isWhole ? 0 : phases.mostPixels * dx.shape[2] * 4, products.max() ?? 0,
+  ])
 }

@@ -89,7 +89,7 @@ func convolutionBenchmark(
   let space = scratch {
     max(
       convolutionScratchBytes(x: x.type, weight: w.type, geometry, threads: $0),
-      convolutionDXScratchBytes(dy: y.type, weight: w.type, dx: x.type, threads: $0))
+      convolutionDXScratchBytes(dy: y.type, weight: w.type, dx: x.type, geometry, threads: $0))
   }
   return Benchmark(
     name: "conv\(kernel)x\(kernel)" + (stride > 1 ? "s\(stride)" : "") + (gradient ? "DX_" : "_")

@@ -64,6 +64,22 @@ import Testing
     }
   }
 
+  @Test(
+    "all gradients at once have the bits of two passes", arguments: KernelSet.runnable,
+    [(1, 1, 3), (50, 7, 16), (47, 300, 40), (97, 97, 40), (300, 513, 8)])
+  func atOnce(set: KernelSet, _ shape: (queries: Int, keys: Int, size: Int)) {
+    for causal in shape.queries == shape.keys ? [false, true] : [false] {
+      let e = Example(queries: shape.queries, keys: shape.keys, heads: 4, size: shape.size, causal: causal)
+      // Four heads on two threads go together, on three one pass follows the other.
+      for threads in [1, 2, 3] {
+        let pool = ThreadPool.of(threads, kernels: set)
+        let (two, one) = (e.backward(pool), e.backwardAtOnce(pool))
+        #expect(one.dq.values == two.dq.values && one.dk.values == two.dk.values)
+        #expect(one.dv.values == two.dv.values)
+      }
+    }
+  }
+
   @Test("probabilities are averaged over the heads", arguments: KernelSet.runnable, [1, 77, 300])
   func probabilities(set: KernelSet, keys: Int) {
     let e = Example(queries: 50, keys: keys, heads: 3, size: 40, causal: false)
@@ -137,6 +153,17 @@ import Testing
         attentionDKV(
           q.ref, k: k.ref, v: v.ref, o: o.ref, logSum: logSum.ref, dO: dO.ref, heads: heads, causal: causal,
           intoK: dk.ref, intoV: dv.ref, scratch: $0, pool)
+      }
+      return (dq, dk, dv)
+    }
+
+    func backwardAtOnce(_ pool: ThreadPool) -> (dq: Buffer, dk: Buffer, dv: Buffer) {
+      let (o, logSum) = forward(pool)
+      let (dq, dk, dv) = (Buffer(q.type.shape), Buffer(k.type.shape), Buffer(k.type.shape))
+      withScratch(attentionDQKVScratchBytes(q: q.type, k: k.type, heads: heads, threads: pool.threads)) {
+        attentionDQKV(
+          q.ref, k: k.ref, v: v.ref, o: o.ref, logSum: logSum.ref, dO: dO.ref, heads: heads, causal: causal,
+          intoQ: dq.ref, intoK: dk.ref, intoV: dv.ref, scratch: $0, pool)
       }
       return (dq, dk, dv)
     }

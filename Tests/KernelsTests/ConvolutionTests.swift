@@ -21,6 +21,7 @@ import Testing
       height: 6, width: 7, channels: 4, outputs: 16, kernel: 3,
       geometry: .init(top: 2, left: 0, bottom: 1, right: 3)),
     Case(height: 23, width: 19, channels: 31, outputs: 15, kernel: 1, geometry: .init(padding: 0)),
+    Case(height: 5, width: 6, channels: 7, outputs: 9, kernel: 1, geometry: .init(stride: 2, padding: 0)),
     Case(height: 3, width: 3, channels: 260, outputs: 5, kernel: 3, geometry: .init(padding: 1)),
     Case(height: 11, width: 10, channels: 5, outputs: 7, kernel: 4, geometry: .init(stride: 3, padding: 2)),
   ]
@@ -102,7 +103,8 @@ import Testing
     func backward(_ pool: ThreadPool) -> Buffer {
       let dx = Buffer(x.type.shape)
       withScratch(
-        convolutionDXScratchBytes(dy: dy.type, weight: panels.type, dx: dx.type, threads: pool.threads)
+        convolutionDXScratchBytes(
+          dy: dy.type, weight: panels.type, dx: dx.type, c.geometry, threads: pool.threads)
       ) {
         convolutionDX(dy.ref, weight: panels.ref, c.geometry, into: dx.ref, scratch: $0, pool)
       }

@@ -32,7 +32,9 @@ import Testing
     let dy = Buffer(random: [size.height, size.width, c.outputs], seed: 3)
     let (got, wanted) = (Buffer([c.height, c.width, c.channels]), Buffer([c.height, c.width, c.channels]))
     let floats = w.dequantized
-    withScratch(convolutionDXScratchBytes(dy: dy.type, weight: w.panels.type, dx: got.type, threads: 2)) {
+    withScratch(
+      convolutionDXScratchBytes(dy: dy.type, weight: w.panels.type, dx: got.type, c.geometry, threads: 2)
+    ) {
       convolutionDX(dy.ref, weight: w.weight, c.geometry, into: got.ref, scratch: $0, pool)
       convolutionDX(dy.ref, weight: floats.ref, c.geometry, into: wanted.ref, scratch: $0, pool)
     }

@@ -78,11 +78,16 @@ import Testing
     }
   }
 
-  @Test("emit no node for a gradient that nobody wants", arguments: Use.all)
+  @Test(
+    "give a gradient alone the bits it has among others, and emit no node that it does not read",
+    arguments: Use.all)
   func onlyWanted(use: Use) throws {
     let forward = try OperatorRun(use.subject, stored: use.storage, .of(1)).graph.nodes.count
+    let all = try use.run(gradient: true)
     for name in use.wanted {
-      let one = try OperatorRun(use.subject, stored: use.storage, gradientsOf: [name], .of(1))
+      let one = try OperatorRun(use.subject, stored: use.storage, gradientsOf: [name], .of(2))
+      one.run()
+      #expect(one.floats(one.gradients[name]!) == all.floats(all.gradients[name]!), "∂/∂\(name)")
       let graph = one.graph
       var needed: Set = [one.gradients[name]!]
       for node in graph.nodes.reversed() where node.outputs.contains(where: needed.contains) {
@@ -127,7 +132,9 @@ import Testing
     }
     let described = Set(
       try Use.all.flatMap { use in
-        try OperatorRun(use.subject, stored: use.storage, gradientsOf: use.wanted, .of(1)).kinds
+        try ([use.wanted] + use.wanted.map { [$0] }).flatMap {
+          try OperatorRun(use.subject, stored: use.storage, gradientsOf: $0, .of(1)).kinds
+        }
       })
     let excused = Set(OperatorCase.withoutGradient.keys)
     #expect(kinds.count > 30)

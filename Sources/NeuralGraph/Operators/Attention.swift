@@ -37,6 +37,10 @@ struct Attention: Op {
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
     let saved = node.inputs + [node.outputs[0], node.outputs[1], dOut[0]!]
+    if wanted[0] && (wanted[1] || wanted[2]) {
+      let all = try g.emit(AttentionDQKV(heads: heads, causal: causal), saved)
+      return [all[0], all[1], all[2]]
+    }
     let dq = wanted[0] ? try g.emit(AttentionDQ(heads: heads, causal: causal), saved)[0] : nil
     guard wanted[1] || wanted[2] else { return [dq, nil, nil] }
     let dkv = try g.emit(AttentionDKV(heads: heads, causal: causal), saved)
@@ -91,6 +95,33 @@ struct AttentionDKV: Op {
 
   /// Scores again, dP, dk and dv.
   func multiplyAdds(_ inputs: [TensorType]) -> Int { 4 * attentionProduct(inputs) }
+}
+
+/// dq, dk and dv with the same formulas, to the bit, from scores that are rebuilt once.
+///
+/// inputs   q, k, v, o, logSum, dO
+/// outputs  dq, dk, dv
+struct AttentionDQKV: Op {
+  var heads: Int
+  var causal: Bool
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    [inputs[0], inputs[1], inputs[2]]
+  }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    attentionDQKVScratchBytes(q: inputs[0].rows, k: inputs[1].rows, heads: heads, threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    attentionDQKV(
+      io[in: 0].rows, k: io[in: 1].rows, v: io[in: 2].rows, o: io[in: 3].rows, logSum: io[in: 4],
+      dO: io[in: 5].rows, heads: heads, causal: causal, intoQ: io[out: 0].rows, intoK: io[out: 1].rows,
+      intoV: io[out: 2].rows, scratch: io.scratch, io.pool)
+  }
+
+  /// Scores again, dP, dq, dk and dv.
+  func multiplyAdds(_ inputs: [TensorType]) -> Int { 5 * attentionProduct(inputs) }
 }
 
 /// Multiplications of one product of all queries `[…, C]` with all keys `[…, C]`.

@@ -72,7 +72,7 @@ struct ConvolutionDX: Op {
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     convolutionDXScratchBytes(
-      dy: inputs[0], weight: inputs[1], dx: TensorType(inputShape), threads: threads)
+      dy: inputs[0], weight: inputs[1], dx: TensorType(inputShape), geometry, threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {

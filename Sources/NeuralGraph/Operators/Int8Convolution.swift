@@ -67,7 +67,7 @@ struct Int8ConvolutionDX: Op {
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     convolutionDXScratchBytes(
-      dy: inputs[0], weight: inputs[1], dx: TensorType(inputShape), threads: threads)
+      dy: inputs[0], weight: inputs[1], dx: TensorType(inputShape), geometry, threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {
