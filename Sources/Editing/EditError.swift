@@ -36,8 +36,6 @@ public enum EditError: Error, Equatable {
   case otherProgress(method: String)
   case diverged(method: String, step: Int, limit: Float)
   case noPicture(method: String, limit: Float)
-  /// A loss or its gradient is no number though the network's answer is one.
-  case gradient
 }
 
 extension EditError: CustomStringConvertible {
@@ -109,8 +107,6 @@ extension EditError: CustomStringConvertible {
       "\(method) ended with a latent value beyond \(limit), which shows nothing: lower the guidance or the concepts"
     case .diverged(let method, let step, let limit):
       "\(method) ran away at step \(step) (a latent value beyond \(limit)): lower the learning rate"
-    case .gradient:
-      "a gradient of the network is no number where its answer is one: lower the learning rate"
     }
   }
 }

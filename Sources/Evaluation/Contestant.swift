@@ -40,7 +40,9 @@ public struct Contestant: Sendable, Equatable {
     "sdedit:sampler=ode", "sdedit:sampler=sde", "ddpm-inversion", "ledits", "ledits++", "cycle-diffusion",
     "ddim-inversion", "diffedit:sampler=ode", "diffedit:sampler=sde", "cycle-sde",
     "inpaint:sampler=ode:order=1", "inpaint:sampler=ode:order=2", "inpaint:sampler=sde:order=1",
-    "inpaint:sampler=sde:order=2", "drag:sampler=ode", "drag:sampler=sde", "dds", "sds",
+    "inpaint:sampler=sde:order=2", "drag:sampler=ode", "drag:sampler=sde", "dds", "sds", "pti:preset=quick",
+    "pti",
+    "null-text",
   ]
 
   /// Whether the method is meant for a pair: points are dragged, objects come and go inside a mask, and prompts

@@ -60,6 +60,9 @@ extension TraceCase {
     "unet_vjp": { trace, model, threads, results in
       try await trace.runGradients(model, threads: threads, results)
     },
+    "lora_train": { trace, model, threads, results in
+      try await trace.runLoRATraining(model, threads: threads, results)
+    },
     "vae": { trace, model, threads, results in
       let codec = try Editor(model: model, threads: threads).codec
       let pixels = try trace.inputs.bytes("image_u8")

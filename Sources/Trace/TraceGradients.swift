@@ -37,8 +37,10 @@ extension TraceCase {
   }
 
   /// The case's LoRA by the names of its matrices; empty where it has none.
-  func loRAMatrices() throws -> [String: HostTensor] {
-    let prefix = "lora."
+  func loRAMatrices() throws -> [String: HostTensor] { try tensors("lora.") }
+
+  /// Inputs by what follows a prefix of their names.
+  func tensors(_ prefix: String) throws -> [String: HostTensor] {
     let names = inputs.tensors.map(\.name).filter { $0.hasPrefix(prefix) }
     return try Dictionary(
       uniqueKeysWithValues: names.map { (String($0.dropFirst(prefix.count)), try inputs.hostTensor($0)) })

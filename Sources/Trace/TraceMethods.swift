@@ -172,7 +172,7 @@ private final class Bench {
     let diffusion = Diffusion(
       unet: network, schedule: try trace.noiseSchedule(of: editor.model), empty: empty)
     var context = EditContext(
-      diffusion: diffusion, codec: editor.codec, tape: tape, observer: results.observer)
+      diffusion: diffusion, codec: editor.codec, tape: tape, observer: results.observer())
     if demands.contains(.contextGradient) { context.derivative = network }
     return context
   }

@@ -19,9 +19,12 @@ public final class TraceResults: Sendable {
 
   /// A method's observer: pictures and latents reported under one name are stacked to `[n, C, H, W]`, matrices to
   /// `[n, rows, columns]`.
-  var observer: EditObserver {
+  ///
+  /// - Parameter names: that the format has for values that are called otherwise here.
+  func observer(naming names: [String: String] = [:]) -> EditObserver {
     EditObserver(
       { [self] name, tensor in
+        let name = names[name] ?? name
         reported.withLock { $0[name, default: []].append(tensor.shape.count == 3 ? tensor.toNCHW() : tensor) }
       },
       matrices: { [self] name, tensor in

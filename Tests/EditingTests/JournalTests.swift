@@ -10,8 +10,7 @@ import Testing
   private func edit(
     _ type: any EditingMethod.Type, _ model: Diffusion, _ journal: any EditJournal
   ) async throws -> Latent {
-    let steps = type.about.name == "drag" ? 6.0 : 3
-    var settings: MethodSettings = ["steps": .number(steps)]
+    var settings: MethodSettings = ["steps": .number(6)]
     if type.options.contains("inner-steps") { settings["inner-steps"] = .number(2) }
     if type.options.contains("mask-maps") { settings["mask-maps"] = .number(2) }
     if type.options.contains("mask-mode") { settings["mask-mode"] = .word("intersect") }

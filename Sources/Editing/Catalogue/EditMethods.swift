@@ -15,7 +15,7 @@ extension [any EditingMethod.Type] {
   package func named(_ name: String) -> (any EditingMethod.Type)? { first { $0.about.name == name } }
 
   /// Names of everything that any of them can be told.
-  package var options: Set<String> { Set(flatMap { $0.rows.flatMap(\.options) }) }
+  package var options: Set<String> { Set(flatMap { $0.options }) }
 
   /// Those with an inversion that can be kept.
   package var inverting: [any InvertingMethod.Type] { compactMap { $0 as? any InvertingMethod.Type } }

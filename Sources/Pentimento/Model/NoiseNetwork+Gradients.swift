@@ -10,8 +10,8 @@ extension NoiseNetwork {
 
 /// Gradients, of a stage that keeps them. Forward and backward pass are one run.
 extension NoiseNetwork: NoiseDerivative {
-  /// - Throws: as `predict`; `EditError.gradient` where the loss or its gradient are no numbers though the weights
-  ///   are sound.
+  /// - Returns: numbers that are none where the loss or the gradient overflow though the weights are sound.
+  /// - Throws: as `predict`.
   package func contextGradient(
     _ query: NoiseQuery, of loss: SquaredLoss
   ) async throws -> (loss: Double, gradient: HostTensor) {

@@ -82,10 +82,13 @@ package actor NoiseNetwork: NoisePredictor {
     let names = targets.map { DenoisingNetwork.gradientPrefix + $0 }
     let inputs = configuration.inputs(query).merging(loss.inputs) { _, new in new }
     let result = try executor.run([inputs], only: Set(names + [DenoisingNetwork.loss]))[0]
-    guard result.values.allSatisfy(\.isFinite) else {
-      guard try executor.run([inputs], only: ["out"])[0]["out"]!.isFinite else { throw try notFinite(query) }
-      throw EditError.gradient
+    // Of a sound answer it is for those who use the gradient to say what was too much for it.
+    if !result.values.allSatisfy(\.isFinite),
+      try !executor.run([inputs], only: ["out"])[0]["out"]!.isFinite
+    {
+      throw try notFinite(query)
     }
+    work.evaluations += 1
     work.gradients += 1
     onEvaluation(work)
     return (
@@ -132,7 +135,7 @@ package actor NoiseNetwork: NoisePredictor {
 
 /// What a noise network has done.
 package struct NetworkWork: Sendable, Hashable {
-  /// Queries answered.
+  /// Queries answered, those whose gradient was asked for among them.
   package var evaluations = 0
   /// Losses with their gradients.
   package var gradients = 0
