@@ -39,7 +39,7 @@ extension RecordFile {
     }
     var (found, batch): ([Record], [Record]) = ([], [])
     var position = 0
-    while let (record, endsBatch) = try record(descriptor, at: position, of: count), 
+    while let (record, endsBatch) = try record(descriptor, at: position, of: count),
       try isSound(record, descriptor)
     {
       batch.append(record)

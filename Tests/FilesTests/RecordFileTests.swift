@@ -63,7 +63,8 @@ import Testing
     }
   }
 
-  @Test("takes a last batch whose bytes never came to disk for one that was not written") func blank() throws {
+  @Test("takes a last batch whose bytes never came to disk for one that was not written") func blank() throws
+  {
     try write(["one"])
     let sound = try bytes
     try write(["two"])

@@ -41,7 +41,9 @@ import Testing
   func interrupted(signal: Int32) async throws {
     let place = try Workplace.furnished()
     let long = Self.edit.map { $0 == "40" ? "4000" : $0 }
-    let run = try await Command.run(long, in: place, model: Command.embeddedModel, after: 2) { kill($0, signal) }
+    let run = try await Command.run(long, in: place, model: Command.embeddedModel, after: 2) {
+      kill($0, signal)
+    }
     #expect(run.exited && run.status == Status.ended(by: signal), "\(run.status) \(run.errors)")
     #expect(run.complaints == ["pentimento: interrupted, the same command goes on from edit.checkpoint"])
     #expect(try place.contents == ["edit.checkpoint", "mask.png", "photo.png"])
@@ -56,7 +58,8 @@ import Testing
     for (changes, words) in [
       (["40": "50"], "(steps 4000, not 50)"), (["40": "4000", "a cube": "a ball"], "not \"a ball\""),
     ] {
-      try await Refusal(Self.edit.map { changes[$0] ?? $0 }, says: "of another run", words, "name another file")
+      let edit = Self.edit.map { changes[$0] ?? $0 }
+      try await Refusal(edit, says: "of another run", words, "name another file")
         .check(in: place, model: Command.embeddedModel)
     }
     try await Refusal(
@@ -69,8 +72,8 @@ import Testing
     damaged[40] ^= 1
     try place.add("edit.checkpoint", damaged)
     try await Refusal(
-      Self.edit.map { $0 == "40" ? "4000" : $0 }, status: Status.badPicture, says: "edit.checkpoint is damaged",
-      "remove it"
+      Self.edit.map { $0 == "40" ? "4000" : $0 }, status: Status.badPicture,
+      says: "edit.checkpoint is damaged", "remove it"
     ).check(in: place, model: Command.embeddedModel)
   }
 

@@ -39,7 +39,9 @@ import Testing
 
   @Test("gives back bit for bit what it was given") func bits() async throws {
     let odd = JournalEntry(
-      numbers: ["nan": Double(bitPattern: 0x7FF8_0000_DEAD_BEEF), "zero": -0.0, "tiny": .leastNonzeroMagnitude],
+      numbers: [
+        "nan": Double(bitPattern: 0x7FF8_0000_DEAD_BEEF), "zero": -0.0, "tiny": .leastNonzeroMagnitude,
+      ],
       tensors: [
         "a": HostTensor(
           shape: [4], values: [-0.0, .infinity, Float(bitPattern: 1), Float(bitPattern: 0x7FC1_2345)]),

@@ -30,9 +30,11 @@ import Testing
     }
   }
 
-  @Test("has a picture of whatever losses there are", arguments: [
-    [], [1], [0, 0, 0], [-3, 2, 1], [.nan, 1, .infinity, 2], [1e-300, 1e300], [5, 5, 5, 5],
-  ] as [[Double]])
+  @Test(
+    "has a picture of whatever losses there are",
+    arguments: [
+      [], [1], [0, 0, 0], [-3, 2, 1], [.nan, 1, .infinity, 2], [1e-300, 1e300], [5, 5, 5, 5],
+    ] as [[Double]])
   func anything(losses: [Double]) {
     let picture = LossPlot(losses).picture
     #expect(picture.width == 640 && picture.pixels.count == 3 * picture.width * picture.height)

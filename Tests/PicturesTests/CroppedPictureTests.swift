@@ -11,13 +11,15 @@ import Testing
       pixels: (0..<height).flatMap { y in (0..<width).flatMap { x in [UInt8(x), UInt8(y), 0] } })
   }
 
-  @Test("is as large as fits, and centred", arguments: [
-    (101, 40, Extent(width: 1, height: 1), Extent(width: 40, height: 40), 30, 0),
-    (40, 101, Extent(width: 1, height: 1), Extent(width: 40, height: 40), 0, 30),
-    (90, 60, Extent(width: 2, height: 3), Extent(width: 40, height: 60), 25, 0),
-    (60, 60, Extent(width: 1, height: 1), Extent(width: 60, height: 60), 0, 0),
-    (3, 200, Extent(width: 100, height: 1), Extent(width: 3, height: 1), 0, 99),
-  ])
+  @Test(
+    "is as large as fits, and centred",
+    arguments: [
+      (101, 40, Extent(width: 1, height: 1), Extent(width: 40, height: 40), 30, 0),
+      (40, 101, Extent(width: 1, height: 1), Extent(width: 40, height: 40), 0, 30),
+      (90, 60, Extent(width: 2, height: 3), Extent(width: 40, height: 60), 25, 0),
+      (60, 60, Extent(width: 1, height: 1), Extent(width: 60, height: 60), 0, 0),
+      (3, 200, Extent(width: 100, height: 1), Extent(width: 3, height: 1), 0, 99),
+    ])
   func centred(width: Int, height: Int, aspect: Extent, extent: Extent, left: Int, top: Int) throws {
     let cropped = CroppedPicture(picture(width, height), aspect: aspect)
     #expect(cropped.extent == extent)

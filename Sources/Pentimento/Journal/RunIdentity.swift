@@ -20,7 +20,8 @@ package struct RunIdentity: Sendable, Equatable {
 
   /// Names the next thing; nil for one that there is none of.
   package mutating func tie(_ name: String, _ value: String?, shown: String? = nil) {
-    ties.append(Tie(name, value: value.map { "=\($0)" } ?? "", shown: value == nil ? "none" : shown ?? value))
+    ties.append(
+      Tie(name, value: value.map { "=\($0)" } ?? "", shown: value == nil ? "none" : shown ?? value))
   }
 
   /// The first thing in which another run differs.
@@ -32,6 +33,7 @@ package struct RunIdentity: Sendable, Equatable {
       let made = ties.first { $0.name == asked.name }
       if made?.value != asked.value { return difference(asked.name, made, asked) }
     }
-    return ties.first { tie in !run.ties.contains { $0.name == tie.name } }.map { difference($0.name, $0, nil) }
+    let more = ties.first { tie in !run.ties.contains { $0.name == tie.name } }
+    return more.map { difference($0.name, $0, nil) }
   }
 }

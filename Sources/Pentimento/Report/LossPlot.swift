@@ -75,7 +75,8 @@ struct PlotAxis {
   init(_ least: Double, _ most: Double, mayBeLogarithmic: Bool, fits: Bool = true) {
     if mayBeLogarithmic, least > 0, most > 10 * least {
       isLogarithmic = true
-      let decades = Self.exponent(least)...Self.exponent(most) + (most > Self.power(Self.exponent(most)) ? 1 : 0)
+      let last = Self.exponent(most)
+      let decades = Self.exponent(least)...last + (most > Self.power(last) ? 1 : 0)
       let apart = (decades.count + 6) / 7
       ticks = stride(from: decades.lowerBound, through: decades.upperBound, by: apart).map(Self.power)
       (low, high) = (Self.power(decades.lowerBound), Self.power(decades.upperBound))

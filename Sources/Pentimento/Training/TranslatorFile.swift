@@ -65,7 +65,9 @@ public enum TranslatorFile {
       }
       configuration = try json("network", as: TranslationConfiguration.self)
       tasks = try json("tasks", as: [Translator.Task].self)
-      guard configuration.isPossible, tasks.count == configuration.tasks else { throw Unsound.lacks("network") }
+      guard configuration.isPossible, tasks.count == configuration.tasks else {
+        throw Unsound.lacks("network")
+      }
       guard let family = metadata["family"] else { throw Unsound.lacks("family") }
       guard let scale = metadata["latent-scale"].flatMap(Double.init), scale.isFinite, scale > 0 else {
         throw Unsound.lacks("latent-scale")
