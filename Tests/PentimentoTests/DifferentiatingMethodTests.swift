@@ -17,7 +17,7 @@ private struct Tuning: EditingMethod {
   func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters(outline)
   }
-  func evaluations(_ outline: EditOutline) -> Int { 1 }
+  func evaluations(_ outline: EditOutline) -> Int { steps + 1 }
   func gradients(_ outline: EditOutline) -> Int { steps }
   func demands(_ outline: EditOutline) -> NetworkDemands { .contextGradient }
   func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int { 0 }
@@ -87,7 +87,8 @@ private struct Tuning: EditingMethod {
       try await free.run { done, total in progress.record(done, total) }, try await bounded.run(),
     ]
     #expect(try results[0].pixels == results[1].pixels)
-    #expect(progress.seen == [[1, 3], [2, 3], [3, 3]])
+    // A gradient is an evaluation and a backward pass.
+    #expect(progress.seen == [[2, 5], [4, 5], [5, 5]])
   }
 }
 
