@@ -94,7 +94,7 @@ extension EditError {
   /// Something went wrong while computing, not in what was asked.
   fileprivate var isAboutTheRun: Bool {
     switch self {
-    case .nonFinite, .diverged, .noPicture, .gradientNotFinite, .gradient: true
+    case .nonFinite, .diverged, .noPicture, .gradientNotFinite: true
     default: false
     }
   }
