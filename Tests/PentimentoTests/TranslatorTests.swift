@@ -31,12 +31,13 @@ import Testing
   }
 
   private func latent(_ seed: UInt64, _ height: Int, _ width: Int) throws -> Latent {
-    try SeededTape(seed: seed).normal(0, count: 1, height: height, width: width, channels: 4)[0]
+    let tape: any NoiseTape = SeededTape(seed: seed)
+    return try tape.normal(0, count: 1, height: height, width: width, channels: 4)[0]
   }
 
   /// Numbers of which no layer is zero.
   private func values(_ translator: TrainingTranslator) throws -> [String: HostTensor] {
-    let tape = SeededTape(seed: 5)
+    let tape: any NoiseTape = SeededTape(seed: 5)
     return try Dictionary(
       uniqueKeysWithValues: translator.parameters.enumerated().map { i, parameter in
         let count = parameter.shape.reduce(1, *)
