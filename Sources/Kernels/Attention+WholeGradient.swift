@@ -5,8 +5,8 @@ import Tensors
 /// probabilities and their gradients are rebuilt once.
 ///
 /// A thread takes whole heads. For a tile of keys it walks over blocks of queries; dq collects its sum over the tiles,
-/// dk and dv theirs over the blocks, through the block's P and dS turned on their sides. Where the threads cannot share
-/// out the heads evenly, the two passes run one after the other.
+/// dk and dv theirs over the blocks, through the block's P and dS turned on their sides. Where so many threads would wait
+/// for the last heads that seven products on all of them are sooner done, the two passes run one after the other.
 ///
 /// dq `[Tq, C]`, dk and dv `[Tk, C]` from q, o, dO `[Tq, C]`, k, v `[Tk, C]`, logSum `[heads, Tq]`
 package func attentionDQKV(
@@ -14,7 +14,8 @@ package func attentionDQKV(
   causal: Bool, intoQ dq: TensorRef, intoK dk: TensorRef, intoV dv: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  guard heads % pool.threads == 0 || heads >= 4 * pool.threads else {
+  let rounds = (heads + pool.threads - 1) / pool.threads
+  guard 5 * rounds * pool.threads <= 7 * heads else {
     attentionDQ(
       q, k: k, v: v, o: o, logSum: logSum, dO: dO, heads: heads, causal: causal, into: dq, scratch: scratch,
       pool)

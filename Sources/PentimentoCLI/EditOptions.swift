@@ -58,6 +58,7 @@ struct EditOptions: ParsableArguments {
     }
     request.picture = request.picture ?? stand
     request.keepsInversion = inversion.saveInversion != nil
+    request.comparesInt8 = inversion.compareInt8
     request.sourcePrompt = sourcePrompt
     request.seed = noise.seed
     request.translator = try translator.map(Translator.init(path:))

@@ -15,6 +15,10 @@ struct InversionOptions: ParsableArguments {
       valueName: "file"))
   var inversion: String?
 
+  @Flag(
+    help: "pti, null-text: report what int8 would have cost, dB, by sampling once more. They run in floats.")
+  var compareInt8 = false
+
   func validate() throws {
     guard saveInversion == nil || inversion == nil else {
       throw ValidationError("--inversion and --save-inversion: give one of them, the file can be copied")

@@ -73,6 +73,8 @@ extension RequestError {
       "\(method) needs \(input.option): give one"
     case .nothingToChoose:
       "no method fits what was given: say with --prompt what the result shows, or name a --method"
+    case .int8Idle(let reason):
+      "--compare-int8 has nothing to compare, since \(reason): leave it out"
     case .featherIdle:
       "--feather softens where the original is put back: give a --mask and no --no-paste-back"
     case .pasteBackWithoutPicture:

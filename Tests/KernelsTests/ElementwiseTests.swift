@@ -134,11 +134,15 @@ import Testing
     let d = dy.values
     x.floats[0] = 0
     reluDX(x.ref, dy: dy.ref, into: dy.ref, pool)
-    #expect(dy.values == zip(x.values, d).map { $0 > 0 ? $1 : 0 })
+    let passed: [Float] = zip(x.values, d).map { x, d in x > 0 ? d : 0 }
+    #expect(dy.values == passed)
     let (y, dx) = (Buffer([101, 203]), Buffer([101, 203], d))
     softLimit(x.ref, to: 3, into: y.ref, pool)
     softLimitDX(y.ref, dy: dx.ref, to: 3, into: dx.ref, pool)
-    let wanted = zip(y.doubles, d).map { (1 - $0 / 3 * ($0 / 3)) * Double($1) }
+    let wanted: [Double] = zip(y.doubles, d).map { y, d in
+      let part: Double = y / 3
+      return (1 - part * part) * Double(d)
+    }
     // Two equal quotients, their product, a difference and a product, of at most 1.
     #expect(excess(dx.values, wanted) { _ in 5 * unit } <= 0)
   }
@@ -153,12 +157,12 @@ import Testing
     )
     let (gamma, delta) = (Buffer(random: [1, c], seed: 3), Buffer(random: [1, c], seed: 4))
     modulate(x.ref, gamma: gamma.ref, delta: delta.ref, into: y.ref, pool)
-    let wanted = x.doubles.enumerated().map { $1 * (1 + gamma.doubles[$0 % c]) + delta.doubles[$0 % c] }
+    let (factors, shifts) = (gamma.doubles.map { 1 + $0 }, delta.doubles)
+    let wanted: [Double] = x.doubles.enumerated().map { i, x in x * factors[i % c] + shifts[i % c] }
     #expect(excess(y.values, wanted) { _ in 3 * 3 * unit } <= 0)
     modulate(x.ref, gamma: gamma.ref, delta: nil, into: y.ref, pool)
-    #expect(
-      excess(y.values, zip(wanted.indices, wanted).map { $1 - delta.doubles[$0 % c] }) { _ in 3 * 3 * unit }
-        <= 0)
+    let unshifted: [Double] = x.doubles.enumerated().map { i, x in x * factors[i % c] }
+    #expect(excess(y.values, unshifted) { _ in 3 * 3 * unit } <= 0)
     let (dGamma, dDelta) = (Buffer([1, c]), Buffer([1, c]))
     modulateDParameters(x.ref, dy: dy.ref, intoGamma: dGamma.ref, delta: dDelta.ref, pool)
     for channel in 0..<c {

@@ -4,7 +4,8 @@ import Runtime
 import Tensors
 import Testing
 
-/// One operator, or a figure made of several, with the inputs that it can be differentiated by.
+/// A figure made of several operators, with the inputs that it can be differentiated by. Single ones are described in
+/// `OperatorCases`.
 struct Differentiable: Sendable, CustomTestStringConvertible {
   var name: String
   var inputs: KeyValuePairs<String, [Int]>
@@ -13,61 +14,10 @@ struct Differentiable: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 
   static let all: [Differentiable] = [
-    .init(name: "linear", inputs: ["x": [5, 7]]) { g, v in try g["fc"].linear(v[0], to: 19) },
-    .init(name: "linear without bias", inputs: ["x": [3, 33]]) { g, v in
-      try g["fc"].linear(v[0], to: 4, bias: false)
-    },
-    .init(name: "convolution 3×3", inputs: ["x": [5, 4, 3]]) { g, v in
-      try g["c"].conv(v[0], to: 17, kernel: 3)
-    },
-    .init(name: "convolution 3×3, stride 2", inputs: ["x": [5, 6, 3]]) { g, v in
-      try g["c"].conv(v[0], to: 5, kernel: 3, stride: 2)
-    },
-    .init(name: "convolution padded below and right only", inputs: ["x": [6, 5, 3]]) { g, v in
-      try g["c"].conv(
-        v[0], to: 5, kernel: 3, ConvolutionGeometry(stride: 2, top: 0, left: 0, bottom: 1, right: 1))
-    },
-    .init(name: "convolution 1×1", inputs: ["x": [3, 4, 5]]) { g, v in
-      try g["c"].conv(v[0], to: 6, kernel: 1)
-    },
-    .init(name: "linear with two adapters", inputs: ["x": [5, 7]], adapters: ["fc": branches]) { g, v in
-      try g["fc"].linear(v[0], to: 19)
-    },
-    .init(name: "convolution with adapters", inputs: ["x": [5, 6, 3]], adapters: ["c": branches]) { g, v in
-      try g["c"].conv(v[0], to: 5, kernel: 3, stride: 2)
-    },
-    .init(name: "addition", inputs: ["a": [3, 5], "b": [3, 5]]) { g, v in try g.add(v[0], v[1]) },
-    .init(name: "addition of a value to itself", inputs: ["a": [3, 5]]) { g, v in try g.add(v[0], v[0]) },
-    .init(name: "SiLU", inputs: ["x": [4, 9]]) { g, v in try g.silu(v[0]) },
-    .init(name: "layer norm", inputs: ["x": [4, 9]]) { g, v in try g["n"].layerNorm(v[0]) },
-    .init(name: "GELU", inputs: ["x": [4, 9]]) { g, v in try g.gelu(v[0]) },
-    .init(name: "quick GELU", inputs: ["x": [4, 9]]) { g, v in try g.quickGELU(v[0]) },
-    .init(name: "GEGLU", inputs: ["x": [4, 10]]) { g, v in try g.geglu(v[0]) },
-    .init(name: "affine", inputs: ["x": [4, 9]]) { g, v in try g.affine(v[0], by: -1.5, plus: 2) },
-    .init(name: "soft limit", inputs: ["x": [4, 9]]) { g, v in try g.softLimit(v[0], to: 1.5) },
-    .init(name: "concatenation", inputs: ["a": [3, 2, 5], "b": [3, 2, 4]]) { g, v in
-      try g.concatenate(v[0], v[1])
-    },
-    .init(name: "slice", inputs: ["x": [3, 9]]) { g, v in try g.slice(v[0], 2..<7) },
-    .init(name: "upsampling to an odd size", inputs: ["x": [3, 4, 5]]) { g, v in
-      try g.upsampleNearest(v[0], height: 5, width: 7)
-    },
-    .init(name: "added channels", inputs: ["x": [3, 4, 5], "v": [1, 5]]) { g, v in
-      try g.addChannels(v[0], v[1])
-    },
-    .init(name: "modulation", inputs: ["x": [3, 4, 5], "gamma": [1, 5], "delta": [1, 5]]) { g, v in
-      try g.modulate(v[0], gamma: v[1], delta: v[2])
-    },
-    .init(name: "squared error", inputs: ["o": [3, 5], "scale": [1], "base": [3, 5], "weight": [1]]) { g, v in
-      try g.squaredError(of: v[0], scale: v[1], base: v[2], weight: v[3]).loss
-    },
-    .init(name: "group norm", inputs: ["x": [4, 3, 8]]) { g, v in try g["n"].groupNorm(v[0], groups: 2) },
-    .init(name: "attention", inputs: ["q": [5, 8], "k": [7, 8], "v": [7, 8]]) { g, v in
-      try g.attention(v[0], v[1], v[2], heads: 2)
-    },
-    .init(name: "causal attention", inputs: ["q": [6, 6], "k": [6, 6], "v": [6, 6]]) { g, v in
-      try g.attention(v[0], v[1], v[2], heads: 2, causal: true)
-    },
+    .init(
+      name: "linear and convolution with two adapters each", inputs: ["x": [5, 6, 7]],
+      adapters: ["c": branches, "l": others]
+    ) { g, v in try g["l"].linear(g["c"].conv(v[0], to: 5, kernel: 3, stride: 2), to: 4) },
     .init(name: "residual block and attention", inputs: ["x": [4, 4, 8], "context": [5, 6]]) { g, v in
       try blockAndAttention(g, v[0], v[1])
     },
@@ -76,6 +26,9 @@ struct Differentiable: Sendable, CustomTestStringConvertible {
 
 private let branches = [
   Adapter(path: "first", rank: 2, factor: 1.5), Adapter(path: "second", rank: 1, factor: -0.5),
+]
+private let others = [
+  Adapter(path: "third", rank: 1, factor: -1), Adapter(path: "fourth", rank: 3, factor: 0.5),
 ]
 
 /// The operators of one residual block and one cross-attention, wired as in a UNet, a block of recomputation each.

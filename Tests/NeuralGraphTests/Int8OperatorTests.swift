@@ -108,17 +108,6 @@ import Testing
     }
   }
 
-  @Test("refuse the gradient of what is quantized, by name")
-  func refuses() throws {
-    let builder = GraphBuilder { $0 == "l.weight" ? WeightFormat(.s8) : WeightFormat(.f32) }
-    let x = builder.root.input("x", TensorType([2, 4]))
-    let y = try builder.root["l"].linear(x, to: 3)
-    let w = builder.root["l"].weight("weight.scale", [3], .vector)
-    #expect(throws: GraphError.notDifferentiable(op: "Int8Linear", input: "weight, scales or bias")) {
-      _ = try builder.root.gradient(of: y, seed: y, wrt: [w])
-    }
-  }
-
   @Test("refuse a rotation that the channels do not divide into", arguments: [32, 64, 128, 256])
   func refusesRotation(width: Int) {
     #expect(throws: GraphError.self) {

@@ -28,6 +28,13 @@ import Testing
     static let all = OperatorCase.all(.small).flatMap { subject in
       subject.storages.map { Use(subject: subject, storage: $0) }
     }
+    /// One layer or attention alone.
+    static let products = all.filter { use in
+      use.subject.adapters.isEmpty
+        && use.subject.operands.contains { operand in
+          operand.name == "q" || operand.role == .weight(.matrix) || operand.role == .weight(.convolution)
+        }
+    }
     static let ofWeights = all.filter { use in
       use.storage.element == .s8 && use.subject.operands.contains { $0.name.hasSuffix(".weight") }
     }
@@ -116,6 +123,26 @@ import Testing
           _ = try OperatorRun(subject, stored: .trained, gradientsOf: [operand.name], .of(1))
         }
       }
+    }
+  }
+
+  @Test("count the products that they add up", arguments: Use.products)
+  func multiplyAdds(use: Use) throws {
+    let run = try use.run(gradient: true)
+    var counts: [String: Int] = [:]
+    for node in run.graph.nodes {
+      counts["\(type(of: node.op))", default: 0] += node.op.multiplyAdds(node.inputs.map(run.graph.type))
+    }
+    let forward = try #require(run.kinds.first { counts[$0]! > 0 })
+    // A gradient of a layer costs what the layer does, that of an attention's two products takes five.
+    if forward == "Attention" {
+      let shape = use.subject.operands.map(\.shape)
+      let product = shape[0][0] * shape[1][0] * shape[0][1]
+      #expect(counts["Attention"] == 2 * product && counts["AttentionDQKV"] == 5 * product)
+    } else {
+      let (y, weight) = (run.floats(run.output).count, use.subject.operands[1].shape)
+      #expect(counts[forward] == y * weight.dropFirst().reduce(1, *))
+      for (kind, count) in counts where count > 0 { #expect(count == counts[forward], "\(kind)") }
     }
   }
 

@@ -24,6 +24,8 @@ private final class TemporaryFile {
 
   static let methods = [
     "ddpm-inversion", "ledits", "ledits++", "ddim-inversion", "cycle-diffusion", "cycle-sde", "diffedit",
+    "pti",
+    "null-text",
   ]
 
   private func request(_ method: String, _ prompt: String = "a green ball") -> EditRequest {
@@ -38,6 +40,9 @@ private final class TemporaryFile {
     } else {
       request.prompt = prompt
     }
+    if ["pti", "null-text"].contains(method) { request.method!.settings["inner-steps"] = .number(2) }
+    // What starts from the source prompt is the same for every target.
+    if method == "pti" { request.method!.settings["preset"] = .word("source") }
     if method == "diffedit" { request.method!.settings["mask-maps"] = .number(2) }
     return request
   }

@@ -45,16 +45,18 @@ extension EditJob {
     let read = try await thread.run { try pictures.read() }
     try await part.tie(read)
     let (model, report) = try await learning.learn(read.picture!, in: part.journal) { done, _ in
-      progress(done, total)
+      progress(2 * done, total)
     }
     try Task.checkCancellation()
-    let before = learning.training.gradients
+    // A gradient is an evaluation as well.
+    let before = 2 * learning.training.gradients
     let job = try Editor(learning.training.editor, model: model).prepare(request)
     var result = try await job.run(Part(journal: part.journal, tie: { _ in })) { done, _ in
       progress(before + done, total)
     }
     result.report.learning = report
-    result.report.plannedGradients = gradients
+    (result.report.plannedEvaluations, result.report.plannedGradients) = (evaluations, gradients)
+    result.report.evaluations += report?.evaluations ?? 0
     result.report.gradients += report?.gradients ?? 0
     result.report.plannedPeakBytes = plan.peak
     return result

@@ -3,9 +3,9 @@ import Tensors
 
 extension EditJob {
   /// - Parameter cut: parts of prompts that did not fit.
-  func report(evaluations: Int, gradients: Int, cut: [String], _ remarks: Remarks, seconds: Double)
-    -> EditReport
-  {
+  func report(
+    _ work: NetworkWork, int8Decibels: Double?, cut: [String], _ remarks: Remarks, seconds: Double
+  ) -> EditReport {
     let (model, geometry) = (editor.model, pictures.geometry)
     return EditReport(
       method: prepared.name, model: model.name, lora: model.adapters,
@@ -18,10 +18,12 @@ extension EditJob {
       task: prepared.outline.task.map { "\($0 + 1) \(request.translator!.tasks[$0])" },
       seed: seed, generator: SeededTape.generator,
       inversion: method is any InvertingMethod ? request.inversionUse : nil, width: workingSize.width,
-      height: workingSize.height, plannedEvaluations: self.evaluations, evaluations: evaluations,
-      plannedGradients: self.gradients, gradients: gradients,
+      height: workingSize.height, plannedEvaluations: evaluations,
+      evaluations: work.evaluations + comparisonEvaluations,
+      plannedGradients: gradients, gradients: work.gradients,
       losses: remarks.losses.isEmpty ? nil : remarks.losses,
-      threads: editor.threads, instructionSet: editor.pool.kernels.name, cutPrompts: cut,
+      int8Decibels: int8Decibels, threads: editor.threads, instructionSet: editor.pool.kernels.name,
+      cutPrompts: cut,
       warnings: remarks.warnings,
       mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,
       peakBytes: ProcessMemory.peak, seconds: seconds)

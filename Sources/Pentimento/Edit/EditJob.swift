@@ -30,7 +30,9 @@ public struct EditJob: Sendable {
   /// The method's name.
   public var methodName: String { prepared.name }
   /// Network evaluations of a run.
-  public var evaluations: Int { prepared.evaluations }
+  public var evaluations: Int {
+    prepared.evaluations + comparisonEvaluations + (learning?.training.gradients ?? 0)
+  }
   /// Gradients of the network in a run.
   public var gradients: Int { prepared.gradients + (learning?.training.gradients ?? 0) }
   /// Seed of the noise.
@@ -83,18 +85,23 @@ public struct EditJob: Sendable {
     let encoded = try await encodeTexts(on: thread)
     let inputs = try await inputs(read, encoded, on: thread)
 
-    let remarks = Remarks(mask: read.mask, keepsInversion: request.keepsInversion, notes: read.notes)
+    let remarks = Remarks(
+      mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8, notes: read.notes)
     let (latent, work) = try await denoise(
       inputs, empty: encoded.empty, on: thread, observer: remarks.observer, journal: part.journal,
       progress: progress)
     try Task.checkCancellation()
     let working = Picture(signal: try await codec(on: thread).decode(latent))
+    let total = self.evaluations + gradients
+    let int8 = try await int8Decibels(
+      inputs, remarks.inversion, empty: encoded.empty, against: working, on: thread
+    ) { progress(total - comparisonEvaluations + $0, total) }
     let finished = pictures.finished(working, found: remarks.mask)
     return EditResult(
       picture: finished.picture, mask: finished.mask,
-      inversion: try saved(remarks.inversion, of: read.picture),
+      inversion: request.keepsInversion ? try saved(remarks.inversion, of: read.picture) : nil,
       report: report(
-        evaluations: work.evaluations, gradients: work.gradients, cut: encoded.cut, remarks,
+        work, int8Decibels: int8, cut: encoded.cut, remarks,
         seconds: (ContinuousClock.now - clock).seconds),
       working: working, latentMask: remarks.mask)
   }

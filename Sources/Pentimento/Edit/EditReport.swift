@@ -35,6 +35,9 @@ public struct EditReport: Sendable, Codable {
   public var learning: TrainingReport?
   /// Of every update of what the method tuned; nil where it tunes nothing.
   public var losses: [Double]?
+  /// Peak signal-to-noise ratio in dB between the result at its working size and the same edit sampled in int8; nil
+  /// where it was not asked for, or nothing differs.
+  public var int8Decibels: Double?
   public var threads: Int
   public var instructionSet: String
   /// Prompts that were longer than the model reads: the parts that were cut.

@@ -47,6 +47,8 @@ public struct EditRequest: Sendable {
   public var inversion: SavedInversion?
   /// Invert in full and hand the inversion out with the result.
   public var keepsInversion = false
+  /// Find out what int8 would have cost an edit that runs in floats on an int8 model, by sampling once more.
+  public var comparesInt8 = false
   /// Of the noise; nil: 42, or that of a given inversion.
   public var seed: UInt64?
 

@@ -10,17 +10,20 @@ struct EditStages: Sendable {
   /// What turns the latent into another: one of the two.
   let noise: Stage?
   let translation: Stage?
+  /// The noise network in int8, where an edit in floats is to be compared with it.
+  let int8: Stage?
   let decoder: Stage
 
   /// - Parameters:
   ///   - size: pixels at which the networks work.
+  ///   - method: that is compared with itself in int8; nil for none.
   ///   - bytes: what lies beside a network.
   ///   - refused: what does not fit already.
-  /// - Throws: `RequestError.overBudget`.
+  /// - Throws: `RequestError.overBudget`, `RequestError.int8Idle`.
   init(
     _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands,
-    translator: Translator?, lanes: Int?,
-    beside bytes: Int, _ refused: inout Refused
+    translator: Translator?, lanes: Int?, comparing method: String?, beside bytes: Int,
+    _ refused: inout Refused
   ) throws {
     let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
     let (width, height) = (size.width, size.height)
@@ -44,6 +47,9 @@ struct EditStages: Sendable {
       try refused.planned(beside: bytes) {
         try stages.stage("translate", of: translator.component, NetworkSize(width: width, height: height))
       }
+    }
+    int8 = try method.flatMap {
+      try Self.int8(size, of: $0, demands: demands, lanes: lanes, stages, beside: bytes, &refused)
     }
     let decoder = try refused.planned(beside: bytes) { try stages.decoder(width: width, height: height) }
     if let worst = refused.worst { throw worst }

@@ -35,8 +35,8 @@ extension Editor {
     let stages = try EditStages(
       geometry.padded, of: model, threads: threads,
       encodesPicture: request.picture != nil && request.inversion == nil,
-      demands: prepared.demands, translator: request.translator, lanes: lanes, beside: taken + stored.most,
-      &refused)
+      demands: prepared.demands, translator: request.translator, lanes: lanes,
+      comparing: request.comparesInt8 ? prepared.name : nil, beside: taken + stored.most, &refused)
     let plan = MemoryPlan(
       stages: rows(stages, stored, pictures), held: held, baseline: baseline)
     return EditJob(
@@ -83,6 +83,10 @@ extension Editor {
       rows.append(
         .init(name, stage.plan, stored: stored.conditions + stored.latents, gradient: stage.gradient))
     }
+    if let int8 = stages.int8 {
+      rows.append(
+        .init("compare", int8.plan, stored: stored.conditions + stored.latents + stored.signal + stored.kept))
+    }
     rows.append(.init("decode", stages.decoder.plan, stored: stored.conditions + stored.signal + stored.kept))
     rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))
     return rows
@@ -108,17 +112,19 @@ private struct StoredBytes {
   /// What is kept for a file when the method is done.
   let kept: Int
 
-  var most: Int { conditions + max(signal + kept, latents) }
+  var most: Int { conditions + max(signal + kept, latents) + (compares ? signal + kept : 0) }
+  private let compares: Bool
 
   init(_ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model) {
     let channels = AutoencoderConfiguration.latentChannels
     let pixels = size.height * size.width * model.pixelsPerLatent * model.pixelsPerLatent
+    compares = request.comparesInt8
     let count = 3 + request.concepts.count + (model.zeroesMissingNegative ? 1 : 0)
     conditions = count * model.tokens * model.unet.configuration.contextWidth * 4
     signal = 2 * pixels * 3 * 4
     let recorded = prepared.storageBytes(size)
     latents = 8 * size.height * size.width * channels * 4 + recorded
-    kept = request.keepsInversion ? recorded : 0
+    kept = request.keepsInversion || request.comparesInt8 ? recorded : 0
   }
 }
 

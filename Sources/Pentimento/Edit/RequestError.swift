@@ -13,6 +13,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
   case featherIdle
   /// What lies outside the mask is to be put back and there is no picture to take it from.
   case pasteBackWithoutPicture
+  /// An edit is to be compared with itself in int8 and does not differ.
+  case int8Idle(reason: String)
   /// Bytes of the whole process in that stage: the least that would do, and what is allowed.
   case overBudget(stage: String, needed: Int, budget: Int, limitedBy: MemoryLimit.Source = .caller)
 
@@ -35,6 +37,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
         + "feathering"
     case .pasteBackWithoutPicture:
       "what lies outside the mask is put back from the picture: give it, or do not put it back"
+    case .int8Idle(let reason):
+      "there is nothing to compare with int8, since \(reason): leave the comparison out"
     case .overBudget(let stage, let needed, let budget, let source):
       "the stage \"\(stage)\" needs at least \(needed.megabytesUp) MB and "
         + "\(budget.megabytesDown) MB \(source.allows): "

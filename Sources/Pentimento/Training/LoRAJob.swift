@@ -76,7 +76,7 @@ public struct LoRAJob: Sendable {
     return LoRAResult(
       factors: factors, origin: origin,
       report: report(
-        gradients: await network.work.gradients, losses.values, cut: encoded.cut,
+        await network.work, losses.values, cut: encoded.cut,
         seconds: (ContinuousClock.now - clock).seconds))
   }
 
@@ -110,13 +110,17 @@ extension LoRAJob {
     return LoRAOrigin(identity: run)
   }
 
-  private func report(gradients: Int, _ losses: [Double], cut: [String], seconds: Double) -> TrainingReport {
+  private func report(
+    _ work: NetworkWork, _ losses: [Double], cut: [String], seconds: Double
+  ) -> TrainingReport {
     TrainingReport(
       training: LoRATraining.name, model: editor.model.name, lora: editor.model.adapters,
       parameters: parameters, prompt: request.prompt, pictures: 1, seed: seed,
       generator: SeededTape.generator, width: workingSize.width, height: workingSize.height,
-      trained: noise.parameterCount, plannedEvaluations: 0, evaluations: 0, plannedGradients: self.gradients,
-      gradients: gradients, losses: losses, threads: editor.threads, instructionSet: editor.pool.kernels.name,
+      trained: noise.parameterCount, plannedEvaluations: gradients, evaluations: work.evaluations,
+      plannedGradients: gradients,
+      gradients: work.gradients, losses: losses, threads: editor.threads,
+      instructionSet: editor.pool.kernels.name,
       cutPrompts: cut, plannedPeakBytes: plan.peak, peakBytes: ProcessMemory.peak, seconds: seconds)
   }
 }
