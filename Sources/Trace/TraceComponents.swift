@@ -66,9 +66,6 @@ extension TraceCase {
     "dds_network": { trace, model, threads, results in
       try await trace.runTranslatorTraining(model, threads: threads, results)
     },
-    "dds_network": { trace, model, threads, results in
-      try await trace.runTranslatorTraining(model, threads: threads, results)
-    },
     "vae": { trace, model, threads, results in
       let codec = try Editor(model: model, threads: threads).codec
       let pixels = try trace.inputs.bytes("image_u8")

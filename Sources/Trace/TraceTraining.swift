@@ -25,53 +25,54 @@ extension TraceCase {
     guard tape.unused.isEmpty else { throw TraceError.unusedDraws(tape.unused) }
   }
 
-  /// A translation network, from the case's values on: `net.` and its names.
+  /// The translation network, from the case's values on: the first steps of a longer training.
   func runTranslatorTraining(_ model: Model, threads: Int, _ results: TraceResults) async throws {
     try check([
-      "width", "blocks", "tasks", "emb", "groups", "lr", "weight_decay", "schedule_steps", "run_steps", "w_max",
+      "width", "blocks", "tasks", "emb", "groups", "lr", "weight_decay", "schedule_steps", "run_steps",
+      "w_max",
       "lambda0", "lambda1",
     ])
-    var configuration = TranslationConfiguration(tasks: try params["tasks"].integer())
-    configuration.width = try params["width"].integer()
-    configuration.blocks = try params["blocks"].integer()
-    configuration.embedding = try params["emb"].integer()
-    configuration.groups = try params["groups"].integer()
     var training = TranslatorTraining()
     training.steps = try params["schedule_steps"].integer()
-    training.guidance = try params["w_max"].real()
-    training.identityWeight = try params["lambda0"].real()
-    training.lastIdentityWeight = try params["lambda1"].real()
-    training.learningRate = try params["lr"].real()
+    (training.guidance, training.learningRate) = try (params["w_max"].real(), params["lr"].real())
     training.weightDecay = try params["weight_decay"].real()
-
-    let texts = try prompts["tasks"].elements().flatMap { try $0.strings() }
-    guard texts.count == 2 * configuration.tasks, configuration.isPossible else {
-      throw prompts["tasks"].wrong("two prompts for each of \(configuration.tasks) tasks")
+    (training.identityWeight, training.lastIdentityWeight) = try (
+      params["lambda0"].real(), params["lambda1"].real()
+    )
+    let pairs = try prompts["tasks"].elements().map { try $0.strings() }
+    var configuration = TranslationConfiguration(tasks: pairs.count)
+    (configuration.width, configuration.blocks) = try (params["width"].integer(), params["blocks"].integer())
+    (configuration.embedding, configuration.groups) = try (
+      params["emb"].integer(), params["groups"].integer()
+    )
+    guard configuration.isPossible, pairs.allSatisfy({ $0.count == 2 }) else {
+      throw TraceError.missingPrompt("tasks")
     }
     let editor = try Editor(model: model, threads: threads)
-    let conditions = try encoded(texts, editor)
-    let tasks = (0..<configuration.tasks).map {
-      TranslatorTraining.Task(source: conditions.prompts[2 * $0], target: conditions.prompts[2 * $0 + 1])
+    let encoded = try encoded(pairs.flatMap { $0 }, editor)
+    let tasks = pairs.indices.map {
+      TranslatorTraining.Task(source: encoded.prompts[2 * $0], target: encoded.prompts[2 * $0 + 1])
     }
     let network = try editor.noiseNetwork(width: imageSize.width, height: imageSize.height)
-    let diffusion = Diffusion(unet: network, schedule: try noiseSchedule(of: model), empty: conditions.empty)
-    let (latents, values) = ([try latent("x0"), try latent("x1")], try tensors("net."))
+    let diffusion = Diffusion(unet: network, schedule: try noiseSchedule(of: model), empty: encoded.empty)
+    let latents = try [latent("x0"), latent("x1")]
     let translator = try TrainingTranslator(
-      configuration, of: model, height: imageSize.height / 8, width: imageSize.width / 8, threads: threads)
-    for (name, shape) in translator.parameters where values[name]?.shape != shape {
-      throw TraceError.input("net.\(name)", found: values[name]?.shape ?? [], expected: "\(shape)")
-    }
+      configuration, of: model, height: latents[0].height, width: latents[0].width, threads: threads)
+    let values = try Dictionary(
+      uniqueKeysWithValues: translator.parameters.map {
+        ($0.name, try inputs.hostTensor("net.\($0.name)", shape: $0.shape))
+      })
     await translator.update(values)
     results.add("forward_before", try await translator.translate(latents[0], task: 0))
     let tape = try tape()
     _ = try await training.run(
       on: latents, tasks: tasks, translator: translator, values: values, model: diffusion, tape: tape,
       until: params["run_steps"].integer(), observer: results.observer(naming: ["losses": "loss"]))
-    var after: [Latent] = []
-    for (task, latent) in latents.prefix(tasks.count).enumerated() {
-      after.append(try await translator.translate(latent, task: task))
+    let observer = results.observer()
+    for (task, latent) in zip(tasks.indices, latents) {
+      let out = try await translator.translate(latent, task: task)
+      observer("outs_after", out)
     }
-    results.add("outs_after", Latent.stacked(after))
     results.evaluations = await network.work.evaluations
     guard tape.unused.isEmpty else { throw TraceError.unusedDraws(tape.unused) }
   }
