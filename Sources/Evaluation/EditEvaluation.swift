@@ -6,7 +6,7 @@ import Tensors
 
 /// Runs methods over pairs and keeps what they made:
 ///
-///     OUTPUT/<contestant>/<pair>.png, <pair>.json    an edit and its record
+///     OUTPUT/<contestant>/<pair>.png, <pair>.json    an edit and its record; <pair>@<seed> where there are several seeds
 ///     OUTPUT/<contestant>.png                        contact sheet: source, edit, truth
 ///     OUTPUT/results.md, results.json                the table
 ///
@@ -15,7 +15,8 @@ public struct EditEvaluation: Sendable {
   public var editor: Editor
   public var pairs: [EditPair]
   public var kinds: [String] = []
-  public var seed: UInt64 = 42
+  /// Every method edits every pair once with each.
+  public var seeds: [UInt64] = [42]
   /// Pixels of a picture on a contact sheet.
   public var sheetSide = 160
   public var output: String
@@ -32,13 +33,14 @@ public struct EditEvaluation: Sendable {
   public func run(_ contestants: [Contestant], says: (String) -> Void = { _ in }) async throws -> [ResultRow]
   {
     let work = try contestants.flatMap { contestant in
-      try pairs.filter { try contestant.suits($0, kinds: kinds) }.map { (contestant, $0) }
+      try pairs.filter { try contestant.suits($0, kinds: kinds) }
+        .flatMap { pair in seeds.map { (contestant, pair, $0) } }
     }
     guard !work.isEmpty else { throw EvaluationError.nothingToDo(kinds: kinds) }
     var records: [EditRecord] = []
     var rows: [[Picture]] = []
-    for (index, (contestant, pair)) in work.enumerated() {
-      let (record, edited, isNew) = try await result(contestant, pair)
+    for (index, (contestant, pair, seed)) in work.enumerated() {
+      let (record, edited, isNew) = try await result(contestant, pair, seed)
       records.append(record)
       rows.append([pair.source, edited, pair.truth])
       says(
@@ -55,27 +57,28 @@ public struct EditEvaluation: Sendable {
 
   /// The edit of one pair, from the disk if it is there.
   private func result(
-    _ contestant: Contestant, _ pair: EditPair
+    _ contestant: Contestant, _ pair: EditPair, _ seed: UInt64
   ) async throws -> (EditRecord, Picture, isNew: Bool) {
     let folder = "\(output)/\(contestant.label)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let (picture, notes) = ("\(folder)/\(pair.name).png", URL(fileURLWithPath: "\(folder)/\(pair.name).json"))
+    let name = seeds.count == 1 ? pair.name : "\(pair.name)@\(seed)"
+    let (picture, notes) = ("\(folder)/\(name).png", URL(fileURLWithPath: "\(folder)/\(name).json"))
     let settings = editor.model.defaults.settings(for: contestant.method)
       .merging(contestant.settings) { _, own in own }
 
     // What is measured is measured anew: pictures and reports are what takes long.
     if let data = try? Data(contentsOf: notes),
       let record = try? JSONDecoder().decode(EditRecord.self, from: data),
-      record.settings == settings, record.report.seed == seed,
-      record.report.model == editor.model.name,
+      record.settings == settings, let report = record.report, report.seed == seed,
+      report.model == editor.model.name,
       let edited = try? PictureFile.read(picture)
     {
       return (
-        EditRecord(contestant, pair, edited: edited, settings: settings, report: record.report), edited, false
+        EditRecord(contestant.label, pair, edited: edited, settings: settings, report: report), edited, false
       )
     }
-    let (edited, report) = try await edit(pair, contestant)
-    let record = EditRecord(contestant, pair, edited: edited, settings: settings, report: report)
+    let (edited, report) = try await edit(pair, contestant, seed)
+    let record = EditRecord(contestant.label, pair, edited: edited, settings: settings, report: report)
     try PictureFile.write(edited, to: picture)
     try Self.encoder.encode(record).write(to: notes, options: .atomic)
     return (record, edited, true)
@@ -83,9 +86,33 @@ public struct EditEvaluation: Sendable {
 
   /// As the command does it: at the model's size, and with the original put back outside a mask that the
   /// method promises to obey.
-  private func edit(_ pair: EditPair, _ contestant: Contestant) async throws -> (Picture, EditReport) {
+  private func edit(_ pair: EditPair, _ contestant: Contestant, _ seed: UInt64)
+    async throws -> (Picture, EditReport)
+  {
     let result = try await editor.run(contestant.request(pair, seed: seed))
     return (try Picture(reading: result.picture), result.report)
+  }
+
+  /// The same table for pictures that something else made, `FOLDER/<pair>.png` or `<pair>@….png` each, a row a folder;
+  /// a pair without a picture is left out.
+  ///
+  /// - Throws: `EvaluationError.nothingToDo` where no folder has a picture of any pair, or what reading throws.
+  public static func score(_ folders: [String], _ pairs: [EditPair]) throws -> [ResultRow] {
+    var records: [EditRecord] = []
+    for folder in folders {
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+      for pair in pairs {
+        for file in files where file == "\(pair.name).png" || file.hasPrefix("\(pair.name)@") {
+          guard file.hasSuffix(".png") else { continue }
+          let edited = try PictureFile.read("\(folder)/\(file)")
+          guard Extent(edited) == Extent(pair.source) else { throw EvaluationError.pair(pair.name) }
+          records.append(
+            EditRecord(URL(fileURLWithPath: folder).lastPathComponent, pair, edited: edited))
+        }
+      }
+    }
+    guard !records.isEmpty else { throw EvaluationError.nothingToDo(kinds: []) }
+    return ResultRow.rows(records)
   }
 
   private func write(_ rows: [ResultRow]) throws {
@@ -104,7 +131,8 @@ public struct EditEvaluation: Sendable {
 extension EditRecord {
   /// One line of progress.
   fileprivate var line: String {
-    "\(decibels(errorToTruth).tenths) dB to the truth, \(errorOutside.map { decibels($0).tenths } ?? "–") dB outside, "
-      + "\(succeeded ? "succeeded" : "missed"), \(Int(report.seconds.rounded())) s"
+    "\(decibels(score.errorToTruth).tenths) dB to the truth, "
+      + "\(score.errorOutside.map { decibels($0).tenths } ?? "–") dB outside, "
+      + "\(score.succeeded ? "succeeded" : "missed")\(report.map { ", \(Int($0.seconds.rounded())) s" } ?? "")"
   }
 }

@@ -17,21 +17,25 @@ public struct EditPair: Sendable, Equatable {
   public var mask: MaskPicture
   /// Points to drag, `[x0, y0, x1, y1]` in pixels.
   public var drags: [[Int]]
+  /// What a right result is told apart from; nil for pairs that bring the truth alone.
+  public var renderings: Renderings?
 
   /// Reads `pairs.json` of a folder with the pictures that it names.
   ///
   /// - Throws: `EvaluationError.pairs` or `PictureFileError`.
   public static func read(folder: String) throws -> [EditPair] {
     let path = "\(folder)/pairs.json"
+    let list: [ConfigValue]
     let entries: [Entry]
     do {
       let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-      entries = try ConfigValue(parsing: Array(bytes), file: path)["pairs"].elements().map(Entry.init)
+      list = try ConfigValue(parsing: Array(bytes), file: path)["pairs"].elements()
+      entries = try list.map(Entry.init)
     } catch {
       throw EvaluationError.pairs(folder: folder)
     }
-    return try entries.map { entry in
-      let pair = EditPair(
+    return try zip(list, entries).map { json, entry in
+      var pair = EditPair(
         name: entry.name, kind: entry.kind, sourceCaption: entry.sourceCaption,
         targetCaption: entry.targetCaption, source: try PictureFile.read("\(folder)/\(entry.source)"),
         truth: try PictureFile.read("\(folder)/\(entry.target)"),
@@ -40,6 +44,7 @@ public struct EditPair: Sendable, Equatable {
       guard Extent(pair.truth) == size, Extent(width: pair.mask.width, height: pair.mask.height) == size,
         pair.drags.allSatisfy({ $0.count == 4 })
       else { throw EvaluationError.pair(entry.name) }
+      pair.renderings = try Renderings(json, folder: folder, name: entry.name, size: size)
       return pair
     }
   }
@@ -70,11 +75,13 @@ public enum EvaluationError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .pairs(let folder):
-      "\(folder)/pairs.json: is missing or no list of pairs: name the folder that make_pairs.py wrote"
+      "\(folder)/pairs.json: is missing or no list of pairs: name the folder that make_pairs.py or make_evaluation.py wrote"
     case .pair(let name):
-      "the pair \(name): its pictures differ in size or a drag is not four numbers: write the pairs again"
+      "the pair \(name): its pictures differ in size, a drag is not four numbers or a variant has no known attribute: write the pairs again"
     case .contestant(let text, let reason):
       "the method \"\(text)\" is not understood: \(reason); write for example sdedit or sdedit:sampler=sde:strength=0.6"
+    case .nothingToDo(kinds: []):
+      "there is no pair to edit, or no picture of one: name other pairs or folders"
     case .nothingToDo(let kinds):
       "no method has anything to do with the kinds \(kinds.joined(separator: ", ")): name others, or leave --kinds out"
     }

@@ -7,32 +7,20 @@ public struct EditRecord: Sendable, Codable {
   public var contestant: String
   public var pair: String
   public var kind: String
-  /// Mean squared errors in squares of 8-bit levels: source to truth and edit to truth, over the whole picture.
-  public var errorUntouched: Double
-  public var errorToTruth: Double
-  /// Edit to source, outside the pair's mask: what should not have changed; nil where the mask is everywhere.
-  public var errorOutside: Double?
-  /// Inside the mask, edit to truth and edit to source.
-  public var errorInside: Double
-  public var changeInside: Double
+  public var score: EditScore
   /// What was asked, the model's defaults included: a record answers only the same question again.
   public var settings: MethodSettings
-  public var report: EditReport
-
-  /// Whether the edited region is nearer to the truth than to the source.
-  public var succeeded: Bool { errorInside < changeInside }
+  /// nil for a picture that was made elsewhere.
+  public var report: EditReport?
 
   init(
-    _ contestant: Contestant, _ pair: EditPair, edited: Picture, settings: MethodSettings, report: EditReport
+    _ label: String, _ pair: EditPair, edited: Picture, settings: MethodSettings = [:],
+    report: EditReport? = nil
   ) {
-    self.contestant = contestant.label
+    contestant = label
     self.pair = pair.name
     kind = pair.kind
-    errorUntouched = pair.source.meanSquaredError(to: pair.truth) ?? 0
-    errorToTruth = edited.meanSquaredError(to: pair.truth) ?? 0
-    errorOutside = edited.meanSquaredError(to: pair.source, .outside, of: pair.mask)
-    errorInside = edited.meanSquaredError(to: pair.truth, .inside, of: pair.mask) ?? 0
-    changeInside = edited.meanSquaredError(to: pair.source, .inside, of: pair.mask) ?? 0
+    score = EditScore(edited, of: pair)
     self.settings = settings
     self.report = report
   }

@@ -8,29 +8,45 @@ public struct ResultRow: Sendable, Codable, Equatable {
   public var untouched: Double
   /// Mean dB to the truth, over the whole picture.
   public var truth: Double
+  /// Mean dB to the source, over the whole picture: of a reconstruction.
+  public var source: Double
   /// Mean dB to the source outside the mask, where there is an outside; 99 where nothing changed at all.
   public var outside: Double?
-  /// Part of the pairs whose edited region is nearer to the truth than to the source.
+  /// Part of the edits that `EditScore.succeeded`.
   public var succeeded: Double
-  /// Network evaluations of an edit, mean.
-  public var evaluations: Double
-  /// Seconds of an edit, mean.
-  public var seconds: Double
+  /// Part of the edits in which each of `Renderings.attributes` is the truth's, and the mean overlap of the object's
+  /// outline with the truth's; nil where a pair has no renderings.
+  public var attributes: [Double]?
+  public var overlap: Double?
+  /// Network evaluations and seconds of an edit, means; nil for pictures made elsewhere.
+  public var evaluations: Double?
+  public var seconds: Double?
 
   init(_ records: [EditRecord], contestant: String, kind: String) {
     func mean(_ value: (EditRecord) -> Double) -> Double {
       records.reduce(0) { $0 + value($1) } / Double(records.count)
     }
+    /// nil where one of them has none.
+    func meanOfAll(_ value: (EditRecord) -> Double?) -> Double? {
+      records.allSatisfy { value($0) != nil } ? mean { value($0) ?? 0 } : nil
+    }
     self.contestant = contestant
     self.kind = kind
     pairs = records.count
-    untouched = mean { decibels($0.errorUntouched) }
-    truth = mean { decibels($0.errorToTruth) }
-    let outsides = records.compactMap { $0.errorOutside.map(decibels) }
+    untouched = mean { decibels($0.score.errorUntouched) }
+    truth = mean { decibels($0.score.errorToTruth) }
+    source = mean { decibels($0.score.errorToSource) }
+    let outsides = records.compactMap { $0.score.errorOutside.map(decibels) }
     outside = outsides.isEmpty ? nil : outsides.reduce(0, +) / Double(outsides.count)
-    succeeded = mean { $0.succeeded ? 1 : 0 }
-    evaluations = mean { Double($0.report.evaluations) }
-    seconds = mean(\.report.seconds)
+    succeeded = mean { $0.score.succeeded ? 1 : 0 }
+    attributes =
+      records.allSatisfy { $0.score.attributesRight != nil }
+      ? Renderings.attributes.map { name in
+        mean { $0.score.attributesRight?.contains(name) == true ? 1 : 0 }
+      } : nil
+    overlap = meanOfAll(\.score.overlap)
+    evaluations = meanOfAll { $0.report.map { Double($0.evaluations) } }
+    seconds = meanOfAll(\.report?.seconds)
   }
 
   /// For every contestant one row over all pairs, then one a kind, both in the order in which they came.
@@ -48,24 +64,44 @@ public struct ResultRow: Sendable, Codable, Equatable {
     }
   }
 
-  /// A Markdown table, with 99 dB as what it stands for.
+  /// A Markdown table, with 99 dB as what it stands for; columns that no row fills are left out.
   public static func markdown(_ rows: [ResultRow]) -> String {
-    var lines = [
-      "| method | kind | pairs | source to truth, dB | edit to truth, dB | unchanged region, dB | succeeded | evaluations | seconds |",
-      "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    let columns = Column.all.filter { column in rows.contains { column.cell($0) != nil } }
+    let lines = [
+      columns.map(\.title), columns.map { $0.isText ? "---" : "---:" },
     ]
-    for row in rows {
-      let cells = [
-        row.kind == "all" ? row.contestant : "", row.kind, "\(row.pairs)",
-        row.untouched.tenths,
-        row.truth.tenths,
-        row.outside.map { $0 == 99 ? "exact" : $0.tenths } ?? "–",
-        "\(Int((100 * row.succeeded).rounded())) %", "\(Int(row.evaluations.rounded()))",
-        "\(Int(row.seconds.rounded()))",
+    let cells = rows.map { row in columns.map { $0.cell(row) ?? "–" } }
+    return (lines + cells).map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
+  }
+
+  /// A column of the table, with what it says of a row; nil for nothing.
+  private struct Column {
+    var title: String
+    var isText = false
+    var cell: (ResultRow) -> String?
+
+    static var all: [Column] {
+      func percent(_ part: Double) -> String { "\(Int((100 * part).rounded())) %" }
+      let readings = Renderings.attributes.enumerated().map { index, name in
+        Column(title: "\(name) right") { $0.attributes.map { percent($0[index]) } }
+      }
+      let measures = [
+        Column(title: "method", isText: true) { $0.kind == "all" ? $0.contestant : "" },
+        Column(title: "kind", isText: true) { $0.kind },
+        Column(title: "pairs") { "\($0.pairs)" },
+        Column(title: "source to truth, dB") { $0.untouched.tenths },
+        Column(title: "edit to truth, dB") { $0.truth.tenths },
+        Column(title: "edit to source, dB") { $0.source.tenths },
+        Column(title: "unchanged region, dB") { $0.outside.map { $0 == 99 ? "exact" : $0.tenths } },
+        Column(title: "succeeded") { percent($0.succeeded) },
       ]
-      lines.append("| " + cells.joined(separator: " | ") + " |")
+      let costs = [
+        Column(title: "overlap of outlines") { $0.overlap.map(percent) },
+        Column(title: "evaluations") { $0.evaluations.map { "\(Int($0.rounded()))" } },
+        Column(title: "seconds") { $0.seconds.map { "\(Int($0.rounded()))" } },
+      ]
+      return measures + readings + costs
     }
-    return lines.joined(separator: "\n") + "\n"
   }
 }
 

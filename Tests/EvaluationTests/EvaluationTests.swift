@@ -35,14 +35,15 @@ import Testing
       from: Data(contentsOf: URL(fileURLWithPath: "\(output)/sdedit-ode-steps4-strength0.5/colour-ball.json"))
     )
     #expect(
-      record.report.settingsFrom["steps"] == "caller" && record.report.settingsFrom["cfg-scale"] == "model")
+      record.report?.settingsFrom["steps"] == "caller"
+        && record.report?.settingsFrom["cfg-scale"] == "model")
 
     let second = try await run("sdedit:sampler=ode:steps=4:strength=0.5")
     #expect(second.line.contains("done before") && second.rows == first.rows)
 
     // The same folder, another question.
     var other = evaluation
-    other.seed = 7
+    other.seeds = [7]
     var lines = ""
     _ = try await other.run([try Contestant(parsing: "sdedit:sampler=ode:steps=4:strength=0.5")]) {
       lines += $0
