@@ -34,7 +34,7 @@ import WeightStorage
     // The guidance is 1 in the first step: one prediction for each of two latents, then two.
     #expect(report.plannedEvaluations == 2 + 3 * 4 && report.evaluations == report.plannedEvaluations)
     #expect(report.gradients == 4 && report.plannedGradients == 4)
-    #expect(report.losses.allSatisfy(\.isFinite))
+    #expect(report.losses.allSatisfy { $0.isFinite })
     try place.addPicture("wide.png", width: 160, height: 70)
     for (task, words) in [("2", "2 \"a red cube\" → \"a blue cube\""), ("A red ball", "1 ")] {
       for photo in ["photo.png", "wide.png"] {
