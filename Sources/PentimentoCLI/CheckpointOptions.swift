@@ -20,7 +20,6 @@ struct CheckpointOptions: ParsableArguments {
   func use<Result>(_ work: (FileJournal?) async throws -> Result) async throws -> Result {
     guard let checkpoint else { return try await work(nil) }
     let journal = try FileJournal(path: checkpoint)
-    if await journal.hasProgress { note("going on from \(checkpoint)") }
     let result: Result
     do {
       result = try await work(journal)
@@ -31,6 +30,12 @@ struct CheckpointOptions: ParsableArguments {
     await journal.remove()
     return result
   }
+}
+
+/// What a run is about to do, and whether it goes on somewhere.
+func note(_ line: String, _ journal: FileJournal?) async {
+  let goesOn = await journal?.hasProgress == true
+  note(line + (goesOn ? ", going on from \(journal!.path)" : ""))
 }
 
 /// A run was ended by a signal and can go on.

@@ -2,7 +2,7 @@ import Pentimento
 
 /// Runs an edit with progress on the terminal, and says on standard error what the user should know of it.
 func perform(_ job: EditJob, _ journal: FileJournal?) async throws -> EditResult {
-  note("\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels")
+  await note("\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels", journal)
   let result = try await showingProgress { progress in
     try await job.run(journal: journal, progress: progress)
   }
@@ -13,9 +13,9 @@ func perform(_ job: EditJob, _ journal: FileJournal?) async throws -> EditResult
 /// The same for several values of a setting.
 func perform(_ series: EditSeries, _ journal: FileJournal?) async throws -> [EditResult] {
   let job = series.first
-  note(
+  await note(
     "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels, \(series.values.count) values of "
-      + series.setting)
+      + series.setting, journal)
   let results = try await showingProgress { progress in
     try await series.run(journal: journal, progress: progress)
   }

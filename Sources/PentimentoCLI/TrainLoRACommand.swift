@@ -33,10 +33,10 @@ struct TrainLoRACommand: RunCommand {
     (request.training, request.samplesPosterior) = (learning.training, learning.posterior != .mean)
     (request.seed, request.size) = (seed, try size.request)
     let job = try editor.prepare(request)
-    note(
-      "train-lora, seed \(job.seed), \(job.workingSize) working pixels, \(job.gradients) gradients, at most "
-        + "\(String(megabytes: job.plan.peak)) MB")
     let report = try await checkpoint.use { journal in
+      await note(
+        "train-lora, seed \(job.seed), \(job.workingSize) working pixels, \(job.gradients) gradients, at most "
+          + "\(String(megabytes: job.plan.peak)) MB", journal)
       let result = try await showingProgress("gradients") {
         try await job.run(journal: journal, progress: $0)
       }

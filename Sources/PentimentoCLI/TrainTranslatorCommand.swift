@@ -79,10 +79,10 @@ struct TrainTranslatorCommand: RunCommand {
     try out.plot.check()
     let editor = try runtime.editor(RunFiles(read: images, written: out.named + checkpoint.named))
     let job = try editor.prepare(request(for: editor.model))
-    note(
-      "train-translator, seed \(job.seed), \(job.workingSize) working pixels, \(job.evaluations) evaluations, "
-        + "at most \(String(megabytes: job.plan.peak)) MB")
     let report = try await checkpoint.use { journal in
+      await note(
+        "train-translator, seed \(job.seed), \(job.workingSize) working pixels, \(job.evaluations) evaluations, "
+          + "at most \(String(megabytes: job.plan.peak)) MB", journal)
       let result = try await showingProgress { try await job.run(journal: journal, progress: $0) }
       try Task.checkCancellation()
       try out.write(result.report.losses, result.write(into:))

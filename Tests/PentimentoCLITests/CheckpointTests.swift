@@ -83,7 +83,7 @@ import Testing
     let place = try Workplace.furnished()
     func with(_ path: String) -> [String] { Self.edit.dropLast() + [path] }
     try await Refusal(with("photo.png"), says: "would replace a file that is read").check(in: place)
-    try await Refusal(with("out.png"), says: "--output and --checkpoint are one file").check(in: place)
+    try await Refusal(with("out.png"), says: "--checkpoint and --output are one file").check(in: place)
     try await Refusal(with("mask.png"), status: Status.badPicture, says: "is no checkpoint", "name a file")
       .check(in: place)
     try await Refusal(with("none/edit.checkpoint"), status: Status.cannotWrite, says: "no folder").check(

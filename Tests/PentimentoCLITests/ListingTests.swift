@@ -6,7 +6,7 @@ import Testing
   static let methods = [
     "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
     "cycle-sde",
-    "diffedit", "inpaint", "drag", "pti", "null-text", "generate", "sega",
+    "diffedit", "inpaint", "drag", "pti", "null-text", "translate", "generate", "sega",
   ]
 
   private func output(_ arguments: String..., model: URL = Command.smallModel) async throws -> String {
@@ -141,7 +141,7 @@ import Testing
     // Lines are broken to fit a terminal.
     let statuses = try await output("--help").split(whereSeparator: \.isWhitespace).joined(separator: " ")
     let list = try #require(statuses.firstRange(of: "Exit status: 0 done;"))
-    let end = try #require(statuses.firstRange(of: "with nothing written."))
+    let end = try #require(statuses.firstRange(of: "with nothing written but a checkpoint."))
     for status in ["1", "64", "65", "66", "69", "71", "73", "129, 130 or 143"] {
       #expect(statuses[list.lowerBound..<end.upperBound].contains(" \(status) "))
     }

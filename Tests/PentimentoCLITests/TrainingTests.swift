@@ -120,7 +120,7 @@ import WeightStorage
     Refusal(
       ["train-translator", "photo.png", "-o", "t.safetensors"], says: "there is nothing to learn", "--task"),
     Refusal(with("-o", "t.png", without: ["-o", "t.safetensors"]), says: "end in .safetensors"),
-    Refusal(with("--plot", "t.safetensors"), says: "--plot"),
+    Refusal(with("--plot", "t.safetensors"), says: "by its ending", "name a .png"),
     Refusal(with("--max-ram", "1M"), status: Status.overBudget, says: "--max-ram"),
     Refusal(
       ["edit", "-i", "photo.png", "--method", "translate", "-o", "out.png"],
@@ -297,7 +297,7 @@ import WeightStorage
 
   static let refusals: [Refusal] = [
     Refusal(edit + ["--interpolation", "0.2,", "-o", "out.png"], says: "interpolation"),
-    Refusal(edit + ["--interpolation", "0.2,2", "-o", "out.png"], says: "--interpolation cannot be 2"),
+    Refusal(edit + ["--interpolation", "0.2,2", "-o", "out.png"], says: "--interpolation 2.0"),
     Refusal(edit + ["--interpolation", "1,1", "-o", "a{}.png"], says: "are one file"),
     Refusal(
       [

@@ -39,3 +39,8 @@ public struct Translation: EditingMethod {
     return z
   }
 }
+
+extension EditMethod {
+  /// One pass of a translation network (`translate`).
+  public static func translate() -> EditMethod { EditMethod(Translation.self) }
+}

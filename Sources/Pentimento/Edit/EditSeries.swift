@@ -73,6 +73,10 @@ extension Editor {
   /// - Throws: what `prepare` throws for a value; `InversionError.notUsed` for a method without an inversion.
   public func prepare(_ request: EditRequest, _ setting: String, values: [Double]) throws -> EditSeries {
     precondition(values.count > 1, "\(values.count) values")
+    if let method = request.method, !method.type.options.contains(setting) {
+      throw SettingError.notUsed(
+        setting: setting, method: method.name, takes: method.type.options.sorted())
+    }
     func job(_ value: Double) throws -> EditJob {
       var request = request
       request.method?.settings[setting] = .number(value)
