@@ -9,7 +9,7 @@ struct EditOutputs {
   var pictures: [String]
   var mask: String?
   var inversion: String?
-  var plot = PlotOptions()
+  var plot: PlotOptions?
 
   /// The path, once for every value where it has room for it: `ball-{}.png` → `ball-0.4.png`, ….
   static func paths(_ path: String, _ values: [Double]) -> [String] {
@@ -19,7 +19,7 @@ struct EditOutputs {
   /// With the options that named them.
   var named: [NamedFile] {
     pictures.map { NamedFile("--output", $0) } + (mask.map { [NamedFile("--save-mask", $0)] } ?? [])
-      + (inversion.map { [NamedFile("--save-inversion", $0)] } ?? []) + plot.named
+      + (inversion.map { [NamedFile("--save-inversion", $0)] } ?? []) + (plot?.named ?? [])
   }
 
   /// Refuses before the work starts what could not be written after it.
@@ -31,7 +31,7 @@ struct EditOutputs {
     if let inversion {
       do { try PartialFile.check(inversion) } catch { throw InversionError.cannotWrite(reason: "\(error)") }
     }
-    try plot.check()
+    try plot?.check()
   }
 
   /// The one place where results are written: all of them are whole and on disk before the first takes its name, and
@@ -55,7 +55,7 @@ struct EditOutputs {
     }
     if let mask, let source = result.mask { try PictureFile.write(source, into: file(mask)) }
     if let inversion, let saved = result.inversion { try InversionFile.write(saved, into: file(inversion)) }
-    if let plot = try plot.file(result.report.losses ?? []) { files.append(plot) }
+    if let plot = try plot?.file(result.report.losses ?? []) { files.append(plot) }
     try Task.checkCancellation()
     try PartialFile.commit(files)
   }
