@@ -41,7 +41,7 @@ struct GradientMode {
         model = argument
       }
     }
-    guard !model.isEmpty, runs > 0 else { throw Misuse() }
+    guard !model.isEmpty, runs >= 0 else { throw Misuse() }
   }
 
   func run() async throws {
@@ -64,6 +64,7 @@ struct GradientMode {
     print(
       "everything kept: activations \(mb(cost.arenaKeepingAll)) MB; least: \(mb(cost.least)) MB, of that activations "
         + "\(mb(cost.leastArena)), scratch \(mb(cost.leastScratch)), window \(mb(cost.leastStreaming))")
+    guard runs > 0 else { return }
     let network = try await trial.open()
     var seconds: [Double] = []
     for _ in 0..<runs {

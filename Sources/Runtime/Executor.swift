@@ -22,6 +22,7 @@ package final class Executor {
   private var given: Set<Value> = []
   /// The walks for what runs have asked for so far.
   private var walks: [Set<String>?: Walk] = [:]
+  private var ahead: ReadAhead
   /// Where the plan's weights are stored.
   private let stored: [Value: StoredWeight]
   /// Weights that are used where their file is mapped.
@@ -47,6 +48,7 @@ package final class Executor {
     window = try MemoryRegion(byteCount: plan.windowBytes)
     let staging = try MemoryRegion(byteCount: plan.stagingBytes)
     parameters = try MemoryRegion(byteCount: plan.parameterBytes)
+    ahead = ReadAhead(bytes: plan.readAheadBytes)
 
     var (stored, mapped) = ([Value: StoredWeight](), [Value: UnsafeMutableRawPointer]())
     var lookups: [Int: TableLookup] = [:]
@@ -129,12 +131,14 @@ package final class Executor {
 
   private func take(_ walk: Walk, lanes: Int) throws {
     var released: [StoredWeight] = []
+    ahead.begin(walk.fetches)
     for (position, step) in walk.steps.enumerated() {
       try Task.checkCancellation()
       switch step {
       case .fetch(let value, let offset):
         let place = stored[value]!
         streamedBytes += graph.type(value).byteCount
+        ahead.isFetched()
         if mapped[value] != nil {
           place.prefetch()
           released.append(place)
@@ -143,9 +147,7 @@ package final class Executor {
             into: window.address + offset, staging: staging, pool: pool)
         }
       case .run(let index, let streamed):
-        if plan.readAheadBytes > 0, position > 0, case .fetch = walk.steps[position - 1] {
-          readAhead(walk.steps, from: position)
-        }
+        if position > 0, case .fetch = walk.steps[position - 1] { ahead.ask { stored[$0]!.prefetch() } }
         let node = graph.nodes[index]
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
@@ -163,19 +165,6 @@ package final class Executor {
     }
     staging.giveBack()
     try weights.checkUnchanged()
-  }
-
-  /// Asks the system for the weights that are fetched next, in this pass or the one after it; does not wait.
-  private func readAhead(_ steps: [Step], from position: Int) {
-    var isAsking = false
-    for i in 1..<steps.count {
-      guard case .fetch(let value, _) = steps[(position + i) % steps.count] else {
-        if isAsking { return }
-        continue
-      }
-      isAsking = true
-      stored[value]!.prefetch()
-    }
   }
 
   private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: Int]) throws -> [TensorRef] {

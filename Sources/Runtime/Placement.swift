@@ -18,6 +18,24 @@ struct Lifetimes {
       spans[value] = (spans[value]?.lowerBound ?? 0)...order.count
     }
   }
+
+  /// The values that lie where an input of their node lay, each with the value at the beginning of that chain, whose
+  /// span then covers all of them. They have no spans of their own any more.
+  mutating func overwrite(in graph: Graph, _ order: [Int]) -> [Value: Value] {
+    var places: [Value: Value] = [:]
+    for (time, index) in order.enumerated() {
+      let node = graph.nodes[index]
+      guard let input = node.op.overwritten.map({ node.inputs[$0] }), !graph.isHeld(input) else { continue }
+      let (output, first) = (node.outputs[0], places[input] ?? input)
+      guard spans[first]!.upperBound == time, node.inputs.filter({ $0 == input }).count == 1,
+        graph.type(input).byteCount == graph.type(output).byteCount
+      else { continue }
+      places[output] = first
+      spans[first] = spans[first]!.lowerBound...spans[output]!.upperBound
+      spans[output] = nil
+    }
+    return places
+  }
 }
 
 extension Graph {

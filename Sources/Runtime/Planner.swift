@@ -4,7 +4,8 @@ import Tensors
 /// Turns a graph and a byte budget into a plan.
 ///
 /// Nodes run in order of emission; those whose results nobody reads are left out. Values share one arena by
-/// lifetime, largest first into the lowest gap that fits. Weights stay resident from the front of the network
+/// lifetime, largest first into the lowest gap that fits; where an operator may write over an input (`Op.overwritten`)
+/// that nobody else reads later, its output lies there. Weights stay resident from the front of the network
 /// on, as far as the budget allows; the rest is streamed through a window. (A network is walked in cycles, so a
 /// pinned prefix is the best policy and least-recently-used the worst.) Tables are neither: the rows of them that a node
 /// looks up are read into its working memory.
@@ -76,13 +77,15 @@ package struct Planner {
 
   private func placeValues(of graph: Graph, _ order: [Int], keep: Set<Value>, in plan: inout Plan) {
     var placement = Placement()
-    let lives = Lifetimes(of: graph, order, keep: keep)
+    var lives = Lifetimes(of: graph, order, keep: keep)
+    let overwriting = lives.overwrite(in: graph, order)
     let largestFirst = lives.spans.sorted {
       (graph.type($0.key).byteCount, $1.key.id) > (graph.type($1.key).byteCount, $0.key.id)
     }
     for (value, span) in largestFirst {
       plan.valueOffset[value] = placement.place(bytes: graph.type(value).byteCount, alive: span)
     }
+    for (value, first) in overwriting { plan.valueOffset[value] = plan.valueOffset[first] }
     plan.arenaBytes = placement.extent
   }
 

@@ -8,6 +8,8 @@ struct Walk {
   /// Trained values that are read.
   let parameters: Set<Value>
   let steps: [Step]
+  /// What the steps fetch, in order.
+  let fetches: [(value: Value, bytes: Int)]
 
   /// - Parameter wanted: names of the outputs, nil for all.
   init(_ graph: Graph, _ plan: Plan, only wanted: Set<String>?) {
@@ -17,6 +19,9 @@ struct Walk {
       if case .run(let node, let window) = step, nodes.contains(node) { (node, window) } else { nil }
     }
     steps = Step.schedule(runs)
+    fetches = steps.compactMap { step in
+      if case .fetch(let value, _) = step { (value, graph.type(value).byteCount) } else { nil }
+    }
     var (inputs, parameters) = ([String: Value](), Set<Value>())
     for value in runs.flatMap({ graph.nodes[$0.node].inputs }) + outputs.values {
       switch graph.origin(value) {

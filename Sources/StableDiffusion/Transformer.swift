@@ -47,6 +47,8 @@ struct TransformerBlock {
     let n = try g["norm1"].layerNorm(x)
     var h = try g.add(x, attend(n, over: n, maps: nil, g["attn1"]))
     h = try g.add(h, attend(g["norm2"].layerNorm(h), over: context, maps: maps, g["attn2"]))
+    // The widest activations of the network, from few products: worth computing again where little else is.
+    g.builder.beginBlock()
     return try g.add(h, FeedForward()(g["norm3"].layerNorm(h), g["ff"]))
   }
 }

@@ -79,4 +79,30 @@ import Testing
       _ = try Planner(threads: 1, budget: 1000).plan(graph, keep: ["y": y])
     }
   }
+
+  /// y = x + 1, in the memory of x where that may be.
+  private struct Increment: Op {
+    var overwritten: Int?
+    func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+    func run(_ io: borrowing OpIO) {}
+  }
+
+  @Test("puts an output over an input only where the operator may, and nobody reads the input later")
+  func overwriting() throws {
+    func plan(overwritten: Int?, isReadLater: Bool) throws -> (Plan, values: [Value]) {
+      let builder = GraphBuilder()
+      let g = builder.root
+      var values = [try g.silu(g.input("x", TensorType([1000])))]
+      for _ in 0..<3 { values.append(try g.emit(Increment(overwritten: overwritten), [values.last!])[0]) }
+      if isReadLater { values.append(try g.add(values[3], values[1])) }
+      return (try Planner(threads: 1).plan(builder.graph, keep: ["y": values.last!]), values)
+    }
+    let (plain, _) = try plan(overwritten: nil, isReadLater: false)
+    #expect(plain.arenaBytes == 2 * 4032, "one value and the next")
+    let (over, values) = try plan(overwritten: 0, isReadLater: false)
+    #expect(Set(values.map { over.valueOffset[$0]! }).count == 1 && over.arenaBytes == 2 * 4032)
+    let (later, kept) = try plan(overwritten: 0, isReadLater: true)
+    let places = kept.map { later.valueOffset[$0]! }
+    #expect(places[0] == places[1] && places[1] != places[2] && places[2] == places[3])
+  }
 }

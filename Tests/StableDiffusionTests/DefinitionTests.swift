@@ -48,10 +48,12 @@ import Testing
     #expect(norms.filter { $0.hasSuffix("epsilon: 1e-06)") }.count == 16)
   }
 
-  @Test("recomputes residual blocks and transformers one by one") func blocks() throws {
+  @Test("recomputes residual blocks, transformers and their feed-forwards one by one") func blocks() throws {
     let (_, g) = try define(.sd15, height: 16, width: 8)
-    // 22 residual blocks and 16 transformers; what comes before the first and after the last.
-    #expect(Set(g.builder.graph.nodes.map(\.block)).count == 22 + 16 + 2)
+    // 22 residual blocks, 16 transformers of one layer with its feed-forward each; what comes before the first and
+    // after the last.
+    let found = Set(g.builder.graph.nodes.map(\.block)).count
+    #expect(found == 22 + 16 + 16 + 2)
   }
 }
 

@@ -158,6 +158,8 @@ struct GEGLUDX: Op {
     guard try GEGLU().outputTypes([inputs[0]]) == [inputs[1]] else { throw misfit(inputs) }
     return [inputs[0]]
   }
+  // The widest activation of a network: at the peak of its backward pass it would be there twice.
+  let overwritten: Int? = 0
   func run(_ io: borrowing OpIO) {
     gegluDX(io[in: 0].rows, dy: io[in: 1].rows, into: io[out: 0].rows, io.pool)
   }
