@@ -9,7 +9,6 @@ struct EditOutputs {
   var pictures: [String]
   var mask: String?
   var inversion: String?
-  /// Nil for a command that has no such option.
   var plot: PlotOptions?
 
   /// The path, once for every value where it has room for it: `ball-{}.png` → `ball-0.4.png`, ….

@@ -57,7 +57,7 @@ import Testing
     ) { kill($0, SIGTERM) }
     let bytes = try place.bytes("edit.checkpoint")
     for (changes, words) in [
-      (["40": "50"], "(steps 4000, not 50)"), (["40": "4000", "a cube": "a ball"], "not \"a ball\""),
+      (["40": "50"], "(iterations 4000, not 50)"), (["40": "4000", "a cube": "a ball"], "not \"a ball\""),
     ] {
       let edit = Self.edit.map { changes[$0] ?? $0 }
       try await Refusal(edit, says: "of another run", words, "name another file")
