@@ -16,6 +16,14 @@ import Testing
     return try place.bytes("out.png")
   }
 
+  /// Until a latent lies in the file, for which its header alone is too small; not for ever.
+  private static func waitForProgress(in place: Workplace) {
+    for _ in 0..<1200 {
+      if let bytes = try? place.bytes("edit.checkpoint"), bytes.count > 4096 { return }
+      Thread.sleep(forTimeInterval: 0.1)
+    }
+  }
+
   @Test("that is killed again and again goes on each time and ends with the unbroken one's bytes")
   func killed() async throws {
     let place = try Workplace.furnished()
@@ -42,7 +50,8 @@ import Testing
   func interrupted(signal: Int32) async throws {
     let place = try Workplace.furnished()
     let long = Self.edit.map { $0 == "40" ? "4000" : $0 }
-    let run = try await Command.run(long, in: place, model: Command.embeddedModel, after: 2) {
+    let run = try await Command.run(long, in: place, model: Command.embeddedModel, after: 0.1) {
+      Self.waitForProgress(in: place)
       kill($0, signal)
     }
     #expect(run.exited && run.status == Status.ended(by: signal), "\(run.status) \(run.errors)")
@@ -53,8 +62,11 @@ import Testing
   @Test("refuses that of another run, and leaves it") func otherRun() async throws {
     let place = try Workplace.furnished()
     _ = try await Command.run(
-      Self.edit.map { $0 == "40" ? "4000" : $0 }, in: place, model: Command.embeddedModel, after: 2
-    ) { kill($0, SIGTERM) }
+      Self.edit.map { $0 == "40" ? "4000" : $0 }, in: place, model: Command.embeddedModel, after: 0.1
+    ) {
+      Self.waitForProgress(in: place)
+      kill($0, SIGTERM)
+    }
     let bytes = try place.bytes("edit.checkpoint")
     for (changes, words) in [
       (["40": "50"], "(iterations 4000, not 50)"), (["40": "4000", "a cube": "a ball"], "not \"a ball\""),
