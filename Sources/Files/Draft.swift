@@ -32,7 +32,7 @@ enum Draft {
   static func open(in folder: String) -> (name: String, descriptor: Int32)? {
     guard
       let (name, descriptor) = create(
-        in: folder, { Platform.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) })
+        in: folder, { Platform.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) })
     else { return nil }
     flock(descriptor, LOCK_EX | LOCK_NB)
     return (name, descriptor)

@@ -33,7 +33,7 @@ extension PartialFile {
   }
 
   /// Makes new names last through a power cut too. The files themselves are safe already, so failing is no error.
-  private static func sync(_ folder: String) {
+  static func sync(_ folder: String) {
     let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     fsync(descriptor)

@@ -17,9 +17,20 @@ struct EditOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "What the picture shows; \"\" is allowed.")
   var sourcePrompt: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A network that 'train-translator' wrote, for the method translate.", valueName: "file"))
+  var translator: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Which of the translator's tasks: its number, or what its target prompt says.")
+  var task: String?
+
   @OptionGroup var prompts: PromptOptions
   @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
   @OptionGroup(title: "Region") var region: RegionOptions
+  @OptionGroup(title: "LoRA of the picture") var learning: LearningOptions
   @OptionGroup(title: "Inversion") var inversion: InversionOptions
   @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
@@ -29,7 +40,7 @@ struct EditOptions: ParsableArguments {
 
   /// Files that are read for the request.
   var readPaths: [String] {
-    [picturePath, region.maskPath, region.dragFile, inversion.inversion].compactMap { $0 }
+    [picturePath, region.maskPath, region.dragFile, inversion.inversion, translator].compactMap { $0 }
   }
 
   /// The request, and what there is to say of the method that was chosen.
@@ -50,6 +61,9 @@ struct EditOptions: ParsableArguments {
     request.comparesInt8 = inversion.compareInt8
     request.sourcePrompt = sourcePrompt
     request.seed = noise.seed
+    request.translator = try translator.map(Translator.init(path:))
+    request.task = task
+    request.learning = learning.request
     request.size = try size.request
     try prompts.apply(to: &request)
     try region.apply(to: &request)

@@ -11,7 +11,7 @@ enum ExitStatus: Int32 {
   case done = 0
   case failure = 1
   case usage = 64
-  /// A picture or an inversion.
+  /// A picture, an inversion, a checkpoint, a translator.
   case badInput = 65
   case badModel = 66
   case overBudget = 69
@@ -24,9 +24,9 @@ enum ExitStatus: Int32 {
 
   /// The list for the help and the README.
   static let list = """
-    0 done; 1 the run failed; 64 wrong use; 65 a picture or an inversion could not be read; 66 the model could not \
+    0 done; 1 the run failed; 64 wrong use; 65 a picture, an inversion, a translator or a checkpoint could not be read; 66 the model could not \
     be used; 69 the memory allowed is too little; 71 the system refused memory, a thread or an open file; 73 the \
-    result could not be written; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM, with nothing written.
+    result could not be written; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM, with nothing written but a checkpoint.
     """
 
   /// After a signal that ended a run.
@@ -49,13 +49,25 @@ enum ExitStatus: Int32 {
       self = .usage
     case _ where TraceResults.isWriteError(error): self = .cannotWrite
     case _ where Model.isModelError(error): self = .badModel
+    case EditError.otherProgress: self = .badInput
     case let error as EditError: self = error.isAboutTheRun ? .failure : .usage
     case RequestError.overBudget: self = .overBudget
     case is RequestError: self = .usage
     case let error as InversionError: self = ExitStatus(error)
+    case TranslatorError.unreadable: self = .badInput
+    case is TranslatorError, is TrainingError: self = .usage
+    case let error as JournalError: self = ExitStatus(error)
     case is ModelLocationError: self = .badModel
     case is CancellationError: self = .interrupted
     default: self = .failure
+    }
+  }
+
+  private init(_ error: JournalError) {
+    switch error {
+    case .differs: self = .usage
+    case .otherFormat, .version, .damaged: self = .badInput
+    case .inUse: self = .cannotWrite
     }
   }
 
@@ -82,7 +94,7 @@ extension EditError {
   /// Something went wrong while computing, not in what was asked.
   fileprivate var isAboutTheRun: Bool {
     switch self {
-    case .nonFinite, .diverged, .noPicture: true
+    case .nonFinite, .diverged, .noPicture, .gradientNotFinite: true
     default: false
     }
   }

@@ -11,21 +11,26 @@ struct GenerateCommand: RunCommand {
   @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: OutputOptions
+  @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var threads: Int { runtime.model.threads }
 
   func run() async throws {
-    let outputs = EditOutputs(picture: out.output)
+    let outputs = EditOutputs(pictures: [out.output])
     try outputs.check()
-    let editor = try runtime.editor(RunFiles(written: outputs.named))
+    let editor = try runtime.editor(RunFiles(written: outputs.named + checkpoint.named))
     var request = EditRequest()
     request.seed = noise.seed
     request.size = try size.request
     try prompts.apply(to: &request)
     request.method = try EditMethod.resolve("auto", settings: settings.settings, for: request).method
-    let result = try await perform(editor.prepare(request), choice: nil)
-    try outputs.write(result, metadata: out.metadata(of: result.report))
-    try printResult(result.report, out)
+    let job = try editor.prepare(request)
+    let report = try await checkpoint.use { journal in
+      let result = try await perform(job, journal)
+      try outputs.write([result.picture], of: result, metadata: out.metadata(of: result.report))
+      return result.report
+    }
+    try printResult(report, out)
   }
 }

@@ -13,7 +13,8 @@ struct PentimentoCommand: ParsableCommand {
     version: programVersion,
     subcommands: [
       EditCommand.self, GenerateCommand.self, PlanCommand.self, MethodsCommand.self, InspectCommand.self,
-      QuantizeCommand.self, CompareCommand.self, TraceCommand.self,
+      TrainLoRACommand.self, TrainTranslatorCommand.self, QuantizeCommand.self, CompareCommand.self,
+      TraceCommand.self,
     ])
 
   /// The command that the words make, with what the parser would say of wrong ones put right: a name of a command

@@ -28,7 +28,11 @@ struct PlanCommand: RunCommand {
       }
     let (request, choice) = try edit.request(imagined: ImaginedPicture(extent: imagined))
     if let choice { note(choice) }
-    let plan = try editor.prepare(request).plan
+    let values = try edit.settings.list
+    let plan =
+      values.isEmpty
+      ? try editor.prepare(request).plan
+      : try editor.prepare(request, SettingOptions.listed, values: values).plan
     if report == .json { return try StandardOutput.write(json: plan) }
     try StandardOutput.write(table(plan))
   }

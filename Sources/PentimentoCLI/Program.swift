@@ -37,6 +37,9 @@ import Platform
       } catch is CancellationError {
         note("interrupted, nothing was written")
         return ExitStatus(signal: interrupts.signal ?? SIGINT)
+      } catch let error as Interrupted {
+        note("interrupted, the same command goes on from \(error.checkpoint)")
+        return ExitStatus(signal: interrupts.signal ?? SIGINT)
       }
     } catch {
       return say(error, ExitStatus(error))

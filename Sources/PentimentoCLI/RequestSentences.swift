@@ -16,6 +16,8 @@ func sentence(for error: any Error) -> String {
     "\(EditError.inversionMade(with: option(name), made: made, asked: asked))"
   case EditError.emptyPrompt(let method):
     "\(method) needs a prompt that says something: describe the result with --prompt"
+  case TrainingError.noTask: "\(error) (--task)"
+  case TrainingError.noPicture: "\(error) (--generate)"
   case WeightFileError.unusualShapes: "\(error) (--config)"
   case WeightFileError.lacksNetworks(_, let networks):
     "\(error); \(networks.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")) takes one"
@@ -98,6 +100,8 @@ extension RequestInput {
     case .mask: return taken.contains(.mask)
     case .points: return taken.contains(.points)
     case .concepts: return taken.contains(.concepts)
+    case .learning: return taken.contains(.lora)
+    case .translator, .task: return taken.contains(.translator)
     case .foundMask:
       var request = EditRequest()
       request.findsMask = true
@@ -114,6 +118,9 @@ extension RequestInput {
     case .mask: "a mask (--mask)"
     case .points: "points (--drag x0,y0:x1,y1)"
     case .concepts: "a concept (--concept \"+snow\")"
+    case .translator: "a translator (--translator)"
+    case .task: "--task"
+    case .learning: "--lora-steps"
     case .foundMask: "--mask auto"
     }
   }

@@ -1,24 +1,50 @@
 import Pentimento
 
 /// Runs an edit with progress on the terminal, and says on standard error what the user should know of it.
-func perform(_ job: EditJob, choice: String?) async throws -> EditResult {
-  if let choice { note(choice) }
-  note("\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels")
-  let result = try await showingProgress { progress in try await job.run(progress: progress) }
-  // An interrupt that comes later is too late: all files are written, or none.
-  try Task.checkCancellation()
-  for cut in result.report.cutPrompts {
-    note("the prompt is longer than the model reads; left out: \"\(cut)\"")
+func perform(_ job: EditJob, _ journal: FileJournal?) async throws -> EditResult {
+  await note("\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels", journal)
+  let result = try await showingProgress { progress in
+    try await job.run(journal: journal, progress: progress)
   }
-  for warning in result.report.warnings { note(warning) }
+  try tell([result])
   return result
 }
 
+/// The same for several values of a setting.
+func perform(_ series: EditSeries, _ journal: FileJournal?) async throws -> [EditResult] {
+  let job = series.first
+  await note(
+    "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels, \(series.values.count) values of "
+      + series.setting, journal)
+  let results = try await showingProgress { progress in
+    try await series.run(journal: journal, progress: progress)
+  }
+  try tell(results)
+  return results
+}
+
+/// What there is to know of finished edits, each sentence once.
+private func tell(_ results: [EditResult]) throws {
+  // An interrupt that comes later is too late: all files are written, or none.
+  try Task.checkCancellation()
+  var told: Set<String> = []
+  for result in results {
+    for cut in result.report.cutPrompts where told.insert(cut).inserted { noteCut(cut) }
+    for warning in result.report.warnings where told.insert(warning).inserted { note(warning) }
+  }
+}
+
+/// Part of a prompt did not fit.
+func noteCut(_ part: String) {
+  note("the prompt is longer than the model reads; left out: \"\(part)\"")
+}
+
 /// A line of progress that is gone before anything else is said, a failure included.
-private func showingProgress(
-  _ work: (_ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void) async throws -> EditResult
-) async throws -> EditResult {
-  let line = ProgressLine()
+func showingProgress<Result>(
+  _ unit: String = "evaluations",
+  _ work: (_ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void) async throws -> Result
+) async throws -> Result {
+  let line = ProgressLine(unit)
   defer { line.clear() }
   return try await work { done, total in line.show(done, of: total) }
 }
@@ -27,11 +53,17 @@ private func showingProgress(
 func printResult(_ report: EditReport, _ out: OutputOptions) throws {
   switch out.report {
   case .json:
-    var report = report
-    // Pasting back and writing may have taken more than the edit itself.
-    report.peakBytes = max(report.peakBytes, ProcessMemory.peak)
-    try StandardOutput.write(json: report)
+    try StandardOutput.write(json: report.withPeakNow)
   case nil: try StandardOutput.write(path: out.output)
+  }
+}
+
+extension EditReport {
+  /// Pasting back and writing may have taken more than the edit itself.
+  var withPeakNow: EditReport {
+    var report = self
+    report.peakBytes = max(report.peakBytes, ProcessMemory.peak)
+    return report
   }
 }
 

@@ -38,7 +38,7 @@ struct SettingOptions: ParsableArguments {
   @Option(setting: "zero-last") var zeroLast: Double?
   @Flag(help: .setting("official-last-step")) var officialLastStep = false
   @Option(setting: "preset") var preset: String?
-  @Option(setting: "interpolation") var interpolation: Double?
+  @Option(setting: "interpolation") var interpolation: NumberList?
   @Option(setting: "inner-steps") var innerSteps: Double?
   @Option(setting: "weight-decay") var weightDecay: Double?
   @Option(setting: "loss") var loss: LossReduction?
@@ -54,6 +54,20 @@ struct SettingOptions: ParsableArguments {
       settings[String(kebab: name.drop { $0 == "_" })] = value
     }
     return settings
+  }
+
+  /// The setting that may have several values.
+  static let listed = "interpolation"
+
+  /// Its values, where there are several.
+  ///
+  /// - Throws: `ValidationError` for more than anybody looks at.
+  var list: [Double] {
+    get throws {
+      guard let numbers = interpolation?.numbers, numbers.count > 1 else { return [] }
+      guard numbers.count <= 16 else { throw ValidationError("--\(Self.listed) takes up to 16 values") }
+      return numbers
+    }
   }
 
   /// Names of all that are declared.
@@ -73,6 +87,7 @@ extension Option: SettingOption {
   fileprivate var given: SettingValue? {
     switch wrappedValue {
     case let number as Double: .number(number)
+    case let list as NumberList: .number(list.numbers[0])
     case let word as String: .word(word)
     case let word as any SettingWord: .word(word.rawValue)
     default: nil
@@ -103,6 +118,26 @@ extension Option {
 
 /// A word of a setting.
 private protocol SettingWord: ExpressibleByArgument, RawRepresentable where RawValue == String {}
+
+/// A number, or several with commas between them for an edit with each.
+struct NumberList: ExpressibleByArgument {
+  var numbers: [Double]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    numbers = parts.compactMap { Double($0) }
+    guard numbers.count == parts.count else { return nil }
+  }
+}
+
+extension Option where Value == NumberList? {
+  fileprivate init(setting name: String) {
+    self.init(
+      name: .customLong(name), parsing: .unconditional,
+      help: ArgumentHelp(
+        stringLiteral: ArgumentHelp.setting(name).abstract + " Several with commas make a sheet."))
+  }
+}
 
 extension Sampler: SettingWord {}
 extension LEDITSPlusPlus.MaskMode: SettingWord {}

@@ -72,6 +72,14 @@ public struct WorkingSize: Sendable, Equatable {
       height: (content.height + multiple - 1) / multiple * multiple)
   }
 
+  /// A picture that fills a size to the pixel: one of its aspect ratio, but for what rounding leaves.
+  ///
+  /// - Parameter picture: pixels.
+  public init(filling size: Extent, with picture: Extent) throws(WorkingSizeError) {
+    guard min(picture.width, picture.height) >= Self.minimumSide else { throw .pictureTooSmall(picture) }
+    (content, padded) = (size, size)
+  }
+
   private static func scale(of picture: Extent, toAreaOf side: Int) -> Double {
     Double(side) / Double(picture.width * picture.height).squareRoot()
   }

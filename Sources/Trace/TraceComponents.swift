@@ -63,6 +63,9 @@ extension TraceCase {
     "lora_train": { trace, model, threads, results in
       try await trace.runLoRATraining(model, threads: threads, results)
     },
+    "dds_network": { trace, model, threads, results in
+      try await trace.runTranslatorTraining(model, threads: threads, results)
+    },
     "vae": { trace, model, threads, results in
       let codec = try Editor(model: model, threads: threads).codec
       let pixels = try trace.inputs.bytes("image_u8")

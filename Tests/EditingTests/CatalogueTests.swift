@@ -9,7 +9,7 @@ import Testing
     #expect(
       EditMethods.all.names == [
         "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
-        "cycle-sde", "diffedit", "inpaint", "drag", "pti", "null-text", "generate", "sega",
+        "cycle-sde", "diffedit", "inpaint", "drag", "pti", "null-text", "translate", "generate", "sega",
       ])
     for method in EditMethods.all {
       let about = method.about

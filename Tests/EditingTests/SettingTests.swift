@@ -72,6 +72,7 @@ import Testing
         .nullText(innerSteps: 3, learningRate: 0.1, stop: 1),
         ["inner-steps": .number(3), "learning-rate": .number(0.1), "early-stop": .number(1)]
       ),
+      (.translate(), [:]),
       (.generate(steps: 3), ["steps": .number(3)]),
       (.sega(conceptScale: 3), ["concept-scale": .number(3)]),
     ]

@@ -6,7 +6,7 @@ import Testing
   static let methods = [
     "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
     "cycle-sde",
-    "diffedit", "inpaint", "drag", "pti", "null-text", "generate", "sega",
+    "diffedit", "inpaint", "drag", "pti", "null-text", "translate", "generate", "sega",
   ]
 
   private func output(_ arguments: String..., model: URL = Command.smallModel) async throws -> String {
@@ -29,7 +29,9 @@ import Testing
   @Test("explains a method by the options that set it", arguments: methods)
   func explanation(method: String) async throws {
     let text = try await output("methods", method)
-    #expect(text.contains("needs: ") && text.contains("evaluations: ") && text.contains("  --steps "))
+    #expect(
+      text.contains("needs: ") && text.contains("evaluations: ")
+        && (text.contains("  --steps ") || method == "translate"))
     // Every option named is one of the command.
     let help = try await output("help", "edit")
     for word in text.split(whereSeparator: \.isWhitespace) where word.hasPrefix("--") {
@@ -141,7 +143,7 @@ import Testing
     // Lines are broken to fit a terminal.
     let statuses = try await output("--help").split(whereSeparator: \.isWhitespace).joined(separator: " ")
     let list = try #require(statuses.firstRange(of: "Exit status: 0 done;"))
-    let end = try #require(statuses.firstRange(of: "with nothing written."))
+    let end = try #require(statuses.firstRange(of: "with nothing written but a checkpoint."))
     for status in ["1", "64", "65", "66", "69", "71", "73", "129, 130 or 143"] {
       #expect(statuses[list.lowerBound..<end.upperBound].contains(" \(status) "))
     }

@@ -20,6 +20,10 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     (self.arguments, self.status, self.words) = (arguments, status, words)
   }
 
+  init(_ arguments: [String], status: Int32 = Status.usage, says words: String...) {
+    (self.arguments, self.status, self.words) = (arguments, status, words)
+  }
+
   var testDescription: String { arguments.joined(separator: " ") }
 
   /// Runs the arguments in a folder and checks that nothing comes of it.

@@ -64,7 +64,7 @@ private final class Folder {
     let model = try Model(folder: folder)
     let everywhere = model.defaults.settings(for: "generate")
     #expect(everywhere["cfg-scale"] == .number(3))
-    for type in EditMethods.all {
+    for type in EditMethods.all where !type.about.needs.contains(.translator) {
       // As if a caller had given them: what a method does not take is refused.
       let own = model.defaults.settings(for: type.about.name).filter { $0.value != everywhere[$0.key] }
       var request = EditRequest(EditMethod(type, settings: own))

@@ -5,7 +5,7 @@ public enum EditMethods {
     DDPMInversion.self, LEDITS.self, LEDITSPlusPlus.self, DeltaDenoisingScore.self,
     ScoreDistillationSampling.self, SDEdit.self, DDIMTranslation.self, CycleDiffusion.self, CycleSDE.self,
     DiffEdit.self, Inpainting.self, Drag.self, PromptTuningInversion.self, NullTextInversion.self,
-    TextToImage.self, SEGA.self,
+    Translation.self, TextToImage.self, SEGA.self,
   ]
 }
 

@@ -44,6 +44,8 @@ public struct NetworkDemands: OptionSet, Sendable {
   public static let floats = NetworkDemands(rawValue: 2)
   /// Gradients with respect to the context.
   public static let contextGradient = NetworkDemands(rawValue: 4)
+  /// Nothing at all: a translation network does the work.
+  public static let translator = NetworkDemands(rawValue: 8)
 }
 
 /// A method in words, and what it makes of a mask.
@@ -53,7 +55,8 @@ public struct MethodSummary: Sendable, Equatable {
     case image
     case sourcePrompt = "source prompt"
     case targetPrompt = "target prompt"
-    case mask, points, concepts
+    case mask, points, concepts, translator
+    case lora = "LoRA of the picture"
   }
 
   /// Whether a method finds a mask where none is given.

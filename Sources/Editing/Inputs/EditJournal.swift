@@ -9,10 +9,20 @@ public protocol EditJournal: Sendable {
   /// What was appended under `key`, in order, and what was kept last; nothing at the beginning of a run. A break may
   /// have lost the latest of either, never an earlier one, and never something appended before what is there of the kept.
   func progress(of key: String) async throws -> (appended: [JournalEntry], kept: JournalEntry?)
+  /// How many entries were appended under `key`, and one of them: for whoever does not want all in memory.
+  func count(of key: String) async throws -> Int
+  func entry(_ index: Int, of key: String) async throws -> JournalEntry
   /// Adds to the list of the key.
   func append(_ entry: JournalEntry, to key: String) async throws
   /// Replaces what was kept before.
   func keep(_ entry: JournalEntry, of key: String) async throws
+}
+
+extension EditJournal {
+  public func count(of key: String) async throws -> Int { try await progress(of: key).appended.count }
+  public func entry(_ index: Int, of key: String) async throws -> JournalEntry {
+    try await progress(of: key).appended[index]
+  }
 }
 
 /// One piece of a method's progress: numbers and tensors by name, kept bit for bit.

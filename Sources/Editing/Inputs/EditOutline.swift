@@ -15,6 +15,8 @@ public struct EditOutline: Sendable, Equatable {
   public var moves: [Drag.Move] = []
   /// Drag one point after the other instead of all at once.
   public var dragsInSequence = false
+  /// The place of the translator's task in its list; nil without a translator.
+  public var task: Int?
   public var inversion = InversionUse.discarded
   /// Values of a prompt's text states in the model that the edit will run on, tokens × width; 0 where it is not known.
   public var contextValues = 0

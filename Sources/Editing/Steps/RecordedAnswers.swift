@@ -10,24 +10,27 @@ package final class RecordedAnswers: NoisePredictor {
   private let base: any NoisePredictor
   private let journal: any EditJournal
   private let method: String
-  /// Lists that were answered by the journal or by the network, and what the journal had at the start.
-  private let state: Mutex<(answered: Int, known: [JournalEntry])>
+  /// Lists that the journal had at the start.
+  private let known: Int
+  /// Lists that were answered, by the journal or by the network.
+  private let answered = Mutex(0)
 
   /// - Parameter method: under whose name the journal keeps them.
   package init(_ base: any NoisePredictor, in journal: any EditJournal, method: String) async throws {
     (self.base, self.journal, self.method) = (base, journal, method)
-    state = Mutex((0, try await journal.progress(of: Self.key(method)).appended))
+    known = try await journal.count(of: Self.key(method))
   }
 
   private static func key(_ method: String) -> String { method + ".answers" }
 
   /// - Throws: `EditError.otherProgress` where the journal is that of another run.
   package func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction] {
-    let recorded = state.withLock { state -> JournalEntry? in
-      defer { state.answered += 1 }
-      return state.known.indices.contains(state.answered) ? state.known[state.answered] : nil
+    let place = answered.withLock { answered in
+      defer { answered += 1 }
+      return answered
     }
-    if let recorded {
+    if place < known {
+      let recorded = try await journal.entry(place, of: Self.key(method))
       guard let answers = recorded.answers(to: queries) else { throw EditError.otherProgress(method: method) }
       return answers
     }

@@ -62,6 +62,7 @@ extension EditMethod {
       return request.concepts.isEmpty
         ? ("generate", "there is no picture") : ("sega", "there are concepts and no picture")
     }
+    if request.translator != nil { return (Translation.name, "there is a translator") }
     if !request.moves.isEmpty { return ("drag", "there are points to drag") }
     if !request.concepts.isEmpty {
       return request.mask == nil || hasPrompt

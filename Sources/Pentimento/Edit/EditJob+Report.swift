@@ -4,7 +4,7 @@ import Tensors
 extension EditJob {
   /// - Parameter cut: parts of prompts that did not fit.
   func report(
-    evaluations: Int, int8Decibels: Double?, cut: [String], _ remarks: Remarks, seconds: Double
+    _ work: NetworkWork, int8Decibels: Double?, cut: [String], _ remarks: Remarks, seconds: Double
   ) -> EditReport {
     let (model, geometry) = (editor.model, pictures.geometry)
     return EditReport(
@@ -15,9 +15,13 @@ extension EditJob {
         height: geometry.latentHeight, width: geometry.latentWidth),
       concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
+      task: prepared.outline.task.map { "\($0 + 1) \(request.translator!.tasks[$0])" },
       seed: seed, generator: SeededTape.generator,
       inversion: method is any InvertingMethod ? request.inversionUse : nil, width: workingSize.width,
-      height: workingSize.height, plannedEvaluations: self.evaluations, evaluations: evaluations,
+      height: workingSize.height, plannedEvaluations: evaluations,
+      evaluations: work.evaluations + comparisonEvaluations,
+      plannedGradients: gradients, gradients: work.gradients,
+      losses: remarks.losses.isEmpty ? nil : remarks.losses,
       int8Decibels: int8Decibels, threads: editor.threads, instructionSet: editor.pool.kernels.name,
       cutPrompts: cut,
       warnings: remarks.warnings,

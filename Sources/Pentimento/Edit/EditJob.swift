@@ -18,8 +18,10 @@ public struct EditJob: Sendable {
   /// Why this method, where the request named none: "there are concepts".
   public let methodReason: String?
   /// What a run will hold in memory.
-  public let plan: MemoryPlan
+  public internal(set) var plan: MemoryPlan
   let prepared: PreparedMethod
+  /// What goes before.
+  var learning: LearningJob?
   let pictures: EditPictures
   let stages: EditStages
 
@@ -28,9 +30,11 @@ public struct EditJob: Sendable {
   /// The method's name.
   public var methodName: String { prepared.name }
   /// Network evaluations of a run.
-  public var evaluations: Int { prepared.evaluations + comparisonEvaluations }
+  public var evaluations: Int {
+    prepared.evaluations + comparisonEvaluations + (learning?.training.gradients ?? 0)
+  }
   /// Gradients of the network in a run.
-  public var gradients: Int { prepared.gradients }
+  public var gradients: Int { prepared.gradients + (learning?.training.gradients ?? 0) }
   /// Seed of the noise.
   public var seed: UInt64 { request.seed ?? 42 }
   /// Pixels at which the networks work.
@@ -40,26 +44,52 @@ public struct EditJob: Sendable {
 
   /// Runs the edit.
   ///
-  /// - Parameter progress: told evaluations and gradients done and planned.
-  /// - Throws: `PictureFileError` for a picture or a mask that cannot be read, `InversionError.differs` for a picture
+  /// - Parameters:
+  ///   - journal: where it keeps how far it has come; one of this run, from which it goes on, or a new one. It is for
+  ///     the caller to remove it when the result is where it belongs.
+  ///   - progress: told evaluations and gradients done and planned.
+  /// - Throws: `JournalError.differs` for the journal of another run; `PictureFileError` for a picture or a mask that
+  ///   cannot be read, `InversionError.differs` for a picture
   ///   that the given inversion was not made from; `EditError` for a run that leads nowhere, `ModelError.notFinite` for
   ///   damaged weights, `WeightFileError` where weights cannot be read any more, `SystemRefusal` for a thread or memory
   ///   that the system does not give, and `CancellationError` at the latest after one operator.
   public func run(
+    journal: FileJournal? = nil,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) async throws -> EditResult {
+    do {
+      let alone = Part(journal: journal, tie: { try await journal?.tie(to: identity($0)) })
+      return try await run(alone, progress)
+    } catch {
+      await journal?.leave()
+      throw error
+    }
+  }
+
+  /// An edit as a part of something: where its progress goes, and what is done as soon as its pictures are read.
+  struct Part: Sendable {
+    var journal: (any EditJournal)?
+    var tie: @Sendable (EditPictures.Prepared) async throws -> Void
+  }
+
+  func run(
+    _ part: Part, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
+  ) async throws -> EditResult {
+    if let learning { return try await run(after: learning, part, progress) }
     let clock = ContinuousClock.now
     let thread = try NetworkThread()
     try await thread.run { try editor.model.verify() }
     let read = try await thread.run { try pictures.read() }
     try request.inversion?.check(read.picture)
+    try await part.tie(read)
     let encoded = try await encodeTexts(on: thread)
     let inputs = try await inputs(read, encoded, on: thread)
 
     let remarks = Remarks(
       mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8, notes: read.notes)
-    let (latent, evaluations) = try await denoise(
-      inputs, empty: encoded.empty, on: thread, observer: remarks.observer, progress: progress)
+    let (latent, work) = try await denoise(
+      inputs, empty: encoded.empty, on: thread, observer: remarks.observer, journal: part.journal,
+      progress: progress)
     try Task.checkCancellation()
     let working = Picture(signal: try await codec(on: thread).decode(latent))
     let total = self.evaluations + gradients
@@ -71,13 +101,16 @@ public struct EditJob: Sendable {
       picture: finished.picture, mask: finished.mask,
       inversion: request.keepsInversion ? try saved(remarks.inversion, of: read.picture) : nil,
       report: report(
-        evaluations: evaluations + comparisonEvaluations, int8Decibels: int8, cut: encoded.cut, remarks,
+        work, int8Decibels: int8, cut: encoded.cut, remarks,
         seconds: (ContinuousClock.now - clock).seconds),
       working: working, latentMask: remarks.mask)
   }
 
   /// Target, source and concepts, as far as they are there, in this order.
   private func encodeTexts(on thread: NetworkThread) async throws -> EncodedPrompts {
+    if stages.text.isEmpty {
+      return EncodedPrompts(prompts: [], empty: .nothing, encodedEmpty: .nothing, cut: [])
+    }
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let size = workingSize
     return try await thread.run {
@@ -112,20 +145,27 @@ public struct EditJob: Sendable {
   /// The noise network lives as long as this call.
   private func denoise(
     _ inputs: EditInputs, empty: Condition, on thread: NetworkThread, observer: EditObserver,
+    journal: (any EditJournal)?,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
-  ) async throws -> (Latent, evaluations: Int) {
+  ) async throws -> (Latent, NetworkWork) {
     let total = evaluations + gradients
-    let network = try await noiseNetwork(on: thread) { progress($0.total, total) }
+    var network: NoiseNetwork?
+    if stages.noise != nil { network = try await noiseNetwork(on: thread) { progress($0.total, total) } }
     var context = EditContext(
-      diffusion: Diffusion(unet: network, schedule: editor.model.schedule, empty: empty),
+      diffusion: Diffusion(unet: network ?? NoNetwork(), schedule: editor.model.schedule, empty: empty),
       codec: codec(on: thread),
-      tape: SeededTape(seed: seed), observer: observer)
+      tape: SeededTape(seed: seed), observer: observer, journal: journal ?? NoJournal())
     if prepared.demands.contains(.contextGradient) { context.derivative = network }
+    if let stage = stages.translation {
+      context.translator = try await thread.run {
+        try TranslatingExecutor(stage, pool: editor.pool, on: thread)
+      }
+    }
     let latent = try await prepared.method.resumableRun(inputs, in: context)
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
-    return (latent, await network.work.evaluations)
+    return (latent, await network?.work ?? NetworkWork())
   }
 
   /// The inversion with what it is tied to.
@@ -163,13 +203,19 @@ extension EditJob {
   ) async throws -> NoiseNetwork {
     try await thread.run {
       try NoiseNetwork(
-        stages.noise, model: editor.model, pool: editor.pool, on: thread, onEvaluation: onEvaluation)
+        stages.noise!, model: editor.model, pool: editor.pool, on: thread, onEvaluation: onEvaluation)
     }
   }
 }
 
-extension Duration {
-  fileprivate var seconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+/// Stands where nothing is denoised.
+private struct NoNetwork: NoisePredictor {
+  func predict(_ queries: [NoiseQuery]) -> [NoisePrediction] {
+    preconditionFailure("a noise network was not asked for")
   }
+}
+
+extension Condition {
+  /// Stands where nothing is told.
+  fileprivate static let nothing = Condition(context: HostTensor(shape: [0, 0]))
 }

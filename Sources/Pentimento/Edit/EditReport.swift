@@ -16,6 +16,8 @@ public struct EditReport: Sendable, Codable {
   public var prompt: String?
   public var sourcePrompt: String?
   public var negativePrompt: String?
+  /// Of a translator, with its number.
+  public var task: String?
   public var seed: UInt64
   public var generator: String
   /// Whether the inversion served this edit alone, is kept or was given; nil for a method without one.
@@ -26,6 +28,13 @@ public struct EditReport: Sendable, Codable {
   /// Network evaluations, as planned and as done.
   public var plannedEvaluations: Int
   public var evaluations: Int
+  /// Passes forward and backward, as planned and as done.
+  public var plannedGradients: Int
+  public var gradients: Int
+  /// The training that went before; nil where there was none, or a file of an earlier one.
+  public var learning: TrainingReport?
+  /// Of every update of what the method tuned; nil where it tunes nothing.
+  public var losses: [Double]?
   /// Peak signal-to-noise ratio in dB between the result at its working size and the same edit sampled in int8; nil
   /// where it was not asked for, or nothing differs.
   public var int8Decibels: Double?
@@ -53,6 +62,7 @@ extension EditReport {
     lines["prompt"] = prompt
     lines["source prompt"] = sourcePrompt
     lines["negative prompt"] = negativePrompt
+    lines["task"] = task
     if !concepts.isEmpty { lines["concepts"] = concepts.joined(separator: ", ") }
     for (name, value) in parameters { lines[name] = value }
     let text = lines.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n")

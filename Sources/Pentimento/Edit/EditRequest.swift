@@ -35,6 +35,12 @@ public struct EditRequest: Sendable {
   public var moves: [Drag.Move] = []
   /// Drag one point after the other instead of all at once.
   public var dragsInSequence = false
+  /// A trained translation network, and which of its tasks: a number from 1, the target's words or those of both
+  /// prompts (`"a" → "b"`); nil for its only one.
+  public var translator: Translator?
+  public var task: String?
+  /// Teach the model the picture before it is edited; nil: it is as it is. Its prompt and seed are those of the edit.
+  public var learning: LoRALearning?
   /// At which size the networks work; nil: the model's native area, or that of a given inversion.
   public var size: WorkingSize.Request?
   /// Used instead of inverting the picture, which may then be nil.

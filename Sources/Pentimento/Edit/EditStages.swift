@@ -3,11 +3,13 @@ import Pictures
 
 /// The networks of one edit, in the order in which they run, each within what the limit leaves it.
 struct EditStages: Sendable {
-  /// One for every text encoder.
+  /// One for every text encoder; none where nothing is denoised.
   let text: [Stage]
   /// Nil where there is no picture to encode.
   let encoder: Stage?
-  let noise: Stage
+  /// What turns the latent into another: one of the two.
+  let noise: Stage?
+  let translation: Stage?
   /// The noise network in int8, where an edit in floats is to be compared with it.
   let int8: Stage?
   let decoder: Stage
@@ -19,27 +21,39 @@ struct EditStages: Sendable {
   ///   - refused: what does not fit already.
   /// - Throws: `RequestError.overBudget`, `RequestError.int8Idle`.
   init(
-    _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands, lanes: Int?,
-    comparing method: String?, beside bytes: Int, _ refused: inout Refused
+    _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands,
+    translator: Translator?, lanes: Int?, comparing method: String?, beside bytes: Int,
+    _ refused: inout Refused
   ) throws {
     let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
     let (width, height) = (size.width, size.height)
-    text = try model.textEncoders.indices.compactMap { i in
-      try refused.planned(beside: bytes) { try stages.textEncoder(i) }
-    }
+    let translates = demands.contains(.translator)
+    text =
+      translates
+      ? []
+      : try model.textEncoders.indices.compactMap { i in
+        try refused.planned(beside: bytes) { try stages.textEncoder(i) }
+      }
     encoder =
       encodesPicture
       ? try refused.planned(beside: bytes) { try stages.encoder(width: width, height: height) } : nil
-    let noise = try refused.planned(beside: bytes) {
-      try stages.noise(
-        width: width, height: height, demands: demands, lanes: lanes)
+    noise =
+      translates
+      ? nil
+      : try refused.planned(beside: bytes) {
+        try stages.noise(width: width, height: height, demands: demands, lanes: lanes)
+      }
+    translation = try translator.flatMap { translator in
+      try refused.planned(beside: bytes) {
+        try stages.stage("translate", of: translator.component, NetworkSize(width: width, height: height))
+      }
     }
     int8 = try method.flatMap {
       try Self.int8(size, of: $0, demands: demands, lanes: lanes, stages, beside: bytes, &refused)
     }
     let decoder = try refused.planned(beside: bytes) { try stages.decoder(width: width, height: height) }
     if let worst = refused.worst { throw worst }
-    (self.noise, self.decoder) = (noise!, decoder!)
+    self.decoder = decoder!
   }
 }
 

@@ -11,12 +11,15 @@ extension Editor {
   /// - Throws: what cannot work: `RequestError` (`overBudget` if a stage does not fit into `memoryLimit`),
   ///   `SettingError`, `EditError`, `InversionError`, `WorkingSizeError`.
   public func prepare(_ request: EditRequest, lanes: Int? = nil) throws -> EditJob {
+    if let learning = request.learning { return try prepare(request, learning: learning, lanes: lanes) }
     let (method, reason) = try request.method.map { ($0, nil) } ?? EditMethod.choice(for: request)
     try request.checkInversion(for: method)
     let request = try request.completed(identity: identity.value)
     let geometry = try self.geometry(for: request)
     try request.checkSize(geometry)
     var outline = request.outline
+    try request.translator?.check(for: model)
+    outline.task = try request.translator?.task(request.task)
     outline.contextValues = model.tokens * model.unet.configuration.contextWidth
     outline.moves = try request.moves.enumerated().map { try geometry.working($1, index: $0) }
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
@@ -32,7 +35,7 @@ extension Editor {
     let stages = try EditStages(
       geometry.padded, of: model, threads: threads,
       encodesPicture: request.picture != nil && request.inversion == nil,
-      demands: prepared.demands, lanes: lanes,
+      demands: prepared.demands, translator: request.translator, lanes: lanes,
       comparing: request.comparesInt8 ? prepared.name : nil, beside: taken + stored.most, &refused)
     let plan = MemoryPlan(
       stages: rows(stages, stored, pictures), held: held, baseline: baseline)
@@ -75,10 +78,11 @@ extension Editor {
     if let encoder = stages.encoder {
       rows.append(.init("encode", encoder.plan, stored: stored.conditions + stored.signal))
     }
-    rows.append(
-      .init(
-        "denoise", stages.noise.plan, stored: stored.conditions + stored.latents,
-        gradient: stages.noise.gradient))
+    for (name, stage) in [("denoise", stages.noise), ("translate", stages.translation)] {
+      guard let stage else { continue }
+      rows.append(
+        .init(name, stage.plan, stored: stored.conditions + stored.latents, gradient: stage.gradient))
+    }
     if let int8 = stages.int8 {
       rows.append(
         .init("compare", int8.plan, stored: stored.conditions + stored.latents + stored.signal + stored.kept))

@@ -44,6 +44,14 @@ public struct Editor: Sendable {
   }
 }
 
+extension Editor {
+  /// The same editor with another model.
+  init(_ editor: Editor, model: Model) {
+    (self.model, threads, memoryLimit) = (model, editor.threads, editor.memoryLimit)
+    (baseline, pool, identity) = (editor.baseline, editor.pool, ModelIdentity(of: model))
+  }
+}
+
 /// The hash of an editor's model, taken when an edit first asks for it and kept.
 package final class ModelIdentity: Sendable {
   private let model: Model

@@ -75,6 +75,7 @@ extension EditRequest {
       (.mask, .mask, mask != nil),
       (.points, .points, !moves.isEmpty),
       (.concepts, .concepts, !concepts.isEmpty),
+      (.translator, .translator, translator != nil),
     ]
     for (need, input, isGiven) in given {
       if about.needs.contains(need), !isGiven {
@@ -84,6 +85,7 @@ extension EditRequest {
         throw RequestError.inputNotUsed(input: input, method: about.name)
       }
     }
+    if task != nil, translator == nil { throw RequestError.inputNotUsed(input: .task, method: about.name) }
     // Every concept counts among the others, one that says nothing too.
     for concept in concepts where concept.text.allSatisfy(\.isWhitespace) {
       throw EditError.concept(concept.text, reason: "it has no text")

@@ -6,6 +6,7 @@ import Tensors
 final class Remarks: Sendable {
   private let state: Mutex<(mask: Mask?, inversion: Inversion?, warnings: [String])>
   private let keepsInversion: Bool
+  private let tuning = Losses()
 
   /// - Parameters:
   ///   - mask: the mask that was given, if one was.
@@ -17,6 +18,8 @@ final class Remarks: Sendable {
 
   var mask: Mask? { state.withLock { $0.mask } }
   var inversion: Inversion? { state.withLock { $0.inversion } }
+  /// Of what the method tuned.
+  var losses: [Double] { tuning.values }
   var warnings: [String] { state.withLock { $0.warnings } }
 
   var observer: EditObserver {
@@ -25,7 +28,7 @@ final class Remarks: Sendable {
       onInversion = { [self] found in state.withLock { $0.inversion = found } }
     }
     return EditObserver(
-      masks: { [self] mask in state.withLock { $0.mask = mask } }, inversion: onInversion,
+      masks: { [self] mask in state.withLock { $0.mask = mask } }, inversion: onInversion, losses: tuning.add,
       warning: { [self] sentence in state.withLock { $0.warnings.append(sentence) } })
   }
 }

@@ -54,7 +54,9 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
 
 /// A part of a request that a method may need, or have no use for.
 public enum RequestInput: String, Sendable, CaseIterable {
-  case picture, sourcePrompt, prompt, mask, points, concepts
+  case picture, sourcePrompt, prompt, mask, points, concepts, translator, task
+  /// A LoRA that is trained before the edit.
+  case learning
   /// A mask that the method finds.
   case foundMask
 
@@ -66,6 +68,9 @@ public enum RequestInput: String, Sendable, CaseIterable {
     case .mask: "a mask"
     case .points: "points to drag"
     case .concepts: "a concept"
+    case .translator: "a translator"
+    case .task: "a task of a translator"
+    case .learning: "a LoRA that is trained first"
     case .foundMask: "a mask that is to be found"
     }
   }

@@ -81,6 +81,12 @@ public enum InversionFile {
     return metadata
   }
 
+  /// SHA-256 of all that the file of an inversion has.
+  static func digest(_ saved: SavedInversion) -> String {
+    let tensors = tensors(of: saved.inversion)
+    return digest(metadata(of: saved), Array(tensors.keys)) { tensors[$0]!.bytes }
+  }
+
   // MARK: Read
 
   /// - Throws: `InversionError.unreadable` naming the file and what is wrong with it.

@@ -60,9 +60,20 @@ package struct Stages: Sendable {
     _ network: String, of component: String, _ size: NetworkSize? = nil, keeping kept: KeptValues = [],
     lanes: Int? = nil
   ) throws -> Stage {
-    guard let component = model.components.first(where: { $0.name == component }),
-      let network = component.networks.first(where: { $0.name == network })
-    else { preconditionFailure("\(model.name) has no \(component)/\(network)") }
+    guard let component = model.components.first(where: { $0.name == component }) else {
+      preconditionFailure("\(model.name) has no \(component)")
+    }
+    return try stage(network, of: component, size, keeping: kept, lanes: lanes)
+  }
+
+  /// A network of any component, of the model or beside it.
+  func stage(
+    _ network: String, of component: Component, _ size: NetworkSize?, keeping kept: KeptValues = [],
+    lanes: Int? = nil
+  ) throws -> Stage {
+    guard let network = component.networks.first(where: { $0.name == network }) else {
+      preconditionFailure("\(component.name) has no \(network)")
+    }
     let weights = component.weights
     // Gradients are asked for one by one.
     let lanes = kept.differentiates ? 1 : lanes ?? network.lanes

@@ -137,7 +137,7 @@ extension Model {
       let noisy = schedule.diffuse(latent, to: timestep, try tape.normal(i, like: latent))
       return unet.configuration.inputs(NoiseQuery(noisy, timestep: timestep, condition))
     }
-    try run(job.stages.noise, "unet", queries)
+    try run(job.stages.noise!, "unet", queries)
     let names = try packingList().map { ("\($0.component).\($0.source)", $0.name) }
     let containerName = Dictionary(uniqueKeysWithValues: names)
     return survey.choices.map { name, choice in
