@@ -16,19 +16,21 @@ struct Transformer {
   func callAsFunction(
     _ x: Value, over context: Value, maps: AttentionMaps?, _ g: Scope
   ) throws(GraphError) -> Value {
-    var h = try g["norm"].groupNorm(x, groups: groups, epsilon: 1e-6)
-    h = try project(h, g["proj_in"])
+    var h = try project(g["norm"].normalized(x, groups: groups, epsilon: 1e-6), g["proj_in"])
     for i in 0..<depth {
       if i > 0 { g.builder.beginBlock() }
       h = try TransformerBlock(heads: heads)(h, over: context, maps: maps, g["transformer_blocks"][i])
     }
-    h = try project(h, g["proj_out"])
-    return try g.tap(g.path, g.add(x, h))
+    return try g.tap(g.path, project(LayerInput(h), residual: x, g["proj_out"]))
   }
 
-  private func project(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-    let width = g.channels(x)
-    return try usesLinearProjection ? g.linear(x, to: width) : g.conv(x, to: width, kernel: 1)
+  private func project(
+    _ input: LayerInput, residual: Value? = nil, _ g: Scope
+  ) throws(GraphError) -> Value {
+    let width = g.channels(input.x)
+    return try usesLinearProjection
+      ? g.linear(input, to: width, residual: residual)
+      : g.conv(input, to: width, kernel: 1, residual: residual)
   }
 }
 
@@ -45,25 +47,25 @@ struct TransformerBlock {
   ) throws(GraphError) -> Value {
     let attend = AttentionLayer(heads: heads)
     let n = try g["norm1"].layerNorm(x)
-    var h = try g.add(x, attend(n, over: n, maps: nil, g["attn1"]))
-    h = try g.add(h, attend(g["norm2"].layerNorm(h), over: context, maps: maps, g["attn2"]))
+    var h = try attend(n, over: n, residual: x, maps: nil, g["attn1"])
+    h = try attend(g["norm2"].layerNorm(h), over: context, residual: h, maps: maps, g["attn2"])
     // The widest activations of the network, from few products: worth computing again where little else is.
     g.builder.beginBlock()
-    return try g.add(h, FeedForward()(g["norm3"].layerNorm(h), g["ff"]))
+    return try FeedForward()(g["norm3"].layerNorm(h), residual: h, g["ff"])
   }
 }
 
 /// Attention between projections: queries from x, keys and values from `source`.
 ///
 ///     x ────── to_q ─┐
-///     source ─ to_k ─┼─ attention ── to_out.0 ── y
-///     source ─ to_v ─┘
+///     source ─ to_k ─┼─ attention ── to_out.0 ─(+)── y
+///     source ─ to_v ─┘              residual ──┘
 struct AttentionLayer {
   var heads: Int
 
-  /// x `[…, C]`, source `[…, D]` → `[…, C]`
+  /// x `[…, C]`, source `[…, D]`, residual `[…, C]` → `[…, C]`
   func callAsFunction(
-    _ x: Value, over source: Value, maps: AttentionMaps?, _ g: Scope
+    _ x: Value, over source: Value, residual: Value, maps: AttentionMaps?, _ g: Scope
   ) throws(GraphError) -> Value {
     let width = g.channels(x)
     let q = try g["to_q"].linear(x, to: width, bias: false)
@@ -71,19 +73,20 @@ struct AttentionLayer {
     let v = try g["to_v"].linear(source, to: width, bias: false)
     let h = try g.attention(q, k, v, heads: heads)
     try maps?.collect(from: h, g)
-    return try g["to_out"][0].linear(h, to: width)
+    return try g["to_out"][0].linear(LayerInput(h), to: width, residual: residual)
   }
 }
 
 /// Two linear layers around a gated GELU (Shazeer 2020), the inner one four times as wide.
 ///
-///     x ── net.0.proj ── geglu ── net.2 ── y
+///     x ── net.0.proj ── geglu ── net.2 ─(+)── y
+///     residual ──────────────────────────┘
 struct FeedForward {
-  /// x `[…, C]` → `[…, C]`
-  func callAsFunction(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
+  /// x, residual `[…, C]` → `[…, C]`
+  func callAsFunction(_ x: Value, residual: Value, _ g: Scope) throws(GraphError) -> Value {
     let width = g.channels(x)
     let h = try g.geglu(g["net"][0]["proj"].linear(x, to: 2 * 4 * width))
-    return try g["net"][2].linear(h, to: width)
+    return try g["net"][2].linear(LayerInput(h), to: width, residual: residual)
   }
 }
 
