@@ -7,7 +7,7 @@
     encoder   picture [B, 3, H, W] -> moments [B, 8, H/8, W/8]
     text      tokens [B, 77] -> states [B, 77, 768]
 
-Weights of a layer of K inputs are Gaussian with the deviation 1/sqrt(K), a pattern of a million of them again and again.
+Weights of a layer of K inputs are Gaussian with the deviation 1/sqrt(K), all drawn: OpenVINO keeps equal ones once.
 """
 import torch
 
@@ -75,17 +75,14 @@ def load(name):
         net = made()
     finally:
         torch.nn.init.kaiming_uniform_ = kept
-    pattern = torch.randn(1 << 20, generator=torch.Generator().manual_seed(1))
+    draw = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for key, p in net.named_parameters():
             p.requires_grad_(False)
             if p.ndim < 2:
                 p.fill_(1.0 if key.endswith("weight") else 0.01)
-                continue
-            flat, deviation = p.view(-1), p[0].numel() ** -0.5
-            for start in range(0, flat.numel(), len(pattern)):
-                piece = flat[start:start + len(pattern)]
-                piece.copy_(pattern[:len(piece)] * deviation)
+            else:
+                p.normal_(0, p[0].numel() ** -0.5, generator=draw)
     return net.eval()
 
 
