@@ -36,6 +36,8 @@ package final class GraphBuilder {
     trained.contains(name) ? WeightFormat(.f32) : formatOf(name)
   }
 
+  func isTrained(_ name: String) -> Bool { trained.contains(name) }
+
   /// The common factor of all side branches, one input for the whole graph.
   func adapterScale() -> Value {
     if let known = scaleOfAdapters { return known }

@@ -63,13 +63,13 @@ struct Convolution: Op {
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
     let (weight, geometry) = (node.inputs[1], geometry)
     return try fusion.vjp(node, dOut: dOut[0]!, wanted: wanted, g) {
-      (x, dy, wanted) throws(GraphError) -> [Value?] in
+      (shape, x, dy, wanted) throws(GraphError) -> [Value?] in
       let dx =
         wanted[0]
-        ? try g.emit(ConvolutionDX(geometry: geometry, inputShape: g.shape(x)), [dy, weight])[0] : nil
+        ? try g.emit(ConvolutionDX(geometry: geometry, inputShape: shape), [dy, weight])[0] : nil
       let dW =
         wanted[1]
-        ? try g.emit(ConvolutionDW(geometry: geometry, weightShape: g.shape(weight)), [x, dy])[0] : nil
+        ? try g.emit(ConvolutionDW(geometry: geometry, weightShape: g.shape(weight)), [x!, dy])[0] : nil
       guard wanted.count > 2 else { return [dx, dW] }
       return [dx, dW, wanted[2] ? try g.emit(SumRows(), [dy])[0] : nil]
     }

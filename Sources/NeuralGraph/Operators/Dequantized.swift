@@ -115,7 +115,7 @@ struct DequantizedConvolution: Op {
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
     try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) {
-      Int8ConvolutionDX(geometry: geometry, inputShape: g.shape($0), rotation: rotation)
+      Int8ConvolutionDX(geometry: geometry, inputShape: $0, rotation: rotation)
     }
   }
 

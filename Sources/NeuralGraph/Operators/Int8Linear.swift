@@ -88,13 +88,14 @@ struct Int8LinearDX: Op {
 /// The rule of a layer on bytes: no gradient to weight, scales and bias; `dx` is the operator for the layer's input.
 func byteLayerVJP(
   _ layer: some Op, _ fusion: LayerFusion, _ node: Node, _ dy: Value, _ wanted: [Bool], _ g: Scope,
-  dx: (_ x: Value) -> any Op
+  dx: (_ shape: [Int]) -> any Op
 ) throws(GraphError) -> [Value?] {
-  try fusion.vjp(node, dOut: dy, wanted: wanted, g) { (x, dy, wanted) throws(GraphError) -> [Value?] in
+  try fusion.vjp(node, dOut: dy, wanted: wanted, g) {
+    (shape, _, dy, wanted) throws(GraphError) -> [Value?] in
     guard !wanted.dropFirst().contains(true) else {
       throw .notDifferentiable(op: "\(type(of: layer))", input: "weight, scales or bias")
     }
-    let gradient = wanted[0] ? try g.emit(dx(x), [dy, node.inputs[1], node.inputs[2]])[0] : nil
+    let gradient = wanted[0] ? try g.emit(dx(shape), [dy, node.inputs[1], node.inputs[2]])[0] : nil
     return [gradient] + wanted.dropFirst().map { _ in nil }
   }
 }

@@ -84,41 +84,47 @@ extension LayerFusion {
   /// The gradients of a fused layer, by the rules of the operators that it stands for: what it made of x is computed
   /// again, from x and the statistics, which is all that has to be kept.
   ///
-  /// - Parameter layer: the rule of the layer itself: its input, the gradient of its result, which of its own inputs
-  ///   have one → those.
+  /// - Parameter layer: the rule of the layer itself: its input's shape, its input where the gradient of a weight reads
+  ///   it, the gradient of its result, which of its own inputs have one → those.
   func vjp(
     _ node: Node, dOut: Value, wanted: [Bool], _ g: Scope,
-    layer: (_ x: Value, _ dy: Value, _ wanted: [Bool]) throws(GraphError) -> [Value?]
+    layer: (_ shape: [Int], _ x: Value?, _ dy: Value, _ wanted: [Bool]) throws(GraphError) -> [Value?]
   ) throws(GraphError) -> [Value?] {
     let (own, fused) = split(node.inputs)
     let (ownWanted, fusedWanted) = split(wanted)
-    let x = own[0]
-    var (normal, active, input) = (x, x, x)
-    if let stats = fused.stats {
-      normal = try g.emit(ApplyGroupNorm(), [x, stats, fused.gamma!, fused.beta!])[0]
-    } else if normalization != nil {
-      throw .notDifferentiable(op: "\(type(of: node.op))", input: "x, normalized by rows")
-    }
-    active = isActivated ? try g.silu(normal) : normal
-    input = active
-    let (height, width) = (g.shape(x)[0], g.shape(x).count > 1 ? g.shape(x)[1] : 1)
-    if enlargement > 1 {
-      input = try g.upsampleNearest(active, height: enlargement * height, width: enlargement * width)
-    }
+    let (x, shape) = (own[0], g.shape(own[0]))
     let parameters = fusedWanted.gamma == true || fusedWanted.beta == true
     var passed = ownWanted
     passed[0] = ownWanted[0] || parameters
-    var gradients = try layer(input, dOut, passed)
+    let readsInput = passed.count > 1 && passed[1]
+    var normal = x
+    if let stats = fused.stats, readsInput || (passed[0] && isActivated) {
+      normal = try g.emit(ApplyGroupNorm(), [x, stats, fused.gamma!, fused.beta!])[0]
+    } else if normalization != nil && fused.stats == nil {
+      throw .notDifferentiable(op: "\(type(of: node.op))", input: "x, normalized by rows")
+    }
+    var inputShape = shape
+    if enlargement > 1 { (inputShape[0], inputShape[1]) = (enlargement * shape[0], enlargement * shape[1]) }
+    var input: Value?
+    if readsInput {
+      input = isActivated ? try g.silu(normal) : normal
+      if enlargement > 1 {
+        input = try g.upsampleNearest(input!, height: inputShape[0], width: inputShape[1])
+      }
+    }
+    var gradients = try layer(inputShape, input, dOut, passed)
     var (dGamma, dBeta): (Value?, Value?) = (nil, nil)
     if var d = gradients[0] {
-      if enlargement > 1 { d = try g.emit(UpsampleNearestDX(height: height, width: width), [d])[0] }
+      if enlargement > 1 { d = try g.emit(UpsampleNearestDX(height: shape[0], width: shape[1]), [d])[0] }
       if isActivated { d = try g.emit(SiLUDX(), [normal, d])[0] }
       if let stats = fused.stats {
         if parameters {
           let both = try g.emit(GroupNormDParameters(groups: g.shape(stats)[0]), [x, stats, d])
           (dGamma, dBeta) = (both[0], both[1])
         }
-        d = try g.emit(GroupNormDX(groups: g.shape(stats)[0]), [x, stats, fused.gamma!, d])[0]
+        if ownWanted[0] {
+          d = try g.emit(GroupNormDX(groups: g.shape(stats)[0]), [x, stats, fused.gamma!, d])[0]
+        }
       }
       gradients[0] = ownWanted[0] ? d : nil
     }

@@ -53,9 +53,9 @@ struct Linear: Op {
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
     let weight = node.inputs[1]
     return try fusion.vjp(node, dOut: dOut[0]!, wanted: wanted, g) {
-      (x, dy, wanted) throws(GraphError) -> [Value?] in
+      (_, x, dy, wanted) throws(GraphError) -> [Value?] in
       let dx = wanted[0] ? try g.emit(LinearDX(), [dy, weight])[0] : nil
-      let dW = wanted[1] ? try g.emit(LinearDW(), [x, dy])[0] : nil
+      let dW = wanted[1] ? try g.emit(LinearDW(), [x!, dy])[0] : nil
       guard wanted.count > 2 else { return [dx, dW] }
       return [dx, dW, wanted[2] ? try g.emit(SumRows(), [dy])[0] : nil]
     }
