@@ -1,6 +1,7 @@
 #include "ckernels.h"
 
 #define SET_scalar_FIELD(type, kernel) .kernel = kernel##_scalar,
+#define SET_sse41_FIELD(type, kernel) .kernel = kernel##_sse41,
 #define SET_avx2_FIELD(type, kernel) .kernel = kernel##_avx2,
 #define SET_avx512_FIELD(type, kernel) .kernel = kernel##_avx512,
 #define SET_neon_FIELD(type, kernel) .kernel = kernel##_neon,
@@ -15,3 +16,9 @@ static const struct kernel_set sets[] = {KERNEL_SETS(SET)};
 
 size_t kernel_set_count(void) { return sizeof sets / sizeof sets[0]; }
 const struct kernel_set *kernel_set_at(size_t index) { return &sets[index]; }
+
+#define NAME(type, kernel) #kernel,
+static const char *const names[] = {KERNELS(NAME)};
+const char *kernel_name_at(size_t index) {
+  return index < sizeof names / sizeof names[0] ? names[index] : NULL;
+}
