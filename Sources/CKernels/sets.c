@@ -12,6 +12,13 @@
    .gemm_f32 = gemm_f32_##rows##x##columns##_##f32,                              \
    .gemm_s8 = gemm_s8_##rows8##x##columns8##c4_##s8, KERNELS(SET_##isa##_FIELD)},
 
+#define CHECK(set, cpu, isa, f32, rows, columns, s8, rows8, columns8, zero)          \
+  _Static_assert(TILE_ROWS % rows == 0 && TILE_ROWS % rows8 == 0, #set ": tile rows"); \
+  _Static_assert(columns % PANEL_COLUMNS == 0 && columns <= TILE_COLUMNS &&            \
+                     columns8 % PANEL_COLUMNS == 0 && columns8 <= TILE_COLUMNS,        \
+                 #set ": tile columns");
+KERNEL_SETS(CHECK)
+
 static const struct kernel_set sets[] = {KERNEL_SETS(SET)};
 
 size_t kernel_set_count(void) { return sizeof sets / sizeof sets[0]; }

@@ -143,7 +143,7 @@ uint32_t cpu_features(void);
 #if defined(__x86_64__)
 #define KERNEL_SETS(S)                                                                          \
   S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
-  S(sse41, CPU_SSE41, scalar, sse41, 3, 16, sse41, 12, 32, 0)                                   \
+  S(sse41, CPU_SSE41, sse41, sse41, 3, 16, sse41, 12, 32, 0)                                    \
   S(avx2, CPU_AVX2, avx2, avx2, 6, 16, avx2, 12, 32, 0)                                         \
   S(avxvnni, CPU_AVX2 | CPU_AVXVNNI, avx2, avx2, 6, 16, avxvnni, 6, 16, 128)                    \
   S(evexvnni, CPU_AVX2 | CPU_AVX512VNNI, avx2, avx2, 6, 16, evexvnni, 6, 16, 128)               \
