@@ -119,7 +119,7 @@ extension Scope {
     _ x: Value, norm: Scope, width: Int, epsilon: Float = 1e-5
   ) throws(GraphError) -> Value {
     let (inner, outer) = (self["net"][0]["proj"], self["net"][2])
-    guard !builder.keepsFloats, !inner.isAdapted, !outer.isAdapted, !inner.isTrained, !outer.isTrained else {
+    guard builder.fuses, !builder.keepsFloats, !inner.isAdapted, !outer.isAdapted, !inner.isTrained, !outer.isTrained else {
       let h = try geglu(inner.linear(norm.layerNorm(x, epsilon: epsilon), to: 2 * width))
       return try outer.linear(LayerInput(h), to: channels(x), residual: x)
     }
