@@ -30,8 +30,8 @@ extension OperatorClass {
     (["Convolution"], "convolution"),
     (["FeedForward"], "feed-forward"),
     (["Attention"], "attention"),
-    (["Linear"], "linear"),
-    (["Norm"], "normalisation"),
+    (["Linear", "Projections"], "linear"),
+    (["Norm", "Statistics"], "normalisation"),
     (["SiLU", "GELU", "GEGLU", "ReLU", "SoftLimit"], "activation"),
     (["Quantize", "Rotate"], "quantization"),
     (
