@@ -5,10 +5,10 @@
 #define SET_avx512_FIELD(type, kernel) .kernel = kernel##_avx512,
 #define SET_neon_FIELD(type, kernel) .kernel = kernel##_neon,
 
-#define SET(set, cpu, isa, rows, columns, s8, rows8, columns8, zero)             \
+#define SET(set, cpu, isa, f32, rows, columns, s8, rows8, columns8, zero)        \
   {.name = #set, .needs = cpu, .gemm_rows = rows, .gemm_columns = columns,       \
    .s8_rows = rows8, .s8_columns = columns8, .s8_zero = zero,                    \
-   .gemm_f32 = gemm_f32_##rows##x##columns##_##isa,                              \
+   .gemm_f32 = gemm_f32_##rows##x##columns##_##f32,                              \
    .gemm_s8 = gemm_s8_##rows8##x##columns8##c4_##s8, KERNELS(SET_##isa##_FIELD)},
 
 static const struct kernel_set sets[] = {KERNEL_SETS(SET)};
