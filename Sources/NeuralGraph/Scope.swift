@@ -7,6 +7,7 @@ package final class GraphBuilder {
   private var weights: [String: Value] = [:]
   /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
   let keepsFloats: Bool
+  let attention: AttentionArithmetic
   /// The blocks that a backward pass computes again.
   package let recomputed: Set<Int>
   private let trained: TrainedTensors
@@ -21,14 +22,17 @@ package final class GraphBuilder {
   ///   - trained: tensors that are values of the run and not of the checkpoint (`Origin.parameter`), whose name
   ///     and shape they have.
   ///   - keepsFloats: layers on bytes multiply floats by the dequantized weight instead of quantizing their input.
+  ///   - attention: of floats everywhere, or of bytes between layers on bytes.
   ///   - recomputing: for the network's `gradient(of:)`.
   package init(
     adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
-    keepsFloats: Bool = false, recomputing blocks: Set<Int> = [],
+    keepsFloats: Bool = false,
+    attention: AttentionArithmetic = .int8, recomputing blocks: Set<Int> = [],
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
     self.formatOf = formatOf
     (self.adapters, self.trained, self.keepsFloats) = (adapters, trained, keepsFloats)
+    self.attention = attention
     recomputed = blocks
   }
 

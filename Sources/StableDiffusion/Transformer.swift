@@ -66,11 +66,17 @@ struct AttentionLayer {
     _ x: Value, over source: Value, maps: AttentionMaps?, _ g: Scope
   ) throws(GraphError) -> Value {
     let width = g.channels(x)
-    let q = try g["to_q"].linear(x, to: width, bias: false)
-    let k = try g["to_k"].linear(source, to: width, bias: false)
-    let v = try g["to_v"].linear(source, to: width, bias: false)
-    let h = try g.attention(q, k, v, heads: heads)
-    try maps?.collect(from: h, g)
+    let projections = [g["to_q"], g["to_k"], g["to_v"]]
+    let q = try projections[0].linear(x, to: width, bias: false)
+    let k = try projections[1].linear(source, to: width, bias: false)
+    let v = try projections[2].linear(source, to: width, bias: false)
+    let h: Value
+    if let maps, maps.show(x, g) {
+      h = try g.attention(q, k, v, heads: heads)
+      try maps.collect(from: h, g)
+    } else {
+      h = try g.attention(q, k, v, heads: heads, behind: projections)
+    }
     return try g["to_out"][0].linear(h, to: width)
   }
 }
@@ -99,9 +105,11 @@ final class AttentionMaps {
     self.width = width
   }
 
-  /// - Parameter attended: output of an attention.
+  /// Whether pixels lie on the grid.
+  func show(_ x: Value, _ g: Scope) -> Bool { g.shape(x).dropLast() == [height, width] }
+
+  /// - Parameter attended: output of an attention of floats over the grid.
   func collect(from attended: Value, _ g: Scope) throws(GraphError) {
-    guard g.shape(attended).dropLast() == [height, width] else { return }
     values.append(try g.attentionMap(of: attended))
   }
 }
