@@ -103,3 +103,7 @@ void soft_limit_row(size_t n, const float *x, float limit, float *y) {
 void soft_limit_dx_row(size_t n, const float *y, float limit, const float *dy, float *dx) {
   for (size_t j = 0; j < n; j++) dx[j] = dy[j] * (1 - y[j] / limit * (y[j] / limit));
 }
+
+void widen_s8(size_t n, const uint8_t *x, int16_t *y) {
+  for (size_t j = 0; j < n; j++) y[j] = (int8_t)x[j];
+}
