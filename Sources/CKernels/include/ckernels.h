@@ -1,13 +1,18 @@
 /* Microkernels: leaf functions on float32 or int8 rows and panels, one set per instruction set.
  *
  * A *panel* is a matrix slice of 16 columns: k groups of [16 columns]. Every set has every kernel
- * below under the name <kernel>_<isa>; the scalar set is the specification the others are tested
- * against. No kernel allocates, starts threads, keeps state or calls libm in a loop; each reads and
- * writes only the bytes it was given and finishes its own tails.                                  */
+ * below under the name <kernel>_<isa>. No kernel allocates, starts threads, keeps state or calls libm
+ * in a loop; each reads and writes only the bytes it was given and finishes its own tails.
+ *
+ * Row kernels are written once (rows.h) on vectors of 16 lanes with fused products, so that AVX2, AVX-512 and NEON
+ * give the same bits; the scalar set and SSE4.1 round products apart, except in kernels called exact. The scalar set
+ * is plain C, and what the others are tested against.                                             */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "tiles.h"
 
 #pragma clang assume_nonnull begin
 
@@ -138,7 +143,7 @@ uint32_t cpu_features(void);
 #if defined(__x86_64__)
 #define KERNEL_SETS(S)                                                                          \
   S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
-  S(sse41, CPU_SSE41, scalar, sse41, 3, 16, sse41, 12, 32, 0)                                   \
+  S(sse41, CPU_SSE41, sse41, sse41, 3, 16, sse41, 12, 32, 0)                                    \
   S(avx2, CPU_AVX2, avx2, avx2, 6, 16, avx2, 12, 32, 0)                                         \
   S(avxvnni, CPU_AVX2 | CPU_AVXVNNI, avx2, avx2, 6, 16, avxvnni, 6, 16, 128)                    \
   S(evexvnni, CPU_AVX2 | CPU_AVX512VNNI, avx2, avx2, 6, 16, evexvnni, 6, 16, 128)               \
@@ -196,7 +201,11 @@ struct kernel_set {
 size_t kernel_set_count(void);
 const struct kernel_set *kernel_set_at(size_t index);
 
+/* The names of the KERNELS list, in its order; NULL behind its end. */
+const char *_Nullable kernel_name_at(size_t index);
+
 #define DECLARE_scalar(type, kernel) type kernel##_scalar;
+#define DECLARE_sse41(type, kernel) type kernel##_sse41;
 #define DECLARE_avx2(type, kernel) type kernel##_avx2;
 #define DECLARE_avx512(type, kernel) type kernel##_avx512;
 #define DECLARE_neon(type, kernel) type kernel##_neon;
