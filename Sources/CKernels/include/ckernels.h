@@ -151,27 +151,33 @@ typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /*
 
 enum {
   CPU_ANY = 0, CPU_AVX2 = 1, CPU_AVX512 = 2, CPU_NEON = 4, CPU_AVX512VNNI = 8, CPU_NEON_DOTPROD = 16,
-  CPU_SHA = 32   /* instructions for SHA-256, on either architecture */
+  CPU_SHA = 32,   /* instructions for SHA-256, on either architecture */
+  CPU_SSE41 = 64, CPU_AVXVNNI = 128, CPU_NEON_I8MM = 256
 };
 
 /* What this CPU and its operating system offer: a union of the bits above. */
 uint32_t cpu_features(void);
 
-/* name, needs, instructions of its kernels, rows and columns of the GEMM tile, then the same of the
- * int8 GEMM and the byte that stands for 0 in its rows; the best comes last                        */
+/* name, needs; instructions of its row kernels; of its float GEMM, rows and columns of the tile; the same of
+ * its int8 GEMM and the byte that stands for 0 in its rows. The best comes last. evexvnni is avxvnni in the
+ * encoding that processors with AVX-512 VNNI have, and is there to be tested.                       */
 #if defined(__x86_64__)
-#define KERNEL_SETS(S)                                                                       \
-  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
-  S(avx2, CPU_AVX2, avx2, 6, 16, avx2, 4, 16, 0)                                             \
-  S(avx512, CPU_AVX2 | CPU_AVX512, avx512, 12, 32, avx2, 4, 16, 0)                           \
-  S(avx512vnni, CPU_AVX512 | CPU_AVX512VNNI, avx512, 12, 32, avx512vnni, 12, 32, 128)
+#define KERNEL_SETS(S)                                                                          \
+  S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
+  S(sse41, CPU_SSE41, scalar, sse41, 3, 16, sse41, 12, 32, 0)                                   \
+  S(avx2, CPU_AVX2, avx2, avx2, 6, 16, avx2, 12, 32, 0)                                         \
+  S(avxvnni, CPU_AVX2 | CPU_AVXVNNI, avx2, avx2, 6, 16, avxvnni, 6, 16, 128)                    \
+  S(evexvnni, CPU_AVX2 | CPU_AVX512VNNI, avx2, avx2, 6, 16, evexvnni, 6, 16, 128)               \
+  S(avx512, CPU_AVX2 | CPU_AVX512, avx512, avx512, 12, 32, avx512, 12, 32, 0)                   \
+  S(avx512vnni, CPU_AVX512 | CPU_AVX512VNNI, avx512, avx512, 12, 32, avx512vnni, 12, 32, 128)
 #elif defined(__aarch64__)
-#define KERNEL_SETS(S)                                                                       \
-  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
-  S(neon, CPU_NEON, neon, 6, 16, neon, 2, 16, 0)                                             \
-  S(neondot, CPU_NEON | CPU_NEON_DOTPROD, neon, 6, 16, neondot, 6, 16, 0)
+#define KERNEL_SETS(S)                                                                          \
+  S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
+  S(neon, CPU_NEON, neon, neon, 6, 16, neon, 2, 16, 0)                                          \
+  S(neondot, CPU_NEON | CPU_NEON_DOTPROD, neon, neon, 6, 16, neondot, 6, 16, 0)                 \
+  S(neoni8mm, CPU_NEON | CPU_NEON_I8MM, neon, neon, 6, 16, neoni8mm, 6, 16, 0)
 #else
-#define KERNEL_SETS(S) S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)
+#define KERNEL_SETS(S) S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)
 #endif
 
 /* type, kernel: everything a set holds beside its two GEMMs */
@@ -222,9 +228,9 @@ const struct kernel_set *kernel_set_at(size_t index);
 #define DECLARE_avx2(type, kernel) type kernel##_avx2;
 #define DECLARE_avx512(type, kernel) type kernel##_avx512;
 #define DECLARE_neon(type, kernel) type kernel##_neon;
-#define DECLARE_SET(name, needs, isa, rows, columns, s8, s8_rows, s8_columns, zero) \
-  gemm_f32_fn gemm_f32_##rows##x##columns##_##isa;                                  \
-  gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8;                             \
+#define DECLARE_SET(name, needs, isa, f32, rows, columns, s8, s8_rows, s8_columns, zero) \
+  gemm_f32_fn gemm_f32_##rows##x##columns##_##f32;                                       \
+  gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8;                                  \
   softmax_panel_fn softmax_panel_##s8; weigh_values_fn weigh_values_##s8; KERNELS(DECLARE_##isa)
 KERNEL_SETS(DECLARE_SET)
 #undef DECLARE_SET
