@@ -149,6 +149,11 @@ typedef void normalize_dx_fn(size_t n, const float *x, const float *dy, const fl
                              const float *rsigma, const float *m1, const float *m2, size_t step,
                              const float *gamma, float *dx);
 
+/* y[i][j] = residual[i][j] + (t[i][j] + channels[j]), each sum rounded by itself; NULL adds nothing.
+ * m rows of n values, ldt, ldr and ldy floats apart; y may be residual.                             */
+typedef void finish_tile_fn(size_t m, size_t n, const float *t, size_t ldt, const float *_Nullable channels,
+                            const float *_Nullable residual, size_t ldr, float *y, size_t ldy);
+
 typedef void unary_fn(size_t n, const float *x, float *y);                    /* y may be x      */
 typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /* y may be a or b */
 
@@ -205,6 +210,7 @@ uint32_t cpu_features(void);
   K(row_sums_fn, row_sums)                                                          \
   K(normalize_fn, normalize)                                                        \
   K(normalize_dx_fn, normalize_dx)                                                  \
+  K(finish_tile_fn, finish_tile)                                                    \
   K(unary_fn, silu)         /* x·sigmoid(x) */                                      \
   K(unary_fn, gelu)         /* x·Φ(x) = x·(1 + erf(x/√2))/2 */                      \
   K(unary_fn, quick_gelu)   /* x·sigmoid(1.702·x) */                                \
@@ -273,10 +279,6 @@ SHA256_KERNELS(DECLARE_SHA256)
 /* -- plain C, bound by memory, the same for every CPU ------------------------------------------- */
 
 binary_fn add_rows, multiply_rows;
-/* y[i][j] = residual[i][j] + (t[i][j] + channels[j]), each sum rounded by itself; NULL adds nothing.
- * m rows of n values, ldt, ldr and ldy floats apart; y may be residual.                             */
-void finish_tile(size_t m, size_t n, const float *t, size_t ldt, const float *_Nullable channels,
-                 const float *_Nullable residual, size_t ldr, float *y, size_t ldy);
 void scale_row(size_t n, const float *x, float by, float *y);
 /* y = max(x, 0) */
 void relu_row(size_t n, const float *x, float *y);
