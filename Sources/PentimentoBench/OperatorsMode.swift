@@ -7,9 +7,12 @@ import Tensors
 ///
 /// One line for every operator of every description (`OperatorCases`) at the sizes of Stable Diffusion 1.5, those of the
 /// gradient beside those of the forward pass. Only lines that would contain a pattern run.
-enum OperatorsMode {
-  static func run(_ arguments: ArraySlice<String>) throws {
-    var (patterns, threads, arguments) = ([String](), 2, arguments)
+struct OperatorsMode: BenchMode {
+  private var patterns: [String] = []
+  private var threads = 2
+
+  init(_ arguments: ArraySlice<String>) {
+    var arguments = arguments
     while let argument = arguments.popFirst() {
       switch argument {
       case "--threads": threads = arguments.popFirst().flatMap { Int($0) } ?? threads
@@ -17,6 +20,9 @@ enum OperatorsMode {
       default: patterns.append(argument)
       }
     }
+  }
+
+  func run() async throws {
     if Timing.processorThreads < 0 { Timing.processorThreads = threads }
     let pool = try ThreadPool(threads: threads)
     print("\(pool.kernels), \(threads) threads")
@@ -24,7 +30,7 @@ enum OperatorsMode {
       for storage in subject.storages {
         let title =
           subject.storages.count > 1 || !storage.isTrained ? "\(subject.name), \(storage)" : subject.name
-        try measure(subject, storage, title, patterns, pool)
+        try Self.measure(subject, storage, title, patterns, pool)
       }
     }
   }

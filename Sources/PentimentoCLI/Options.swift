@@ -38,9 +38,16 @@ struct ModelOptions: ParsableArguments {
   func open(_ url: URL) throws -> Model { try reading.open(url).adapted(by: references) }
 }
 
+/// What computes.
 struct ThreadOptions: ParsableArguments {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
+
+  @Option(
+    help: ArgumentHelp(
+      "Instruction set of the kernels (default: $PENTIMENTO_ISA, then the best that this processor has).",
+      valueName: "name"))
+  var isa: String?
 
   func validate() throws {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
