@@ -3,6 +3,7 @@ import Editing
 import FoundationEssentials
 import ImageFiles
 import Pentimento
+import Platform
 import Tensors
 
 struct ModelOptions: ParsableArguments {
@@ -41,7 +42,7 @@ struct ModelOptions: ParsableArguments {
 /// What computes.
 struct ThreadOptions: ParsableArguments {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
-  var threads = ProcessInfo.processInfo.activeProcessorCount
+  var threads = min(256, Processors.here.threads)
 
   @Option(
     help: ArgumentHelp(

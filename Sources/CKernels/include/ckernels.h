@@ -1,13 +1,18 @@
 /* Microkernels: leaf functions on float32 or int8 rows and panels, one set per instruction set.
  *
  * A *panel* is a matrix slice of 16 columns: k groups of [16 columns]. Every set has every kernel
- * below under the name <kernel>_<isa>; the scalar set is the specification the others are tested
- * against. No kernel allocates, starts threads, keeps state or calls libm in a loop; each reads and
- * writes only the bytes it was given and finishes its own tails.                                  */
+ * below under the name <kernel>_<isa>. No kernel allocates, starts threads, keeps state or calls libm
+ * in a loop; each reads and writes only the bytes it was given and finishes its own tails.
+ *
+ * Row kernels are written once (rows.h) on vectors of 16 lanes with fused products, so that AVX2, AVX-512 and NEON
+ * give the same bits; the scalar set and SSE4.1 round products apart, except in kernels called exact. The scalar set
+ * is plain C, and what the others are tested against.                                             */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "tiles.h"
 
 #pragma clang assume_nonnull begin
 
@@ -125,27 +130,33 @@ typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /*
 
 enum {
   CPU_ANY = 0, CPU_AVX2 = 1, CPU_AVX512 = 2, CPU_NEON = 4, CPU_AVX512VNNI = 8, CPU_NEON_DOTPROD = 16,
-  CPU_SHA = 32   /* instructions for SHA-256, on either architecture */
+  CPU_SHA = 32,   /* instructions for SHA-256, on either architecture */
+  CPU_SSE41 = 64, CPU_AVXVNNI = 128, CPU_NEON_I8MM = 256
 };
 
 /* What this CPU and its operating system offer: a union of the bits above. */
 uint32_t cpu_features(void);
 
-/* name, needs, instructions of its kernels, rows and columns of the GEMM tile, then the same of the
- * int8 GEMM and the byte that stands for 0 in its rows; the best comes last                        */
+/* name, needs; instructions of its row kernels; of its float GEMM, rows and columns of the tile; the same of
+ * its int8 GEMM and the byte that stands for 0 in its rows. The best comes last. evexvnni is avxvnni in the
+ * encoding that processors with AVX-512 VNNI have, and is there to be tested.                       */
 #if defined(__x86_64__)
-#define KERNEL_SETS(S)                                                                       \
-  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
-  S(avx2, CPU_AVX2, avx2, 6, 16, avx2, 4, 16, 0)                                             \
-  S(avx512, CPU_AVX2 | CPU_AVX512, avx512, 12, 32, avx2, 4, 16, 0)                           \
-  S(avx512vnni, CPU_AVX512 | CPU_AVX512VNNI, avx512, 12, 32, avx512vnni, 12, 32, 128)
+#define KERNEL_SETS(S)                                                                          \
+  S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
+  S(sse41, CPU_SSE41, sse41, sse41, 3, 16, sse41, 12, 32, 0)                                    \
+  S(avx2, CPU_AVX2, avx2, avx2, 6, 16, avx2, 12, 32, 0)                                         \
+  S(avxvnni, CPU_AVX2 | CPU_AVXVNNI, avx2, avx2, 6, 16, avxvnni, 6, 16, 128)                    \
+  S(evexvnni, CPU_AVX2 | CPU_AVX512VNNI, avx2, avx2, 6, 16, evexvnni, 6, 16, 128)               \
+  S(avx512, CPU_AVX2 | CPU_AVX512, avx512, avx512, 12, 32, avx512, 12, 32, 0)                   \
+  S(avx512vnni, CPU_AVX512 | CPU_AVX512VNNI, avx512, avx512, 12, 32, avx512vnni, 12, 32, 128)
 #elif defined(__aarch64__)
-#define KERNEL_SETS(S)                                                                       \
-  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
-  S(neon, CPU_NEON, neon, 6, 16, neon, 2, 16, 0)                                             \
-  S(neondot, CPU_NEON | CPU_NEON_DOTPROD, neon, 6, 16, neondot, 6, 16, 0)
+#define KERNEL_SETS(S)                                                                          \
+  S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
+  S(neon, CPU_NEON, neon, neon, 6, 16, neon, 2, 16, 0)                                          \
+  S(neondot, CPU_NEON | CPU_NEON_DOTPROD, neon, neon, 6, 16, neondot, 6, 16, 0)                 \
+  S(neoni8mm, CPU_NEON | CPU_NEON_I8MM, neon, neon, 6, 16, neoni8mm, 6, 16, 0)
 #else
-#define KERNEL_SETS(S) S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)
+#define KERNEL_SETS(S) S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)
 #endif
 
 /* type, kernel: everything a set holds beside its two GEMMs */
@@ -190,12 +201,16 @@ struct kernel_set {
 size_t kernel_set_count(void);
 const struct kernel_set *kernel_set_at(size_t index);
 
+/* The names of the KERNELS list, in its order; NULL behind its end. */
+const char *_Nullable kernel_name_at(size_t index);
+
 #define DECLARE_scalar(type, kernel) type kernel##_scalar;
+#define DECLARE_sse41(type, kernel) type kernel##_sse41;
 #define DECLARE_avx2(type, kernel) type kernel##_avx2;
 #define DECLARE_avx512(type, kernel) type kernel##_avx512;
 #define DECLARE_neon(type, kernel) type kernel##_neon;
-#define DECLARE_SET(name, needs, isa, rows, columns, s8, s8_rows, s8_columns, zero) \
-  gemm_f32_fn gemm_f32_##rows##x##columns##_##isa;                                  \
+#define DECLARE_SET(name, needs, isa, f32, rows, columns, s8, s8_rows, s8_columns, zero) \
+  gemm_f32_fn gemm_f32_##rows##x##columns##_##f32;                                       \
   gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8; KERNELS(DECLARE_##isa)
 KERNEL_SETS(DECLARE_SET)
 #undef DECLARE_SET
@@ -229,6 +244,10 @@ SHA256_KERNELS(DECLARE_SHA256)
 /* -- plain C, bound by memory, the same for every CPU ------------------------------------------- */
 
 binary_fn add_rows, multiply_rows;
+/* y[i][j] = residual[i][j] + (t[i][j] + channels[j]), each sum rounded by itself; NULL adds nothing.
+ * m rows of n values, ldt, ldr and ldy floats apart; y may be residual.                             */
+void finish_tile(size_t m, size_t n, const float *t, size_t ldt, const float *_Nullable channels,
+                 const float *_Nullable residual, size_t ldr, float *y, size_t ldy);
 void scale_row(size_t n, const float *x, float by, float *y);
 /* y = max(x, 0) */
 void relu_row(size_t n, const float *x, float *y);
