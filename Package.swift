@@ -76,7 +76,7 @@ let package = Package(
     .executableTarget(
       name: "PentimentoCLI",
       dependencies: [
-        "Pentimento", "Trace", "ImageFiles", "WeightStorage", "Files", "JSON", "Platform",
+        "Pentimento", "Trace", "OperatorCases", "ImageFiles", "WeightStorage", "Files", "JSON", "Platform",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift),

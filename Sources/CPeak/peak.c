@@ -62,6 +62,12 @@ TARGET("avx2,avxvnni") static double s8_avxvnni(void) {
   DONE(32);
 }
 
+TARGET("avx512vl,avx512vnni") static double s8_evexvnni(void) {
+  __m256i sum[SUMS] = {0}, x = _mm256_set1_epi8(3), y = _mm256_set1_epi8(-2);
+  LOOP(sum[i] = _mm256_dpbusd_epi32(sum[i], x, y))
+  DONE(32);
+}
+
 TARGET("avx512f,avx512vnni") static double s8_avx512vnni(void) {
   __m512i sum[SUMS] = {0}, x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(-2);
   LOOP(sum[i] = _mm512_dpbusd_epi32(sum[i], x, y))
@@ -72,6 +78,7 @@ static const struct { const char *set; peak_fn *f32, *s8; } peaks[] = {
   {"sse41", f32_sse41, s8_sse41},
   {"avx2", f32_avx2, s8_avx2},
   {"avxvnni", f32_avx2, s8_avxvnni},
+  {"evexvnni", f32_avx2, s8_evexvnni},
   {"avx512", f32_avx512, s8_avx2},
   {"avx512vnni", f32_avx512, s8_avx512vnni},
 };

@@ -61,9 +61,24 @@ package struct SHA256 {
   }
 
   /// The best that this processor runs; a constant of the program, so any thread may read it.
-  private nonisolated(unsafe) static let kernel = {
+  private nonisolated(unsafe) static let kernel = kernels.last!.blocks
+
+  /// Those that this processor runs.
+  private static var kernels: [sha256_kernel] {
     let features = cpu_features()
     return (0..<sha256_kernel_count()).map { sha256_kernel_at($0).pointee }
-      .last { $0.needs & ~features == 0 }!.blocks
-  }()
+      .filter { $0.needs & ~features == 0 }
+  }
+
+  /// The kernels that this processor runs, and whether each makes of two blocks what the first, in plain C, does.
+  package static var variants: [(name: String, isRight: Bool)] {
+    let blocks = (0..<128).map { UInt8($0 * 7 % 251) }
+    func state(_ kernel: sha256_kernel) -> [UInt32] {
+      var state = SHA256().state
+      kernel.blocks(2, blocks, &state)
+      return state
+    }
+    let first = state(kernels[0])
+    return kernels.map { (String(cString: $0.name), state($0) == first) }
+  }
 }

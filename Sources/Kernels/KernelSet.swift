@@ -25,6 +25,10 @@ package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
     "\(name) (gemm \(tile.rows)×\(tile.columns), int8 \(int8Tile.rows)×\(int8Tile.columns))"
   }
 
+  /// Whether its results are the same bits as those of every other set that says so: sixteen lanes, fused
+  /// multiply-adds and one order of every sum.
+  package var sharesBits: Bool { name != "scalar" && name != "sse41" }
+
   /// Every set this processor and its operating system can run, the best last.
   package static let runnable: [KernelSet] = {
     let features = cpu_features()
@@ -49,9 +53,21 @@ package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
   /// say so before `chosen` ends the process.
   package static var misnamed: String? {
     guard let wish, named(wish) == nil else { return nil }
-    let names = runnable.map(\.name).joined(separator: ", ")
-    return "PENTIMENTO_ISA is \"\(wish)\", and this processor runs \(names)"
+    return refusal(wish, "PENTIMENTO_ISA")
   }
 
   package static func named(_ name: String) -> KernelSet? { runnable.first { $0.name == name } }
+
+  /// Takes the place of what `PENTIMENTO_ISA` says. Called before `chosen` is asked for.
+  ///
+  /// - Returns: what is wrong with the name; nil if it names a set that runs here.
+  package static func choose(_ name: String, as option: String) -> String? {
+    guard named(name) != nil else { return refusal(name, option) }
+    setenv("PENTIMENTO_ISA", name, 1)
+    return nil
+  }
+
+  private static func refusal(_ name: String, _ option: String) -> String {
+    "\(option) is \"\(name)\", and this processor runs \(runnable.map(\.name).joined(separator: ", "))"
+  }
 }

@@ -99,11 +99,19 @@ package struct Numbers {
   package func columns(_ name: String) -> Int { shapes[name]!.last! }
 }
 
-/// A number for the tests, odd and small, or that of Stable Diffusion 1.5 for the benchmark.
+/// A number for the tests, odd and small, or that of Stable Diffusion 1.5 for the benchmark, or that one cut down to what
+/// plain loops compute in a moment and kernels still take in several tiles.
 package struct Sizes: Sendable {
-  package var isReal: Bool
+  private enum Kind { case small, medium, real }
+  private var kind: Kind
 
-  package static let small = Sizes(isReal: false), real = Sizes(isReal: true)
+  package static let small = Sizes(kind: .small), medium = Sizes(kind: .medium), real = Sizes(kind: .real)
 
-  func callAsFunction(_ small: Int, _ real: Int) -> Int { isReal ? real : small }
+  func callAsFunction(_ small: Int, _ real: Int) -> Int {
+    switch kind {
+    case .small: small
+    case .medium: min(real, 64)
+    case .real: real
+    }
+  }
 }

@@ -4,6 +4,8 @@ struct CostTable {
   var run: MeasuredNetwork.Run
   /// Seconds of the fastest and of the slowest run.
   var least: Double, most: Double
+  /// Seconds within the operators on bytes, measured alone.
+  var quantizing: Double
   var peak: Peak
 
   func print() {
@@ -27,6 +29,9 @@ struct CostTable {
           counts ? percent(seconds(of: cost.products, kind) / cost.seconds) : "",
           "\(cost.nodes)",
         ])
+    }
+    if quantizing > 0 {
+      line("(quantizing, within)", [decimals(quantizing, 3), percent(quantizing / run.seconds)])
     }
     line("between operators", [decimals(run.outside, 3), percent(run.outside / run.seconds)])
   }

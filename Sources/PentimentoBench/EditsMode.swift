@@ -9,7 +9,7 @@ import Platform
 ///     pentimento-bench edits --pictures FOLDER,FOLDER [--pairs FOLDER] [--names a,b]
 ///
 /// The second form measures pictures that something else made, `FOLDER/<pair>.png`.
-struct EditsMode {
+struct EditsMode: BenchMode {
   private var pairs = "Examples/pairs"
   private var methods = Contestant.all
   private var settings: [String] = []
@@ -21,10 +21,8 @@ struct EditsMode {
   private var threads = 2
   private var output = ""
 
-  struct Misuse: Error, CustomStringConvertible { var description: String }
-
-  init(_ arguments: some Collection<String>) throws {
-    var arguments = Array(arguments)[...]
+  init(_ arguments: ArraySlice<String>) throws {
+    var arguments = arguments
     while let option = arguments.popFirst() {
       guard let value = arguments.popFirst() else { throw Misuse(description: "\(option) needs a value") }
       let list = value.split(separator: ",").map(String.init)
@@ -73,13 +71,7 @@ struct EditsMode {
     var evaluation = EditEvaluation(editor: editor, pairs: chosen, output: output)
     evaluation.kinds = kinds
     evaluation.seeds = seeds
-    let rows = try await evaluation.run(contestants) { EditsMode.say($0) }
+    let rows = try await evaluation.run(contestants) { say($0) }
     print(ResultRow.markdown(rows), terminator: "")
-  }
-
-  /// One line to standard error, where results do not go.
-  static func say(_ line: String) {
-    let bytes = Array("\(line)\n".utf8)
-    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 }

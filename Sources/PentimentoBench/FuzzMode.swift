@@ -8,7 +8,7 @@ import Platform
 ///
 /// A line for each reader: inputs tried, inputs read in full, kinds of errors, the slowest input. A crash ends the
 /// process, and the input is in the folder.
-struct FuzzMode {
+struct FuzzMode: BenchMode {
   private var readers: [FuzzReader] = []
   private var seconds = 1.0
   private var seed: UInt64 = 1
@@ -16,10 +16,8 @@ struct FuzzMode {
   private var output = "/tmp/pentimento-fuzz"
   private var replay: String?
 
-  struct Misuse: Error, CustomStringConvertible { var description: String }
-
-  init(_ arguments: some Collection<String>) throws {
-    var arguments = Array(arguments)[...]
+  init(_ arguments: ArraySlice<String>) throws {
+    var arguments = arguments
     while let argument = arguments.popFirst() {
       guard argument.hasPrefix("--") else {
         guard let reader = FuzzReader(rawValue: argument) else {
@@ -65,7 +63,7 @@ struct FuzzMode {
 
 private func number(_ text: String, _ option: String) throws -> Double {
   guard let number = Double(text), (0...1e9).contains(number) else {
-    throw FuzzMode.Misuse(description: "\(option) takes a number")
+    throw Misuse(description: "\(option) takes a number")
   }
   return number
 }

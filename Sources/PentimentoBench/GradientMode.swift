@@ -13,9 +13,7 @@ import Platform
 ///     read        bytes of weights that are fetched for one pass
 ///
 /// `--predict` times predictions of the same stage instead, `--train` takes the gradients of a LoRA's matrices.
-struct GradientMode {
-  struct Misuse: Error {}
-
+struct GradientMode: BenchMode {
   private var model = ""
   private var (size, threads, runs) = (512, 2, 2)
   private var maximumMemory: Int?
@@ -25,7 +23,9 @@ struct GradientMode {
   init(_ arguments: ArraySlice<String>) throws {
     var arguments = arguments
     func number() throws -> Int {
-      guard let text = arguments.popFirst(), let value = Int(text) else { throw Misuse() }
+      guard let text = arguments.popFirst(), let value = Int(text) else {
+        throw Misuse(description: "an option needs a number")
+      }
       return value
     }
     while let argument = arguments.popFirst() {
@@ -37,11 +37,13 @@ struct GradientMode {
       case "--train": rank = try number()
       case "--predict": predicts = true
       default:
-        guard model.isEmpty, !argument.hasPrefix("--") else { throw Misuse() }
+        guard model.isEmpty, !argument.hasPrefix("--") else {
+          throw Misuse(description: "gradient has no \(argument)")
+        }
         model = argument
       }
     }
-    guard !model.isEmpty, runs >= 0 else { throw Misuse() }
+    guard !model.isEmpty, runs >= 0 else { throw Misuse(description: "name a model") }
   }
 
   func run() async throws {

@@ -75,6 +75,25 @@ final class MeasuredNetwork {
     return Run(seconds: Timing.now() - start, costs: costs)
   }
 
+  /// What it takes, beside a run, to turn the inputs of all operators on bytes into bytes: seconds. They do so inside.
+  func quantizing(_ pool: ThreadPool) throws -> Double {
+    var (memory, total) = ([UInt8](), 0.0)
+    executor.onNode = { node, inputs in
+      guard let x = inputs.first, x.type.element == .f32,
+        OperatorClass(node.op, inputs.map(\.type)).multipliesBytes
+      else { return }
+      let bytes = Int8Rows.byteCount(x.type) + 64
+      if memory.count < bytes { memory = [UInt8](repeating: 0, count: bytes) }
+      memory.withUnsafeMutableBytes { memory in
+        let rows = Int8Rows(x.type, at: memory.baseAddress!.alignedUp(toMultipleOf: 64))
+        total += Timing.once { quantizeRows(x, into: rows, pool) }
+      }
+    }
+    executor.afterNode = nil
+    _ = try executor.run(queries, only: outputs)
+    return total
+  }
+
   /// Answers all queries once, with nothing in between: seconds.
   func time() throws -> Double {
     (executor.onNode, executor.afterNode) = (nil, nil)

@@ -17,11 +17,10 @@ import Platform
 ///     of peak      the time that its multiply-adds would take at the peak, as part of the time taken
 ///     peak         multiply-adds a second with all operands in registers, of bytes and floats, before every row
 ///
-/// A class of operators on bytes and on floats is two lines. `--seconds` answers every line of standard input with the
+/// A class of operators on bytes and on floats is two lines. What the former take to quantize their inputs is measured
+/// beside them, and not added. `--seconds` answers every line of standard input with the
 /// seconds of one run, for comparisons in turn.
-struct NetworksMode {
-  struct Misuse: Error, CustomStringConvertible { var description: String }
-
+struct NetworksMode: BenchMode {
   private struct Row {
     var network: MeasuredNetwork.Kind, family: MadeUpModel, size: Int
   }
@@ -75,7 +74,6 @@ struct NetworksMode {
       case "--threads": threads = try number(of: argument)
       case "--runs": runs = try number(of: argument)
       case "--max-ram": budget = try number(of: argument)
-      case "--isa": setenv("PENTIMENTO_ISA", try value(of: argument), 1)
       case "--keep": kept = try value(of: argument)
       case "--seconds": answersTurns = true
       default:
@@ -85,10 +83,9 @@ struct NetworksMode {
         model = argument
       }
     }
-    if let misnamed = KernelSet.misnamed { throw Misuse(description: misnamed) }
   }
 
-  func run() throws {
+  func run() async throws {
     let pool = try ThreadPool(threads: threads)
     let rows = self.rows
     guard !answersTurns else { return try answerTurns(rows[0], pool) }

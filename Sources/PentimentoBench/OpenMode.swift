@@ -7,26 +7,33 @@ import Pentimento
 ///     again      median of ten more
 ///     private    growth of the memory that no file backs (`Private_Dirty`), with the model open
 ///     mapped     growth of the pages of files (`RssFile`), which the system may take back at any time
-enum OpenMode {
-  static func run(_ path: String) throws {
+struct OpenMode: BenchMode {
+  private let path: String
+
+  init(_ arguments: ArraySlice<String>) throws {
+    guard arguments.count == 1, let path = arguments.first else { throw Misuse(description: "name a model") }
+    self.path = path
+  }
+
+  func run() async throws {
     func open() throws -> (Model, milliseconds: Double) {
       let start = ContinuousClock.now
       let model = try Model(at: URL(fileURLWithPath: path))
       return (model, start.duration(to: .now) / .milliseconds(1))
     }
-    _ = figure("Private_Dirty:", "/proc/self/smaps_rollup")  // reading costs memory too
-    let privately = figure("Private_Dirty:", "/proc/self/smaps_rollup")
-    let mapped = figure("RssFile:", "/proc/self/status")
+    _ = Self.figure("Private_Dirty:", "/proc/self/smaps_rollup")  // reading costs memory too
+    let privately = Self.figure("Private_Dirty:", "/proc/self/smaps_rollup")
+    let mapped = Self.figure("RssFile:", "/proc/self/status")
     let (model, first) = try open()
     let growth = (
-      figure("Private_Dirty:", "/proc/self/smaps_rollup") - privately,
-      figure("RssFile:", "/proc/self/status") - mapped
+      Self.figure("Private_Dirty:", "/proc/self/smaps_rollup") - privately,
+      Self.figure("RssFile:", "/proc/self/status") - mapped
     )
     let again = try (0..<10).map { _ in try open().milliseconds }.sorted()[5]
     withExtendedLifetime(model) {
       print(
-        "first \(tenths(first)) ms, again \(tenths(again)) ms, private \(tenths(Double(growth.0) / 1e6)) MB, "
-          + "mapped \(tenths(Double(growth.1) / 1e6)) MB")
+        "first \(Self.tenths(first)) ms, again \(Self.tenths(again)) ms, private \(Self.tenths(Double(growth.0) / 1e6)) MB, "
+          + "mapped \(Self.tenths(Double(growth.1) / 1e6)) MB")
     }
   }
 

@@ -10,9 +10,13 @@ import Tensors
 ///
 /// --digest, instead of a time, prints what was computed at small sizes: "digest operator, case", in the order of the
 /// graph, so that of the operators of a case that differ on two machines the first is at fault.
-enum OperatorsMode {
-  static func run(_ arguments: ArraySlice<String>) throws {
-    var (patterns, threads, arguments, digests) = ([String](), 2, arguments, false)
+struct OperatorsMode: BenchMode {
+  private var patterns: [String] = []
+  private var threads = 2
+  private var digests = false
+
+  init(_ arguments: ArraySlice<String>) {
+    var arguments = arguments
     while let argument = arguments.popFirst() {
       switch argument {
       case "--threads": threads = arguments.popFirst().flatMap { Int($0) } ?? threads
@@ -21,6 +25,9 @@ enum OperatorsMode {
       default: patterns.append(argument)
       }
     }
+  }
+
+  func run() async throws {
     if Timing.processorThreads < 0 { Timing.processorThreads = threads }
     let pool = try ThreadPool(threads: threads)
     if !digests { print("\(pool.kernels), \(threads) threads") }
@@ -29,9 +36,9 @@ enum OperatorsMode {
         let title =
           subject.storages.count > 1 || !storage.isTrained ? "\(subject.name), \(storage)" : subject.name
         if digests {
-          try digest(subject, storage, title, pool)
+          try Self.digest(subject, storage, title, pool)
         } else {
-          try measure(subject, storage, title, patterns, pool)
+          try Self.measure(subject, storage, title, patterns, pool)
         }
       }
     }

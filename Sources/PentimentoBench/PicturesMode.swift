@@ -9,23 +9,19 @@ import Tensors
 ///
 /// A line for each step: its name, bytes counted before, the resident bytes that it added at its fullest, seconds. The
 /// steps are those of an edit whose networks change nothing: working picture, latent mask, result.
-struct PicturesMode {
-  struct Misuse: Error, CustomStringConvertible { var description: String }
-
+struct PicturesMode: BenchMode {
   private var photo = ""
   private var mask: String?
   private var feather = 0
   private var output: String?
+  private var made: (size: String, file: String)?
 
-  static func run(_ arguments: ArraySlice<String>) throws {
-    if arguments.first == "--make", arguments.count == 3 {
-      return try make(arguments[arguments.startIndex + 1], arguments[arguments.startIndex + 2])
-    }
-    try PicturesMode(arguments).measure()
-  }
-
-  private init(_ arguments: ArraySlice<String>) throws {
+  init(_ arguments: ArraySlice<String>) throws {
     var rest = arguments
+    if rest.first == "--make", rest.count == 3 {
+      made = (rest[rest.startIndex + 1], rest[rest.startIndex + 2])
+      return
+    }
     while let word = rest.popFirst() {
       switch word {
       case "--mask": mask = rest.popFirst()
@@ -37,7 +33,8 @@ struct PicturesMode {
     guard !photo.isEmpty else { throw Misuse(description: "name a picture") }
   }
 
-  private func measure() throws {
+  func run() async throws {
+    if let made { return try Self.make(made.size, made.file) }
     let photo = try OpenPicture(photo)
     let drawn = try mask.map { try OpenMask($0) }
     let geometry = Geometry(

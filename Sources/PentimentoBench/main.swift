@@ -2,7 +2,7 @@
 //
 // Times the kernels on shapes of Stable Diffusion 1.5. Only cases whose line would contain a pattern run;
 // --scalar runs each case once more with the scalar twins and prints the ratio; --cpu counts processor
-// time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
+// time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks an instruction set, or --isa, here and below.
 //
 // pentimento-bench operators [pattern …]         times every operator and its gradient: see OperatorsMode.
 // pentimento-bench networks [MODEL] …             measures whole networks and their operators: see NetworksMode.
@@ -15,68 +15,25 @@ import Kernels
 import Platform
 import Tensors
 
-if CommandLine.arguments.dropFirst().first == "operators" {
-  try OperatorsMode.run(CommandLine.arguments.dropFirst(2))
-  exit(0)
+var words = CommandLine.arguments.dropFirst()
+if let place = words.firstIndex(of: "--isa") {
+  let name = place + 1 < words.endIndex ? words[place + 1] : ""
+  if let wrong = KernelSet.choose(name, as: "--isa") { fail(Misuse(description: wrong)) }
+  words.removeSubrange(place...place + 1)
 }
+if let wrong = KernelSet.misnamed { fail(Misuse(description: wrong)) }
 
-if CommandLine.arguments.dropFirst().first == "networks" {
+let modes: [String: any BenchMode.Type] = [
+  "operators": OperatorsMode.self, "networks": NetworksMode.self, "edits": EditsMode.self,
+  "open": OpenMode.self,
+  "gradient": GradientMode.self, "pictures": PicturesMode.self, "fuzz": FuzzMode.self,
+]
+if let mode = words.first.flatMap({ modes[$0] }) {
   do {
-    try NetworksMode(CommandLine.arguments.dropFirst(2)).run()
+    try await mode.init(words.dropFirst()).run()
     exit(0)
   } catch {
-    EditsMode.say("pentimento-bench: \(error)")
-    exit(error is NetworksMode.Misuse ? 64 : 1)
-  }
-}
-
-if CommandLine.arguments.dropFirst().first == "edits" {
-  do {
-    try await EditsMode(CommandLine.arguments.dropFirst(2)).run()
-    exit(0)
-  } catch {
-    EditsMode.say("pentimento-bench: \(error)")
-    exit(error is EditsMode.Misuse ? 64 : 1)
-  }
-}
-
-if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "open" {
-  do {
-    try OpenMode.run(CommandLine.arguments[2])
-    exit(0)
-  } catch {
-    EditsMode.say("pentimento-bench: \(error)")
-    exit(1)
-  }
-}
-
-if CommandLine.arguments.dropFirst().first == "gradient" {
-  do {
-    try await GradientMode(CommandLine.arguments.dropFirst(2)).run()
-    exit(0)
-  } catch {
-    EditsMode.say("pentimento-bench: \(error)")
-    exit(error is GradientMode.Misuse ? 64 : 1)
-  }
-}
-
-if CommandLine.arguments.dropFirst().first == "fuzz" {
-  do {
-    try await FuzzMode(CommandLine.arguments.dropFirst(2)).run()
-    exit(0)
-  } catch {
-    EditsMode.say("pentimento-bench: \(error)")
-    exit(error is FuzzMode.Misuse ? 64 : 1)
-  }
-}
-
-if CommandLine.arguments.dropFirst().first == "pictures" {
-  do {
-    try PicturesMode.run(CommandLine.arguments.dropFirst(2))
-    exit(0)
-  } catch {
-    EditsMode.say("pentimento-bench: \(error)")
-    exit(error is PicturesMode.Misuse ? 64 : 1)
+    fail(error)
   }
 }
 
@@ -84,10 +41,9 @@ var patterns: [String] = []
 var threads = 2
 var comparesScalar = false
 var usesProcessorTime = false
-var arguments = CommandLine.arguments.dropFirst()
-while let argument = arguments.popFirst() {
+while let argument = words.popFirst() {
   switch argument {
-  case "--threads": threads = arguments.popFirst().flatMap { Int($0) } ?? threads
+  case "--threads": threads = words.popFirst().flatMap { Int($0) } ?? threads
   case "--cpu": usesProcessorTime = true
   case "--scalar": comparesScalar = true
   default: patterns.append(argument)

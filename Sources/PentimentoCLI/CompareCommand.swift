@@ -37,7 +37,7 @@ struct CompareCommand: RunCommand {
   @Option(help: "json: the figures as JSON instead of a table.")
   var report: ReportFormat?
 
-  var threads: Int { parallel.threads }
+  var computing: ThreadOptions? { parallel }
 
   func run() async throws {
     let (model, reference) = try (

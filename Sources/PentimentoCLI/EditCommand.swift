@@ -16,7 +16,7 @@ struct EditCommand: RunCommand {
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
-  var threads: Int { runtime.model.threads }
+  var computing: ThreadOptions? { runtime.model.parallel }
 
   func run() async throws {
     try checkPicture()

@@ -14,7 +14,7 @@ struct GenerateCommand: RunCommand {
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
-  var threads: Int { runtime.model.threads }
+  var computing: ThreadOptions? { runtime.model.parallel }
 
   func run() async throws {
     let outputs = EditOutputs(pictures: [out.output])

@@ -52,9 +52,16 @@ struct NumericsOptions: ParsableArguments {
 
 extension AttentionArithmetic: ExpressibleByArgument {}
 
+/// What computes.
 struct ThreadOptions: ParsableArguments {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
   var threads = min(256, Processors.here.threads)
+
+  @Option(
+    help: ArgumentHelp(
+      "Instruction set of the kernels (default: $PENTIMENTO_ISA, then the best that this processor has).",
+      valueName: "name"))
+  var isa: String?
 
   func validate() throws {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }

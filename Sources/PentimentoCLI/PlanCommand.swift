@@ -15,7 +15,7 @@ struct PlanCommand: RunCommand {
   @Option(help: "json: the plan as JSON instead of a table.")
   var report: ReportFormat?
 
-  var threads: Int { runtime.model.threads }
+  var computing: ThreadOptions? { runtime.model.parallel }
 
   func run() async throws {
     let editor = try runtime.editor()

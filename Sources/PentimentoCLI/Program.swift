@@ -24,7 +24,9 @@ import Platform
       let interrupts = try Interrupts()
       do {
         try StandardOutput.check()
-        if let wrong = KernelSet.misnamed { throw ValidationError(wrong) }
+        if let wrong = command.isa.map({ KernelSet.choose($0, as: "--isa") }) ?? KernelSet.misnamed {
+          throw ValidationError(wrong)
+        }
         // Those of the kernels beside the calling one, and one that reads or hashes.
         try SystemThread.require(command.threads)
         try CallingThread().run {
@@ -66,10 +68,14 @@ import Platform
 
 /// A command that does something.
 protocol RunCommand: AsyncParsableCommand, Sendable {
-  /// How many threads it computes with, the calling one among them.
-  var threads: Int { get }
+  /// What it computes with; nil for a command that does not compute.
+  var computing: ThreadOptions? { get }
 }
 
 extension RunCommand {
-  var threads: Int { 1 }
+  var computing: ThreadOptions? { nil }
+  /// The calling one among them.
+  var threads: Int { computing?.threads ?? 1 }
+  /// The instruction set that was named.
+  var isa: String? { computing?.isa }
 }

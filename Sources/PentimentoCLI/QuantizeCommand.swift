@@ -78,7 +78,7 @@ struct QuantizeCommand: RunCommand {
     }
   }
 
-  var threads: Int { parallel.threads }
+  var computing: ThreadOptions? { parallel }
 
   func run() async throws {
     let written = [NamedFile("OUTPUT", output)]

@@ -21,7 +21,7 @@ struct TraceCommand: RunCommand {
 
   @OptionGroup var model: ModelOptions
 
-  var threads: Int { model.threads }
+  var computing: ThreadOptions? { model.parallel }
 
   func run() async throws {
     let parity = try TraceCase(folder: URL(fileURLWithPath: caseFolder))

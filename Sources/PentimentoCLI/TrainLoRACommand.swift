@@ -24,7 +24,7 @@ struct TrainLoRACommand: RunCommand {
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
-  var threads: Int { runtime.model.threads }
+  var computing: ThreadOptions? { runtime.model.parallel }
 
   func run() async throws {
     try out.plot.check()

@@ -62,7 +62,7 @@ struct TrainTranslatorCommand: RunCommand {
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
-  var threads: Int { runtime.model.threads }
+  var computing: ThreadOptions? { runtime.model.parallel }
 
   func validate() throws {
     if let file = task.first(where: FileManager.default.fileExists) {

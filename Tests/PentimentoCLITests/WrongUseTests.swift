@@ -293,4 +293,15 @@ import Testing
     #expect(
       wrong.status == Status.usage && wrong.errors.contains("PENTIMENTO_ISA is \"x\""), "\(wrong.errors)")
   }
+
+  @Test("--isa goes before PENTIMENTO_ISA, and a name that does not run here is refused with those that do")
+  func namedISA() async throws {
+    let wrong = try await Command.shell("exec $pentimento plan --size 64 --isa x", in: Workplace())
+    #expect(
+      wrong.status == Status.usage && wrong.errors.contains("--isa is \"x\", and this processor runs scalar"),
+      "\(wrong.errors)")
+    let right = try await Command.shell(
+      "exec $pentimento plan --size 64 --isa scalar", in: Workplace(), environment: ["PENTIMENTO_ISA": "x"])
+    #expect(right.status == Status.done, "\(right.errors)")
+  }
 }

@@ -37,8 +37,8 @@ private let rooms: [String: Set<String>] = [
     "ImageFiles", "Pentimento", "Kernels", "CKernels", "CPeak", "Tensors", "Platform",
   ],
   "PentimentoCLI": [
-    "Pentimento", "Trace", "ImageFiles", "Pictures", "Packing", "WeightStorage", "Kernels", "Editing",
-    "Files",
+    "Pentimento", "Trace", "OperatorCases", "ImageFiles", "Pictures", "Packing", "WeightStorage", "Kernels",
+    "Editing", "Files",
     "JSON", "Tensors", "Platform", "ArgumentParser",
   ],
 ]

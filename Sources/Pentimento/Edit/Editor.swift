@@ -31,14 +31,15 @@ public struct Editor: Sendable {
   /// - Parameters:
   ///   - reachable: what the kernel would let the process take.
   ///   - baseline: bytes that the process holds already.
+  ///   - kernels: those that compute.
   package init(
     model: Model, threads: Int, maximumMemory: Int?, reachable: MemoryLimit?,
-    baseline: Int = ProcessMemory.resident
+    baseline: Int = ProcessMemory.resident, kernels: KernelSet = .chosen
   ) throws {
     self.model = model
     self.threads = threads
     memoryLimit = .least(allowed: maximumMemory, reachable: reachable)
-    pool = try ThreadPool(threads: threads)
+    pool = try ThreadPool(threads: threads, kernels: kernels)
     self.baseline = baseline
     identity = ModelIdentity(of: model)
   }

@@ -32,6 +32,14 @@ extension Model {
   public func quantize(
     to url: URL, _ request: QuantizationRequest, threads: Int, onWeight: (Int, Int) -> Void = { _, _ in }
   ) throws -> QuantizationReport {
+    try quantize(to: url, request, ThreadPool(threads: threads), onWeight: onWeight)
+  }
+
+  /// The same, on these threads with their kernels.
+  package func quantize(
+    to url: URL, _ request: QuantizationRequest, _ pool: ThreadPool,
+    onWeight: (Int, Int) -> Void = { _, _ in }
+  ) throws -> QuantizationReport {
     try check(request)
     let items = try packingList()
     var quantizer = Quantizer(
@@ -40,8 +48,7 @@ extension Model {
     let hash = try SourceHash(weightFiles)
     let report = try quantizer.write(
       items, texts: texts(nativeSize: request.nativeSize),
-      provenance: { provenance(sourceHash: try hash.value()) }, to: url.path,
-      ThreadPool(threads: threads)
+      provenance: { provenance(sourceHash: try hash.value()) }, to: url.path, pool
     ) { onWeight($0, items.count) }
     ContainerFile.rememberWritten(url.path)
     return report

@@ -36,7 +36,7 @@ class Contestant:
     """A process that answers every line with the milliseconds of a run and its peak in MB."""
 
     def __init__(self, title, command, environment):
-        self.title, self.times, self.strange, self.peak = title, [], [], 0
+        self.title, self.times, self.taken, self.strange, self.peak = title, [], [], [], 0
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env={**os.environ, **environment})
 
@@ -53,8 +53,10 @@ class Contestant:
         if len(answer) != 2:
             sys.exit(f"{self.title} ended")
         if counts:
+            taken = taken_by(self.process.pid) - own
             self.times.append(float(answer[0]) / 1e3)
-            self.strange.append(max(0, busy() - before - taken_by(self.process.pid) + own) / passed)
+            self.taken.append(taken)
+            self.strange.append(max(0, busy() - before - taken) / passed)
             self.peak = max(self.peak, int(answer[1]))
         return float(answer[0]) / 1e3
 
@@ -64,7 +66,8 @@ class Contestant:
 
     def line(self):
         times = sorted(self.times)
-        return (f"  {self.title:44} {statistics.median(times):8.3f} s ({times[0]:.3f}–{times[-1]:.3f}), peak {self.peak} MB, "
+        return (f"  {self.title:44} {statistics.median(times):8.3f} s ({times[0]:.3f}–{times[-1]:.3f}), "
+                f"{statistics.median(self.taken):.2f} s of processors, peak {self.peak} MB, "
                 f"others took {statistics.median(self.strange):.2f} cores")
 
 

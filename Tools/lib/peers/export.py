@@ -16,7 +16,7 @@ import networks
 
 
 def path(folder, network, size, kind):
-    ending = {"openvino": "fp32.xml", "int8": "int8.xml", "onnx": "onnx"}[kind]
+    ending = {"openvino": "fp32.xml", "int8": "int8.xml", "onnx": "onnx/model.onnx"}[kind]
     return os.path.join(folder, f"{network}-{size}.{ending}")
 
 
@@ -74,10 +74,13 @@ def export(folder, network, size, kind):
         return out
     os.makedirs(folder, exist_ok=True)
     print(f"writing {out}", file=sys.stderr, flush=True)
-    # Under another name, so that a file of that name is whole. Both formats may have a second file beside the first, by
-    # a name that is written in it or follows from it.
+    # Under another name, so that a file of that name is whole.
     if kind == "onnx":
-        export_onnx(network, size, out)
+        # Large ones come as hundreds of files, which name each other.
+        whole, draft = os.path.dirname(out), os.path.dirname(out) + ".draft"
+        os.makedirs(draft, exist_ok=True)
+        export_onnx(network, size, os.path.join(draft, "model.onnx"))
+        os.replace(draft, whole)
         return out
     draft = out.replace(".xml", ".draft.xml")
     if kind == "openvino":

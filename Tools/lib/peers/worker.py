@@ -53,6 +53,9 @@ def openvino(network, size, batch, threads, folder, kind="openvino", precision=N
     inputs = {name: value.numpy() for name, value in zip(networks.INPUTS[network], networks.example(network, size, batch))}
     model.reshape({name: list(value.shape) for name, value in inputs.items()})
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    if "ONEDNN_MAX_CPU_ISA" in os.environ:
+        # OpenVINO asks the processor itself whether bf16 is worth it, and would then look in vain for its instructions.
+        precision = "f32"
     if precision:
         settings["INFERENCE_PRECISION_HINT"] = precision
     if profile:
