@@ -8,6 +8,15 @@ void add_rows(size_t n, const float *a, const float *b, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = a[j] + b[j];
 }
 
+void finish_tile(size_t m, size_t n, const float *t, size_t ldt, const float *channels, const float *residual,
+                 size_t ldr, float *y, size_t ldy) {
+  for (size_t i = 0; i < m; i++, t += ldt, y += ldy)
+    for (size_t j = 0; j < n; j++) {
+      float v = channels ? t[j] + channels[j] : t[j];
+      y[j] = residual ? residual[i * ldr + j] + v : v;
+    }
+}
+
 void multiply_rows(size_t n, const float *a, const float *b, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = a[j] * b[j];
 }

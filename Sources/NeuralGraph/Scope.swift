@@ -7,6 +7,8 @@ package final class GraphBuilder {
   private var weights: [String: Value] = [:]
   /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
   let keepsFloats: Bool
+  /// Whether layers compute what lies around them (`LayerFusion`); otherwise what every layer reads is a value.
+  let fuses: Bool
   /// The blocks that a backward pass computes again.
   package let recomputed: Set<Int>
   private let trained: TrainedTensors
@@ -21,20 +23,24 @@ package final class GraphBuilder {
   ///   - trained: tensors that are values of the run and not of the checkpoint (`Origin.parameter`), whose name
   ///     and shape they have.
   ///   - keepsFloats: layers on bytes multiply floats by the dequantized weight instead of quantizing their input.
+  ///   - fusing: whether operators that give the same bits together are one; without it every layer's input is a value.
   ///   - recomputing: for the network's `gradient(of:)`.
   package init(
     adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
-    keepsFloats: Bool = false, recomputing blocks: Set<Int> = [],
+    keepsFloats: Bool = false, fusing: Bool = true, recomputing blocks: Set<Int> = [],
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
     self.formatOf = formatOf
     (self.adapters, self.trained, self.keepsFloats) = (adapters, trained, keepsFloats)
+    fuses = fusing
     recomputed = blocks
   }
 
   fileprivate func format(of name: String) -> WeightFormat {
     trained.contains(name) ? WeightFormat(.f32) : formatOf(name)
   }
+
+  func isTrained(_ name: String) -> Bool { trained.contains(name) }
 
   /// The common factor of all side branches, one input for the whole graph.
   func adapterScale() -> Value {

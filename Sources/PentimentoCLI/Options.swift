@@ -3,6 +3,7 @@ import Editing
 import FoundationEssentials
 import ImageFiles
 import Pentimento
+import Platform
 import Tensors
 
 struct ModelOptions: ParsableArguments {
@@ -40,7 +41,7 @@ struct ModelOptions: ParsableArguments {
 
 struct ThreadOptions: ParsableArguments {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
-  var threads = ProcessInfo.processInfo.activeProcessorCount
+  var threads = min(256, Processors.here.threads)
 
   func validate() throws {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }

@@ -108,7 +108,8 @@ import Testing
   @Test("refuse by name the gradient of weights stored as bytes", arguments: Use.ofWeights)
   func refusesBytes(use: Use) throws {
     let operand = try #require(use.subject.operands.first { $0.name.hasSuffix(".weight") })
-    let kind = try OperatorRun(use.subject, stored: use.storage, .of(1)).kinds[0]
+    let kind = try #require(
+      OperatorRun(use.subject, stored: use.storage, .of(1)).kinds.first { $0 != "GroupStatistics" })
     #expect(throws: GraphError.notDifferentiable(op: kind, input: "weight, scales or bias")) {
       _ = try OperatorRun(use.subject, stored: use.storage, gradientsOf: [operand.name], .of(1))
     }

@@ -244,6 +244,10 @@ SHA256_KERNELS(DECLARE_SHA256)
 /* -- plain C, bound by memory, the same for every CPU ------------------------------------------- */
 
 binary_fn add_rows, multiply_rows;
+/* y[i][j] = residual[i][j] + (t[i][j] + channels[j]), each sum rounded by itself; NULL adds nothing.
+ * m rows of n values, ldt, ldr and ldy floats apart; y may be residual.                             */
+void finish_tile(size_t m, size_t n, const float *t, size_t ldt, const float *_Nullable channels,
+                 const float *_Nullable residual, size_t ldr, float *y, size_t ldy);
 void scale_row(size_t n, const float *x, float by, float *y);
 /* y = max(x, 0) */
 void relu_row(size_t n, const float *x, float *y);

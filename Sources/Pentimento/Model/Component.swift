@@ -77,7 +77,8 @@ package struct Component: Sendable {
     _ network: any Network, _ size: NetworkSize?, keeping kept: KeptValues, recomputing blocks: Set<Int>
   ) throws -> NetworkGraph {
     let builder = GraphBuilder(
-      adapters: adapters, trained: trained, keepsFloats: kept.keepsFloats, recomputing: blocks
+      adapters: adapters, trained: trained, keepsFloats: kept.keepsFloats,
+      fusing: !kept.contains(.layerInputs), recomputing: blocks
     ) { weights[$0].format }
     return try NetworkGraph(network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
   }
