@@ -129,8 +129,10 @@ struct NetworksMode: BenchMode {
     let all = try (0..<runs).map { _ in try network.run() }.sorted { $0.seconds < $1.seconds }
     let title =
       "\(row.network) \(model.family), \(row.size)×\(row.size)" + (batch > 1 ? ", batch \(batch)" : "")
+    let quantizing = try network.quantizing(pool)
     CostTable(
-      title: title, run: all[all.count / 2], least: all[0].seconds, most: all.last!.seconds, peak: peak
+      title: title, run: all[all.count / 2], least: all[0].seconds, most: all.last!.seconds,
+      quantizing: quantizing, peak: peak
     )
     .print()
   }
