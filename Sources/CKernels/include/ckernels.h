@@ -97,11 +97,11 @@ typedef void transpose_fn(const float *x, size_t ldx, float *y, size_t ldy);
 typedef float softmax_row_fn(size_t valid, size_t n, float scale, float *s, float *state);
 
 /* One tile of a streaming softmax for int8 attention: keys below one another, 16 queries side by side. Probabilities
- * become whole numbers of 14 bits, with the maximum so far at 2^14:
- *   m' = max(m, max_k s[k]),  p[k] ≈ 2^14·2^((s[k] − m')·by/2048),  factor = 2^((m − m')·by/2048),
+ * become whole numbers of 14 bits, with the maximum so far at P = 2^14·2^(−1/2048):
+ *   m' = max(m, max_k s[k]),  p[k] ≈ P·2^((s[k] − m')·by/2048),  factor = 2^((m − m')·by/2048),
  *   l' = l·factor + Σ_k p[k]
  * (s − m')·by is rounded to a whole number of steps of 2^−11 octaves and the power computed from it in integers:
- * |p − 2^14·2^(…)| ≤ 3·2^−13·p + 1/2. No step is fused: all sets give the same p, l and factor.
+ * |p − P·2^(…)| ≤ 2.7·2^−13·p + 1/2. No step is fused: all sets give the same p, l and factor.
  *   keys          1…1024, rows of 16 floats lds apart, not NaN
  *   by            2048·log₂e/√d·(scale of the query) ≥ 0 of 16 queries
  *   state         m of 16 queries, then l of 16; at first −inf and 0
