@@ -8,7 +8,8 @@ func normAndAttentionCases(_ n: Sizes) -> [OperatorCase] {
     attention("attention", queries: n(5, 4096), keys: n(7, 4096), c: n(8, 320), heads: n(2, 8)),
     attention("attention to words", queries: n(9, 4096), keys: n(3, 77), c: n(6, 320), heads: n(3, 8)),
     attention(
-      "causal attention", queries: n(6, 77), keys: n(6, 77), c: n(6, 768), heads: n(2, 12), causal: true),
+      "causal attention", queries: n(6, 77), keys: n(6, 77), c: n(6, 768, medium: 48), heads: n(2, 12),
+      causal: true),
     byteAttention("attention on bytes", queries: n(5, 4096), keys: n(7, 4096), c: n(8, 320), heads: n(2, 8)),
     byteAttention(
       "attention on bytes to words", queries: n(9, 4096), keys: n(3, 77), c: n(6, 320), heads: n(3, 8)),
