@@ -89,9 +89,8 @@ import Testing
     "lets a drag in several small ones go on and end with the bits and the warnings of an unbroken one",
     arguments: Sampler.allCases, [false, true])
   func drags(sampler: Sampler, inSequence: Bool) async throws {
-    let warned = Mutex<[String]>([])
     func run(_ journal: any EditJournal) async throws -> (Latent, [String]) {
-      warned.withLock { $0 = [] }
+      let warned = Mutex<[String]>([])
       let out = try await drag(sampler, cells: 4, inSequence: inSequence, journal) { sentence in
         warned.withLock { $0.append(sentence) }
       }
