@@ -40,6 +40,7 @@ let package = Package(
     .target(name: "CPlatform", cSettings: c),
     room("Platform", ["CPlatform"]),
     .target(name: "CKernels", cSettings: c),
+    .target(name: "CPeak", cSettings: c),
     room("Tensors"),
     room("Kernels", ["CKernels", "Tensors", "Platform"]),
 
@@ -88,7 +89,9 @@ let package = Package(
     .executableTarget(
       name: "PentimentoBench",
       dependencies: [
-        "OperatorCases", "NeuralGraph", "Kernels", "Tensors", "Evaluation", "Fuzzing", "ImageFiles", "Platform",
+        "CPeak", "OperatorCases", "NeuralGraph", "Runtime", "StableDiffusion", "Packing", "WeightStorage",
+        "Kernels",
+        "Tensors", "Evaluation", "Fuzzing", "ImageFiles", "Platform",
       ],
       swiftSettings: swift),
 

@@ -10,26 +10,31 @@ static uint64_t saved_state(void) {
   return ((uint64_t)high << 32) | low;
 }
 
+enum { a, b, c, d };                                             /* registers of an answer */
+
+/* Whether every bit of `wanted` is set in register `r` of a leaf; false where there is no such leaf. */
+static bool has(uint32_t leaf, uint32_t subleaf, int r, uint32_t wanted) {
+  uint32_t answer[4], most;
+  if (subleaf && (!__get_cpuid_count(leaf, 0, &most, &answer[b], &answer[c], &answer[d]) || most < subleaf))
+    return false;
+  return __get_cpuid_count(leaf, subleaf, &answer[a], &answer[b], &answer[c], &answer[d]) &&
+         (answer[r] & wanted) == wanted;
+}
+
 uint32_t cpu_features(void) {
-  uint32_t a, b, c, d, features = 0;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
-  /* SHA and its helpers need no registers beyond those every system saves. */
-  const uint32_t ssse3 = 1u << 9, sse41 = 1u << 19;
-  uint32_t b7, c7, d7;
-  if ((c & (ssse3 | sse41)) == (ssse3 | sse41) && __get_cpuid_count(7, 0, &a, &b7, &c7, &d7) &&
-      (b7 & (1u << 29)))
-    features |= CPU_SHA;
-  const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
-  if ((c & (fma | osxsave | avx | f16c)) != (fma | osxsave | avx | f16c)) return features;
-  uint64_t saved = saved_state();
-  if ((saved & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return features;
-  if (b & (1u << 5)) features |= CPU_AVX2;
+  const uint32_t ssse3 = 1u << 9, sse41 = 1u << 19, sha = 1u << 29;
+  if (!has(1, 0, c, ssse3 | sse41)) return 0;
+  /* SSE and SHA need no registers beyond those that every system saves. */
+  uint32_t features = CPU_SSE41 | (has(7, 0, b, sha) ? CPU_SHA : 0);
+
+  const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29, avx2 = 1u << 5;
+  if (!has(1, 0, c, fma | osxsave | avx | f16c) || (saved_state() & 0x06) != 0x06 || !has(7, 0, b, avx2))
+    return features;
+  features |= CPU_AVX2 | (has(7, 1, a, 1u << 4) ? CPU_AVXVNNI : 0);
+
   const uint32_t f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
-  if ((saved & 0xe6) == 0xe6 && (b & (f | dq | bw | vl)) == (f | dq | bw | vl)) {
-    features |= CPU_AVX512;
-    if (c & (1u << 11)) features |= CPU_AVX512VNNI;
-  }
-  return features;
+  if ((saved_state() & 0xe6) != 0xe6 || !has(7, 0, b, f | dq | bw | vl)) return features;
+  return features | CPU_AVX512 | (has(7, 0, c, 1u << 11) ? CPU_AVX512VNNI : 0);
 }
 
 #elif defined(__aarch64__)
@@ -37,13 +42,15 @@ uint32_t cpu_features(void) {
 #include <sys/auxv.h>
 #endif
 
-/* Advanced SIMD belongs to every 64-bit Arm that runs Linux; the kernel says so in bit 1. The
- * dot product is bit 20, SHA-256 bit 6; every Mac with such a processor has both.                */
+/* Linux says what there is in two words of bits: Advanced SIMD, which every 64-bit Arm that runs it has, is
+ * bit 1 of the first, SHA-256 bit 6, the dot product bit 20; int8 matrices (i8mm) are bit 13 of the second.
+ * Every Mac has all but the last, which came with its second generation and is not asked for.           */
 uint32_t cpu_features(void) {
 #if defined(__linux__)
-  unsigned long bits = getauxval(AT_HWCAP);
+  const unsigned long bits = getauxval(AT_HWCAP), more = getauxval(AT_HWCAP2);
   if (!(bits & (1ul << 1))) return 0;
-  return CPU_NEON | ((bits & (1ul << 20)) ? CPU_NEON_DOTPROD : 0) | ((bits & (1ul << 6)) ? CPU_SHA : 0);
+  return CPU_NEON | ((bits & (1ul << 20)) ? CPU_NEON_DOTPROD : 0) | ((bits & (1ul << 6)) ? CPU_SHA : 0) |
+         ((more & (1ul << 13)) ? CPU_NEON_I8MM : 0);
 #else
   return CPU_NEON | CPU_NEON_DOTPROD | CPU_SHA;
 #endif

@@ -1,10 +1,12 @@
 /* The end of an int8 tile on NEON: from integer sums to C, the same for every way of summing. */
 #pragma once
+#include <arm_neon.h>
 #include <stdbool.h>
-
-#include "math_neon.h"
+#include <stddef.h>
+#include <string.h>
 
 #pragma STDC FP_CONTRACT OFF
+#define INLINE static inline __attribute__((always_inline))
 
 /* The 4 bytes of one group of a row, four times. */
 INLINE int8x16_t four(const uint8_t *x) {

@@ -26,21 +26,49 @@ package struct ConvolutionGeometry: Hashable, Sendable {
   }
 
   /// Calls `body(row, source)` for the output pixels `pixels` of an image `outputWidth` wide: row counts
-  /// from 0, source is the pixel of the image `[height, width]` under `tap` of a kernel `kernelWidth` wide,
-  /// nil outside the image.
+  /// from 0, source is the pixel of x, which `image` sees, under `tap` of a kernel `kernelWidth` wide, nil outside.
   @inline(__always)
   func forEachSource(
-    of pixels: Range<Int>, outputWidth: Int, tap: Int, kernelWidth: Int, height: Int, width: Int,
+    of pixels: Range<Int>, outputWidth: Int, tap: Int, kernelWidth: Int, in image: EnlargedImage,
     _ body: (_ row: Int, _ source: Int?) -> Void
   ) {
     let (ky, kx) = (tap / kernelWidth, tap % kernelWidth)
     var (i, j) = (pixels.lowerBound / outputWidth, pixels.lowerBound % outputWidth)
     for row in 0..<pixels.count {
-      let (yy, xx) = (i * stride + ky - top, j * stride + kx - left)
-      body(row, yy >= 0 && yy < height && xx >= 0 && xx < width ? yy * width + xx : nil)
+      body(row, image.source(i * stride + ky - top, j * stride + kx - left))
       j += 1
       if j == outputWidth { (i, j) = (i + 1, 0) }
     }
+  }
+}
+
+/// Nearest-neighbour enlargement by a whole factor as a convolution sees it: every pixel of x stands for factor² pixels,
+/// which exist nowhere.
+package struct Enlargement: Hashable, Sendable {
+  package var factor: Int
+  /// Of a band: lines of the enlarged image that its first line of x stands for and that lie above it, and the lines that
+  /// are left (nil: all).
+  package var phase = 0, lines: Int?
+
+  package init(by factor: Int) { self.factor = factor }
+
+  package static let none = Enlargement(by: 1)
+
+  func image(_ x: [Int]) -> EnlargedImage {
+    EnlargedImage(
+      height: lines ?? x[0] * factor, width: x[1] * factor, factor: factor, phase: phase, sourceWidth: x[1])
+  }
+}
+
+/// An image of `height` × `width` pixels whose pixels are those of a smaller one.
+struct EnlargedImage {
+  let height: Int, width: Int, factor: Int, phase: Int, sourceWidth: Int
+
+  /// The pixel of x behind (i, j), nil outside the image.
+  @inline(__always)
+  func source(_ i: Int, _ j: Int) -> Int? {
+    guard i >= 0, i < height, j >= 0, j < width else { return nil }
+    return factor == 1 ? i * sourceWidth + j : (i + phase) / factor * sourceWidth + j / factor
   }
 }
 
@@ -54,29 +82,32 @@ package struct ConvolutionGeometry: Hashable, Sendable {
 ///
 /// Outside the image x is zero. Every tap is a product of pixel rows with a slice of the panels.
 package func convolution(
-  _ x: TensorRef, weight: TensorRef, bias: TensorRef?, _ geometry: ConvolutionGeometry, into y: TensorRef,
+  _ x: TensorRef, weight: TensorRef, bias: TensorRef?, _ geometry: ConvolutionGeometry,
+  enlarged: Enlargement = .none, _ epilogue: Epilogue = .none, into y: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   let w = PanelWeight(weight, pool.kernels)
-  convolution(x, w, weight.type, bias, geometry, into: y, scratch: scratch, pool)
+  convolution(x, w, weight.type, bias, geometry, enlarged, epilogue, into: y, scratch: scratch, pool)
 }
 
 /// The same with W = scale·q, on floats throughout; the bits of the same weight in panels of floats.
 package func convolution(
-  _ x: TensorRef, weight: Int8Weight, bias: TensorRef?, _ geometry: ConvolutionGeometry, into y: TensorRef,
+  _ x: TensorRef, weight: Int8Weight, bias: TensorRef?, _ geometry: ConvolutionGeometry,
+  enlarged: Enlargement = .none, _ epilogue: Epilogue = .none, into y: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   let w = PanelWeight(weight, pool.kernels)
-  convolution(x, w, weight.panels.type, bias, geometry, into: y, scratch: scratch, pool)
+  convolution(x, w, weight.panels.type, bias, geometry, enlarged, epilogue, into: y, scratch: scratch, pool)
 }
 
 private func convolution(
   _ x: TensorRef, _ w: PanelWeight, _ weight: TensorType, _ bias: TensorRef?, _ geometry: ConvolutionGeometry,
-  into y: TensorRef, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+  _ enlarged: Enlargement, _ epilogue: Epilogue, into y: TensorRef, scratch: UnsafeMutableRawPointer,
+  _ pool: ThreadPool
 ) {
-  let (height, width, channels) = (x.shape[0], x.shape[1], x.shape[2])
+  let (image, channels) = (enlarged.image(x.shape), x.shape[2])
   let (kh, kw) = (weight.shape[1], weight.shape[2])
-  let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
+  let size = geometry.outputSize(height: image.height, width: image.width, kernel: (kh, kw))
   precondition(
     weight.shape.count == 4 && weight.shape[3] == channels && y.shape == [size.height, size.width, w.n],
     "convolution: \(x.shape) × \(weight.shape), \(geometry) into \(y.shape)")
@@ -87,11 +118,11 @@ private func convolution(
   let outside = UnsafePointer(zeros)
   let input = UnsafePointer(x.floats)
   PanelProduct(rows: size.height * size.width, columns: w.n, taps: kh * kw, depth: channels).run(
-    into: y.floats, bias: (bias?.vector(w.n, "bias")).map { UnsafePointer($0) },
+    into: y.floats, bias: (bias?.vector(w.n, "bias")).map { UnsafePointer($0) }, epilogue,
     scratch: zeros + (channels + 15) / 16 * 16, pool,
     rowPointers: { tap, pixels, table in
       geometry.forEachSource(
-        of: pixels, outputWidth: size.width, tap: tap, kernelWidth: kw, height: height, width: width
+        of: pixels, outputWidth: size.width, tap: tap, kernelWidth: kw, in: image
       ) { table[$0] = $1.map { input + $0 * channels } ?? outside }
     },
     panels: { tap, k, panels, scratch in
@@ -102,13 +133,17 @@ private func convolution(
 
 /// Of either `convolution` on floats.
 package func convolutionScratchBytes(
-  x: TensorType, weight: TensorType, _ geometry: ConvolutionGeometry, threads: Int
+  x: TensorType, weight: TensorType, _ geometry: ConvolutionGeometry, enlarged: Enlargement = .none,
+  epilogue: Bool = false, threads: Int
 ) -> Int {
   let (kh, kw) = (weight.shape[1], weight.shape[2])
-  let size = geometry.outputSize(height: x.shape[0], width: x.shape[1], kernel: (kh, kw))
+  let image = enlarged.image(x.shape)
+  let size = geometry.outputSize(height: image.height, width: image.width, kernel: (kh, kw))
   let product = PanelProduct(
     rows: size.height * size.width, columns: weight.shape[0], taps: kh * kw, depth: x.shape[2])
-  return ScratchCursor.bytes([x.shape[2] * 4, product.scratchBytes(threads: threads)])
+  return ScratchCursor.bytes([
+    x.shape[2] * 4, product.scratchBytes(threads: threads, epilogue: epilogue),
+  ])
 }
 
 /// dx[y][x][c] = Σ_ky Σ_kx Σ_o dy[(y + top − ky)/s][(x + left − kx)/s][o]·W[o][ky][kx][c], where both

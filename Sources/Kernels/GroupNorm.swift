@@ -14,13 +14,31 @@ package func groupNorm(
   stats: TensorRef, _ pool: ThreadPool
 ) {
   let (rows, c) = x.rowsAndColumns
-  precondition(
-    c % groups == 0 && x.shape == y.shape && stats.type.count == 2 * groups,
-    "groupNorm: \(x.shape) in \(groups) groups into \(y.shape), \(stats.shape)")
+  precondition(x.shape == y.shape, "groupNorm: \(x.shape) into \(y.shape)")
+  groupStatistics(x, groups: groups, epsilon: epsilon, into: stats, pool)
   let (from, to, statistics) = (x.floats, y.floats, stats.floats)
   let (g, b) = (gamma.vector(c, "gamma"), beta.vector(c, "beta"))
-  let set = pool.kernels.table
+  let (set, size) = (pool.kernels.table, c / groups)
+  withChannelVectors(c, 2) { mean, vectors in
+    for i in 0..<c { (mean[i], vectors[0][i]) = (statistics[2 * (i / size)], statistics[2 * (i / size) + 1]) }
+    let rsigma = vectors[0]
+    byRows(rows, c, pool) { row in
+      set.pointee.normalize(c, from + row * c, mean, rsigma, 1, g, b, to + row * c)
+    }
+  }
+}
 
+/// stats[g] = (μ, 1/σ) of every group of a picture x `[H, W, C]`, which is all that `groupNorm` has to know of it as a
+/// whole.
+package func groupStatistics(
+  _ x: TensorRef, groups: Int, epsilon: Float, into stats: TensorRef, _ pool: ThreadPool
+) {
+  let (rows, c) = x.rowsAndColumns
+  precondition(
+    c % groups == 0 && stats.type.count == 2 * groups,
+    "groupStatistics: \(x.shape) in \(groups) groups, \(stats.shape)")
+  let (from, statistics) = (x.floats, stats.floats)
+  let set = pool.kernels.table
   let size = c / groups
   byGroups(groups, size, pool) { channels, sums, _ in
     set.pointee.channel_sums(
@@ -33,13 +51,6 @@ package func groupNorm(
       let group = (channels.lowerBound + first) / size
       statistics[2 * group] = Float(mean)
       statistics[2 * group + 1] = Float(1 / (variance + Double(epsilon)).squareRoot())
-    }
-  }
-  withChannelVectors(c, 2) { mean, vectors in
-    for i in 0..<c { (mean[i], vectors[0][i]) = (statistics[2 * (i / size)], statistics[2 * (i / size) + 1]) }
-    let rsigma = vectors[0]
-    byRows(rows, c, pool) { row in
-      set.pointee.normalize(c, from + row * c, mean, rsigma, 1, g, b, to + row * c)
     }
   }
 }

@@ -8,15 +8,16 @@ import Tensors
 ///   - bias: `[N]`
 ///   - y: `[…, N]`
 package func linear(
-  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, into y: TensorRef, scratch: UnsafeMutableRawPointer,
-  _ pool: ThreadPool
+  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, _ epilogue: Epilogue = .none, into y: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   let (n, k) = (weight.shape[0], weight.shape[1])
   precondition(
     weight.shape.count == 2 && x.shape.last == k && y.rowsAndColumns == (x.rows, n),
     "linear: \(x.shape) × \(weight.shape) into \(y.shape)")
   Int8Product(rows: x.rows, columns: n, taps: 1, depth: x.rowBytes).run(
-    weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, into: y.floats, scratch: scratch, pool
+    weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, epilogue, into: y.floats,
+    scratch: scratch, pool
   ) { _, range, addresses, scales in
     for (i, row) in range.enumerated() {
       (addresses[i], scales[i]) = (UnsafePointer(x.bytes + row * x.rowBytes), x.scales[row])
@@ -25,11 +26,13 @@ package func linear(
 }
 
 /// Scratch of the int8 `linear`; `x` is the type of the floats.
-package func int8LinearScratchBytes(x: TensorType, weight: TensorType, threads: Int) -> Int {
+package func int8LinearScratchBytes(
+  x: TensorType, weight: TensorType, epilogue: Bool = false, threads: Int
+) -> Int {
   let k = weight.shape[1]
   return Int8Product(
     rows: x.count / max(k, 1), columns: weight.shape[0], taps: 1, depth: (k + 3) / 4 * 4
-  ).scratchBytes(threads: threads)
+  ).scratchBytes(threads: threads, epilogue: epilogue)
 }
 
 /// The convolution of the floats on quantized pixels and weights.
@@ -44,22 +47,24 @@ package func int8LinearScratchBytes(x: TensorType, weight: TensorType, threads: 
 ///
 /// A pixel outside the image has scale 0 and adds exactly nothing.
 package func convolution(
-  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, _ geometry: ConvolutionGeometry, into y: TensorRef,
+  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, _ geometry: ConvolutionGeometry,
+  enlarged: Enlargement = .none, _ epilogue: Epilogue = .none, into y: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   precondition(x.shape.count == 3 && weight.shape.count == 4, "convolution: \(x.shape) × \(weight.shape)")
-  let (height, width, n) = (x.shape[0], x.shape[1], weight.shape[0])
+  let (image, n) = (enlarged.image(x.shape), weight.shape[0])
   let (kh, kw) = (weight.shape[1], weight.shape[2])
-  let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
+  let size = geometry.outputSize(height: image.height, width: image.width, kernel: (kh, kw))
   precondition(
     weight.shape[3] == x.shape[2] && y.shape == [size.height, size.width, n],
     "convolution: \(x.shape) × \(weight.shape), \(geometry) into \(y.shape)")
   let pixels = UnsafePointer(x.bytes)
   Int8Product(rows: size.height * size.width, columns: n, taps: kh * kw, depth: x.rowBytes).run(
-    weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, into: y.floats, scratch: scratch, pool
+    weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, epilogue, into: y.floats,
+    scratch: scratch, pool
   ) { tap, range, addresses, scales in
     geometry.forEachSource(
-      of: range, outputWidth: size.width, tap: tap, kernelWidth: kw, height: height, width: width
+      of: range, outputWidth: size.width, tap: tap, kernelWidth: kw, in: image
     ) { row, source in
       addresses[row] = pixels + (source ?? 0) * x.rowBytes
       scales[row] = source.map { x.scales[$0] } ?? 0
@@ -69,12 +74,14 @@ package func convolution(
 
 /// Scratch of the int8 `convolution`; `x` is the type of the floats.
 package func int8ConvolutionScratchBytes(
-  x: TensorType, weight: TensorType, _ geometry: ConvolutionGeometry, threads: Int
+  x: TensorType, weight: TensorType, _ geometry: ConvolutionGeometry, enlarged: Enlargement = .none,
+  epilogue: Bool = false, threads: Int
 ) -> Int {
   let (kh, kw) = (weight.shape[1], weight.shape[2])
-  let size = geometry.outputSize(height: x.shape[0], width: x.shape[1], kernel: (kh, kw))
+  let image = enlarged.image(x.shape)
+  let size = geometry.outputSize(height: image.height, width: image.width, kernel: (kh, kw))
   return Int8Product(
     rows: size.height * size.width, columns: weight.shape[0], taps: kh * kw,
     depth: (x.shape[2] + 3) / 4 * 4
-  ).scratchBytes(threads: threads)
+  ).scratchBytes(threads: threads, epilogue: epilogue)
 }

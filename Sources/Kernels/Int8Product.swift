@@ -8,7 +8,7 @@ import Tensors
 ///
 /// The inner sums are exact integers and the outer one runs over taps in one order, so neither the cut nor
 /// the kernel set changes a bit. Work is cut into row blocks × column chunks; partial sums over taps lie
-/// in y.
+/// in y, or beside it where an epilogue follows: y may then be what is added.
 struct Int8Product {
   /// Rows and columns of y, taps, and bytes per tap and row, a multiple of 4.
   var rows: Int, columns: Int, taps: Int, depth: Int
@@ -31,20 +31,30 @@ struct Int8Product {
   private var rowBlocks: Int { max(1, (rows + rowBlock - 1) / rowBlock) }
   private var tableRows: Int { min(rowBlock, rows) * taps }
 
-  func scratchBytes(threads: Int) -> Int {
+  /// Floats of an item's columns that wait for their epilogue.
+  private func strip(_ epilogue: Bool) -> Int { epilogue ? min(rowBlock, rows) * Self.widestTile : 0 }
+
+  /// - Parameter epilogue: whether there is one.
+  func scratchBytes(threads: Int, epilogue: Bool = false) -> Int {
     ScratchCursor.bytes(
       [Self.widestTile * 4]
-        + (0..<threads).flatMap { _ in [tableRows * MemoryLayout<UnsafePointer<UInt8>>.stride, tableRows * 4]
+        + (0..<threads).flatMap { _ in
+          [
+            tableRows * MemoryLayout<UnsafePointer<UInt8>>.stride, tableRows * 4, strip(epilogue) * 4,
+          ]
         })
   }
 
   func run(
-    _ weight: Int8Weight, bias: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutableRawPointer, _ pool: ThreadPool, sources: Sources
+    _ weight: Int8Weight, bias: UnsafePointer<Float>?, _ epilogue: Epilogue = .none,
+    into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool,
+    sources: Sources
   ) {
+    let epilogue = epilogue.checked(rows: rows, columns: columns)
     precondition(
       depth % 4 == 0 && depth <= Self.deepest, "an int8 sum over \(depth), at most \(Self.deepest)")
-    let gemm = pool.kernels.table.pointee.gemm_s8
+    let kernels = pool.kernels.table
+    let gemm = kernels.pointee.gemm_s8
     let tile = pool.kernels.int8Tile
     let panels = UnsafePointer(weight.panels.address.assumingMemoryBound(to: Int8.self))
     let scales = UnsafePointer(weight.scales.floats)
@@ -61,7 +71,8 @@ struct Int8Product {
     let tables = (0..<pool.threads).map { _ in
       (
         addresses: cursor.take(tableRows, of: UnsafePointer<UInt8>.self),
-        scales: cursor.take(tableRows, of: Float.self)
+        scales: cursor.take(tableRows, of: Float.self),
+        strip: cursor.take(strip(!epilogue.isNone), of: Float.self)
       )
     }
 
@@ -77,15 +88,23 @@ struct Int8Product {
       for group in (groups * chunk / chunks)..<(groups * (chunk + 1) / chunks) {
         let column = group * tile.columns
         let n = min(tile.columns, columns - column)
+        // Sums over taps lie in y, or in the strip until they are complete.
+        let (sums, stride) =
+          epilogue.isNone
+          ? (y + range.lowerBound * columns + column, columns) : (table.strip, Self.widestTile)
         for tap in 0..<taps {
           let b = panels + (column / 16 * taps + tap) * tapBytes
-          for r in stride(from: 0, to: range.count, by: tile.rows) {
-            let entry = tap * range.count + r
+          for r in Swift.stride(from: 0, to: range.count, by: tile.rows) {
+            let (entry, m) = (tap * range.count + r, min(tile.rows, range.count - r))
             gemm(
-              min(tile.rows, range.count - r), n, depth, table.addresses + entry, table.scales + entry, b,
-              taps * tapBytes, tap == 0, tap == taps - 1, scales + column,
-              bias.map { $0 + column } ?? UnsafePointer(zeros),
-              y + (range.lowerBound + r) * columns + column, columns)
+              m, n, depth, table.addresses + entry, table.scales + entry, b, taps * tapBytes, tap == 0,
+              tap == taps - 1, scales + column, bias.map { $0 + column } ?? UnsafePointer(zeros),
+              sums + r * stride, stride)
+            if tap == taps - 1 && !epilogue.isNone {
+              epilogue.finish(
+                sums + r * stride, stride: stride, rows: m, count: n, row: range.lowerBound + r,
+                column: column, into: y, kernels)
+            }
           }
         }
       }

@@ -29,6 +29,24 @@ package struct Int8Rows {
     scales = cursor.take(rows, of: Float.self)
   }
 
+  private init(_ rows: Int8Rows, lines: Range<Int>) {
+    let line = rows.shape.dropFirst().dropLast().reduce(1, *)
+    shape = [lines.count] + rows.shape.dropFirst()
+    (self.rows, rowBytes) = (lines.count * line, rows.rowBytes)
+    bytes = rows.bytes + lines.lowerBound * line * rowBytes
+    scales = rows.scales + lines.lowerBound * line
+  }
+
+  /// Some of its lines, where x is a picture, or rows.
+  package func lines(_ range: Range<Int>) -> Int8Rows { Int8Rows(self, lines: range) }
+
+  /// Moves the `count` lines from `first` on to the front.
+  package func keep(_ count: Int, from first: Int) {
+    let kept = lines(first..<first + count)
+    bytes.update(from: kept.bytes, count: kept.rows * rowBytes)
+    scales.update(from: kept.scales, count: kept.rows)
+  }
+
   package static func byteCount(_ type: TensorType) -> Int {
     let (rows, rowBytes) = size(type)
     return ScratchCursor.bytes([rows * rowBytes, rows * 4])

@@ -8,7 +8,7 @@ package struct KernelSet: @unchecked Sendable, CustomStringConvertible {
   /// The C table, for tests and benchmarks of single kernels.
   package let table: UnsafePointer<kernel_set>
 
-  /// "scalar", "avx2", "avx512", "avx512vnni", "neon" or "neondot".
+  /// "avx2" or "neondot": the first word of a line of `KERNEL_SETS`.
   package var name: String { String(cString: table.pointee.name) }
 
   /// Rows and columns of the GEMM tile.

@@ -19,16 +19,23 @@ package func layerNorm(
   let set = pool.kernels.table
   byRows(rows, c, pool) { row in
     let values = from + row * c
-    var sums = (0.0, 0.0)
-    withUnsafeMutableBytes(of: &sums) {
-      set.pointee.row_sums(c, values, values, nil, $0.baseAddress!.assumingMemoryBound(to: Double.self))
-    }
-    let mean = sums.0 / Double(c)
-    let variance = max(0, sums.1 / Double(c) - mean * mean)
     let stat = statistics + 2 * row
-    (stat[0], stat[1]) = (Float(mean), Float(1 / (variance + Double(epsilon)).squareRoot()))
+    (stat[0], stat[1]) = rowStatistics(values, c, epsilon, set)
     set.pointee.normalize(c, values, stat, stat + 1, 0, g, b, to + row * c)
   }
+}
+
+/// (μ, 1/σ) of one row of c values, its sums gathered in double.
+func rowStatistics(
+  _ row: UnsafePointer<Float>, _ c: Int, _ epsilon: Float, _ set: UnsafePointer<kernel_set>
+) -> (mean: Float, rsigma: Float) {
+  var sums = (0.0, 0.0)
+  withUnsafeMutableBytes(of: &sums) {
+    set.pointee.row_sums(c, row, row, nil, $0.baseAddress!.assumingMemoryBound(to: Double.self))
+  }
+  let mean = sums.0 / Double(c)
+  let variance = max(0, sums.1 / Double(c) - mean * mean)
+  return (Float(mean), Float(1 / (variance + Double(epsilon)).squareRoot()))
 }
 
 /// dx = (v − mean(v) − x̂·mean(v·x̂)) / σ  with  v = dy·γ, means over one row

@@ -9,30 +9,32 @@ import Tensors
 ///   - bias: `[N]`
 ///   - y: `[…, N]`
 package func linear(
-  _ x: TensorRef, weight: TensorRef, bias: TensorRef?, into y: TensorRef, scratch: UnsafeMutableRawPointer,
-  _ pool: ThreadPool
+  _ x: TensorRef, weight: TensorRef, bias: TensorRef?, _ epilogue: Epilogue = .none, into y: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  linear(x, PanelWeight(weight, pool.kernels), weight.type, bias, into: y, scratch: scratch, pool)
+  linear(x, PanelWeight(weight, pool.kernels), weight.type, bias, epilogue, into: y, scratch: scratch, pool)
 }
 
 /// The same with W = scale·q, on floats throughout; the bits of the same weight in panels of floats.
 package func linear(
-  _ x: TensorRef, weight: Int8Weight, bias: TensorRef?, into y: TensorRef, scratch: UnsafeMutableRawPointer,
-  _ pool: ThreadPool
+  _ x: TensorRef, weight: Int8Weight, bias: TensorRef?, _ epilogue: Epilogue = .none, into y: TensorRef,
+  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  linear(x, PanelWeight(weight, pool.kernels), weight.panels.type, bias, into: y, scratch: scratch, pool)
+  let w = PanelWeight(weight, pool.kernels)
+  linear(x, w, weight.panels.type, bias, epilogue, into: y, scratch: scratch, pool)
 }
 
 private func linear(
-  _ x: TensorRef, _ w: PanelWeight, _ weight: TensorType, _ bias: TensorRef?, into y: TensorRef,
-  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+  _ x: TensorRef, _ w: PanelWeight, _ weight: TensorType, _ bias: TensorRef?, _ epilogue: Epilogue,
+  into y: TensorRef, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   let (rows, k) = x.rowsAndColumns
   precondition(
     k == w.k && y.rowsAndColumns == (rows, w.n), "linear: \(x.shape) × \(weight.shape) into \(y.shape)")
   let input = UnsafePointer(x.floats)
   linearProduct(x.type, weight).run(
-    into: y.floats, bias: (bias?.vector(w.n, "bias")).map { UnsafePointer($0) }, scratch: scratch, pool,
+    into: y.floats, bias: (bias?.vector(w.n, "bias")).map { UnsafePointer($0) }, epilogue, scratch: scratch,
+    pool,
     rowPointers: { _, range, table in
       for (i, row) in range.enumerated() { table[i] = input + row * k }
     },
@@ -40,8 +42,10 @@ private func linear(
 }
 
 /// Of either `linear` on floats.
-package func linearScratchBytes(x: TensorType, weight: TensorType, threads: Int) -> Int {
-  linearProduct(x, weight).scratchBytes(threads: threads)
+package func linearScratchBytes(
+  x: TensorType, weight: TensorType, epilogue: Bool = false, threads: Int
+) -> Int {
+  linearProduct(x, weight).scratchBytes(threads: threads, epilogue: epilogue)
 }
 
 /// dx = dy·W, from the panels of the forward pass.

@@ -33,23 +33,31 @@ struct PanelProduct {
 
   private var rowBlocks: Int { max(1, (rows + rowBlock - 1) / rowBlock) }
 
-  private var threadPieces: [Int] {
+  /// Floats of an item's columns that wait for their epilogue.
+  private func strip(_ epilogue: Bool) -> Int { epilogue ? min(rowBlock, rows) * Self.widestTile : 0 }
+
+  private func threadPieces(_ epilogue: Bool) -> [Int] {
     [
       min(rowBlock, rows) * taps * MemoryLayout<UnsafePointer<Float>>.stride,
-      Self.depthBlock * Self.widestTile * 4 + 1024,
+      Self.depthBlock * Self.widestTile * 4 + 1024, strip(epilogue) * 4,
     ]
   }
 
-  func scratchBytes(threads: Int) -> Int {
-    ScratchCursor.bytes([Self.widestTile * 4] + (0..<threads).flatMap { _ in threadPieces })
+  /// - Parameter epilogue: whether there is one.
+  func scratchBytes(threads: Int, epilogue: Bool = false) -> Int {
+    ScratchCursor.bytes([Self.widestTile * 4] + (0..<threads).flatMap { _ in threadPieces(epilogue) })
   }
 
   /// - Parameter continues: the sums start from what y holds.
   func run(
     into y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?, continues: Bool = false,
-    scratch: UnsafeMutableRawPointer, _ pool: ThreadPool, rowPointers: RowPointers, panels: Panels
+    _ epilogue: Epilogue = .none, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool,
+    rowPointers: RowPointers, panels: Panels
   ) {
-    let gemm = pool.kernels.table.pointee.gemm_f32
+    let epilogue = epilogue.checked(rows: rows, columns: columns)
+    precondition(epilogue.isNone || !continues, "a product that continues and has an epilogue")
+    let kernels = pool.kernels.table
+    let gemm = kernels.pointee.gemm_f32
     let tile = pool.kernels.tile
     let groups = (columns + tile.columns - 1) / tile.columns
     let rowBlocks = rowBlocks
@@ -63,12 +71,13 @@ struct PanelProduct {
     let places = (0..<pool.threads).map { _ in
       (
         rows: cursor.take(min(rowBlock, rows) * taps, of: UnsafePointer<Float>.self),
-        panel: cursor.take(Self.depthBlock * Self.widestTile + 256, of: Float.self)
+        panel: cursor.take(Self.depthBlock * Self.widestTile + 256, of: Float.self),
+        strip: cursor.take(strip(!epilogue.isNone), of: Float.self)
       )
     }
 
     pool.run(rowBlocks * chunks) { index, thread in
-      let (table, buffer) = places[thread]
+      let (table, buffer, strip) = places[thread]
       let rowRange = (index / chunks * block)..<min(rows, (index / chunks + 1) * block)
       guard !rowRange.isEmpty else { return }
       for tap in 0..<taps { rowPointers(tap, rowRange, table + tap * rowRange.count) }
@@ -78,15 +87,23 @@ struct PanelProduct {
         let column = group * tile.columns
         let n = min(tile.columns, columns - column)
         var start = continues ? nil : bias.map { $0 + column } ?? UnsafePointer(zeros)
+        // Sums lie in y, or in the strip until they are complete.
+        let (sums, stride) =
+          epilogue.isNone ? (y + rowRange.lowerBound * columns + column, columns) : (strip, Self.widestTile)
         for tap in 0..<taps {
-          for k in stride(from: 0, to: depth, by: Self.depthBlock) {
+          for k in Swift.stride(from: 0, to: depth, by: Self.depthBlock) {
             let kEnd = min(depth, k + Self.depthBlock)
             let b = panels(tap, k..<kEnd, column / 16..<(column + n + 15) / 16, buffer)
-            for r in stride(from: 0, to: rowRange.count, by: tile.rows) {
-              let row = rowRange.lowerBound + r
+            let isLast = tap == taps - 1 && kEnd == depth && !epilogue.isNone
+            for r in Swift.stride(from: 0, to: rowRange.count, by: tile.rows) {
+              let m = min(tile.rows, rowRange.count - r)
               gemm(
-                min(tile.rows, rowRange.count - r), n, kEnd - k, table + tap * rowRange.count + r, k,
-                b.address, b.stride, start, y + row * columns + column, columns)
+                m, n, kEnd - k, table + tap * rowRange.count + r, k, b.address, b.stride, start,
+                sums + r * stride, stride)
+              guard isLast else { continue }
+              epilogue.finish(
+                sums + r * stride, stride: stride, rows: m, count: n, row: rowRange.lowerBound + r,
+                column: column, into: y, kernels)
             }
             start = nil
           }

@@ -60,33 +60,3 @@ package func rotateWeight(
     }
   }
 }
-
-/// Rotates every row and quantizes it; x stays as it is.
-///
-/// - Parameter scratch: `rotationScratchBytes` of it.
-package func quantizeRows(
-  _ x: TensorRef, rotatedBy width: Int, into rows: Int8Rows, scratch: UnsafeMutableRawPointer,
-  _ pool: ThreadPool
-) {
-  let k = x.shape.last!
-  precondition(
-    x.shape == rows.shape && canRotate(channels: k, width: width),
-    "quantizeRows: \(x.shape) in groups of \(width) into \(rows.shape)")
-  let kernels = pool.kernels.table.pointee
-  let from = UnsafePointer(x.floats)
-  var cursor = ScratchCursor(scratch)
-  let buffers = (0..<pool.threads).map { _ in cursor.take(k, of: Float.self) }
-  let pieces = min(rows.rows, 8 * pool.threads)
-  pool.run(pieces) { piece, thread in
-    for row in rows.rows * piece / pieces..<rows.rows * (piece + 1) / pieces {
-      kernels.hadamard(k, width, from + row * k, buffers[thread])
-      rows.scales[row] = kernels.quantize_row(
-        k, buffers[thread], kernels.s8_zero, rows.bytes + row * rows.rowBytes)
-    }
-  }
-}
-
-/// One row of floats for every thread.
-package func rotationScratchBytes(_ x: TensorType, threads: Int) -> Int {
-  ScratchCursor.bytes((0..<threads).map { _ in x.shape.last! * 4 })
-}

@@ -37,9 +37,9 @@ package func convolutionDW(
   _ x: TensorRef, dy: TensorRef, _ geometry: ConvolutionGeometry, into dW: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  let (height, width, channels) = (x.shape[0], x.shape[1], x.shape[2])
+  let (image, channels) = (Enlargement.none.image(x.shape), x.shape[2])
   let (kh, kw, n) = (dW.shape[1], dW.shape[2], dy.shape[2])
-  let size = geometry.outputSize(height: height, width: width, kernel: (kh, kw))
+  let size = geometry.outputSize(height: image.height, width: image.width, kernel: (kh, kw))
   precondition(
     dy.shape == [size.height, size.width, n] && dW.shape == [n, kh, kw, channels],
     "convolutionDW: \(x.shape), \(dy.shape), \(geometry) into \(dW.shape)")
@@ -54,7 +54,7 @@ package func convolutionDW(
       let count = min(channels - channel, columns.upperBound - column)
       let target = panel + (column - columns.lowerBound)
       geometry.forEachSource(
-        of: pixels, outputWidth: size.width, tap: tap, kernelWidth: kw, height: height, width: width
+        of: pixels, outputWidth: size.width, tap: tap, kernelWidth: kw, in: image
       ) { row, source in
         if let source {
           copy(input + source * channels + channel, count, target + row * 16)

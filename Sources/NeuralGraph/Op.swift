@@ -17,8 +17,9 @@ package protocol Op: Sendable {
   /// Names of the outputs behind the first, which are kept for the backward pass and have no gradient themselves.
   var statistics: [String] { get }
 
-  /// The input whose memory the first output may take where nobody reads that input later; both have as many bytes.
-  var overwritten: Int? { get }
+  /// The input, of so many, whose memory the first output may take where nobody reads that input later; both have as
+  /// many bytes.
+  func overwritten(of inputs: Int) -> Int?
 
   /// Computes the outputs. Cannot fail: shapes were checked when the node was emitted.
   func run(_ io: borrowing OpIO)
@@ -31,7 +32,7 @@ extension Op {
   package func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int { 0 }
   package func multiplyAdds(_ inputs: [TensorType]) -> Int { 0 }
   package var statistics: [String] { [] }
-  package var overwritten: Int? { nil }
+  package func overwritten(of inputs: Int) -> Int? { nil }
 
   /// Operators of the backward pass, and those whose gradient no method needs, have none.
   package func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

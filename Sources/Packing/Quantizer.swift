@@ -37,11 +37,15 @@ package struct Quantizer {
 
   /// What each weight becomes, unless sixteen bits are too narrow for it.
   package func elements(of items: [Item]) -> [ElementType] {
-    let sensitive = SensitiveLayers(of: items.map(\.name), keeping: kept)
-    return items.map { item in
+    elements(of: items.map { ($0.name, $0.weight) })
+  }
+
+  /// The same of weights by their names in the container.
+  package func elements(of weights: [(name: String, weight: Weight)]) -> [ElementType] {
+    let sensitive = SensitiveLayers(of: weights.map(\.name), keeping: kept)
+    return weights.map { name, weight in
       precision.element(
-        for: item.weight,
-        isSensitive: sensitive.contains(item.name) || only.map(item.name.hasPrefix) == false)
+        for: weight, isSensitive: sensitive.contains(name) || only.map(name.hasPrefix) == false)
     }
   }
 

@@ -19,16 +19,16 @@ struct Timing {
   }
 
   static func once(_ body: () -> Void) -> Double {
-    let start = seconds()
+    let start = now()
     body()
-    return seconds() - start
+    return now() - start
   }
 
   /// Threads that share the processor time of `--cpu`; 0: wall-clock time.
   nonisolated(unsafe) static var processorThreads = 0
 
   /// Wall-clock time, or, on a machine that others keep busy, this process's time divided by its threads.
-  private static func seconds() -> Double {
+  static func now() -> Double {
     var t = timespec()
     clock_gettime(processorThreads > 0 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t)
     return (Double(t.tv_sec) + Double(t.tv_nsec) * 1e-9) / Double(max(1, processorThreads))
@@ -66,7 +66,7 @@ struct Benchmark {
 
 /// `x` with a fixed number of decimals, without Foundation.
 func decimals(_ x: Double, _ places: Int = 1) -> String {
-  let factor = places == 1 ? 10.0 : 100.0
+  let factor = (0..<places).reduce(1.0) { product, _ in 10 * product }
   let whole = Int((x * factor).rounded())
   let digits = String(whole % Int(factor))
   return "\(whole / Int(factor)).\(String(repeating: "0", count: places - digits.count))\(digits)"

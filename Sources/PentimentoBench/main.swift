@@ -5,6 +5,7 @@
 // time divided by threads instead of wall-clock time. PENTIMENTO_ISA picks a set.
 //
 // pentimento-bench operators [pattern …]         times every operator and its gradient: see OperatorsMode.
+// pentimento-bench networks [MODEL] …             measures whole networks and their operators: see NetworksMode.
 // pentimento-bench edits --output FOLDER …        measures edits instead: see EditsMode.
 // pentimento-bench open MODEL                     measures how a model is opened: see OpenMode.
 // pentimento-bench gradient MODEL …              measures a gradient of the noise network: see GradientMode.
@@ -17,6 +18,16 @@ import Tensors
 if CommandLine.arguments.dropFirst().first == "operators" {
   try OperatorsMode.run(CommandLine.arguments.dropFirst(2))
   exit(0)
+}
+
+if CommandLine.arguments.dropFirst().first == "networks" {
+  do {
+    try NetworksMode(CommandLine.arguments.dropFirst(2)).run()
+    exit(0)
+  } catch {
+    EditsMode.say("pentimento-bench: \(error)")
+    exit(error is NetworksMode.Misuse ? 64 : 1)
+  }
 }
 
 if CommandLine.arguments.dropFirst().first == "edits" {

@@ -3,6 +3,7 @@ import Editing
 import FoundationEssentials
 import ImageFiles
 import Pentimento
+import Platform
 import Tensors
 
 struct ModelOptions: ParsableArguments {
@@ -22,6 +23,7 @@ struct ModelOptions: ParsableArguments {
       valueName: "file[:scale]"))
   var lora: [String] = []
 
+  @OptionGroup var numerics: NumericsOptions
   @OptionGroup var parallel: ThreadOptions
   var threads: Int { parallel.threads }
 
@@ -35,12 +37,24 @@ struct ModelOptions: ParsableArguments {
     try [url.path] + reading.readPaths + references.map(\.path)
   }
 
-  func open(_ url: URL) throws -> Model { try reading.open(url).adapted(by: references) }
+  func open(_ url: URL) throws -> Model {
+    try reading.open(url).adapted(by: references).computingAttention(in: numerics.attention)
+  }
 }
+
+struct NumericsOptions: ParsableArguments {
+  @Option(
+    help:
+      "Attention between layers of an int8 model: int8 (faster) or float. Gradients and other models take float."
+  )
+  var attention = AttentionArithmetic.int8
+}
+
+extension AttentionArithmetic: ExpressibleByArgument {}
 
 struct ThreadOptions: ParsableArguments {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
-  var threads = ProcessInfo.processInfo.activeProcessorCount
+  var threads = min(256, Processors.here.threads)
 
   func validate() throws {
     guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }

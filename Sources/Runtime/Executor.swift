@@ -33,6 +33,8 @@ package final class Executor {
   package private(set) var streamedBytes = 0
   /// Told every node before it runs, with what it reads; for surveys of activations.
   package var onNode: ((Node, [TensorRef]) throws -> Void)?
+  /// Told every node when it has run; with the hook before, for its time.
+  package var afterNode: ((Node) -> Void)?
 
   /// Loads the weights that stay resident.
   ///
@@ -156,6 +158,7 @@ package final class Executor {
             OpIO(
               inputs: inputs, outputs: node.outputs.map { place(of: $0, lane) },
               scratch: scratch.address, pool: pool))
+          afterNode?(node)
         }
       case .drop:
         for weight in released { weight.release() }

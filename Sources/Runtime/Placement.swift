@@ -25,7 +25,7 @@ struct Lifetimes {
     var places: [Value: Value] = [:]
     for (time, index) in order.enumerated() {
       let node = graph.nodes[index]
-      guard let input = node.op.overwritten.map({ node.inputs[$0] }), !graph.isHeld(input) else { continue }
+      guard let input = node.op.overwritten(of: node.inputs.count).map({ node.inputs[$0] }), !graph.isHeld(input) else { continue }
       let (output, first) = (node.outputs[0], places[input] ?? input)
       guard spans[first]!.upperBound == time, node.inputs.filter({ $0 == input }).count == 1,
         graph.type(input).byteCount == graph.type(output).byteCount

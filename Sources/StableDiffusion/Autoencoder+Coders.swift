@@ -20,8 +20,8 @@ extension Autoencoder {
           x, to: channels, kernel: 3, .init(stride: 2, top: 0, left: 0, bottom: 1, right: 1))
       }
       x = try Middle(configuration: c, naming: naming)(x, g["mid_block"])
-      x = try g.silu(c.norm(x, g["conv_norm_out"]))
-      return try g["conv_out"].conv(x, to: 2 * AutoencoderConfiguration.latentChannels, kernel: 3)
+      let last = c.norm(x, g["conv_norm_out"]).activated()
+      return try g["conv_out"].conv(last, to: 2 * AutoencoderConfiguration.latentChannels, kernel: 3)
     }
   }
 
@@ -42,11 +42,10 @@ extension Autoencoder {
         for j in 0...c.resnets { x = try c.resBlock(channels)(x, nil, g["resnets"][j]) }
         guard i < c.channels.count - 1 else { break }
         let size = g.shape(x)
-        x = try g.upsampleNearest(x, height: 2 * size[0], width: 2 * size[1])
-        x = try g["upsamplers"][0]["conv"].conv(x, to: channels, kernel: 3)
+        x = try g["upsamplers"][0]["conv"].conv(
+          g.enlarged(x, height: 2 * size[0], width: 2 * size[1]), to: channels, kernel: 3)
       }
-      x = try g.silu(c.norm(x, g["conv_norm_out"]))
-      return try g["conv_out"].conv(x, to: 3, kernel: 3)
+      return try g["conv_out"].conv(c.norm(x, g["conv_norm_out"]).activated(), to: 3, kernel: 3)
     }
   }
 }
@@ -56,7 +55,7 @@ extension AutoencoderConfiguration {
     ResBlock(outChannels: channels, groups: groups, epsilon: Self.epsilon)
   }
 
-  func norm(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-    try g.groupNorm(x, groups: groups, epsilon: Self.epsilon)
+  func norm(_ x: Value, _ g: Scope) -> LayerInput {
+    g.normalized(x, groups: groups, epsilon: Self.epsilon)
   }
 }

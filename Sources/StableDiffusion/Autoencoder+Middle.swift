@@ -23,11 +23,13 @@ extension Autoencoder {
     ///                      └─ to_v ─┘                       │
     ///     x ────────────────────────────────────────────────┘
     private func attention(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-      let n = try configuration.norm(x, g["group_norm"])
+      let n = LayerInput(
+        try g["group_norm"].groupNorm(
+          x, groups: configuration.groups, epsilon: AutoencoderConfiguration.epsilon))
       let h = try g.attention(
         naming.project(n, g[naming.query]), naming.project(n, g[naming.key]),
         naming.project(n, g[naming.value]), heads: 1)
-      return try g.add(x, naming.project(h, g[naming.out]))
+      return try naming.project(LayerInput(h), residual: x, g[naming.out])
     }
   }
 }
@@ -59,8 +61,12 @@ package struct AttentionNaming: Equatable, Sendable {
     (self.query, self.key, self.value, self.out) = (query, key, value, out)
   }
 
-  fileprivate func project(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-    let width = g.channels(x)
-    return try isConvolution ? g.conv(x, to: width, kernel: 1) : g.linear(x, to: width)
+  fileprivate func project(
+    _ input: LayerInput, residual: Value? = nil, _ g: Scope
+  ) throws(GraphError) -> Value {
+    let width = g.channels(input.x)
+    return try isConvolution
+      ? g.conv(input, to: width, kernel: 1, residual: residual)
+      : g.linear(input, to: width, residual: residual)
   }
 }

@@ -13,15 +13,14 @@ struct ResBlock {
 
   /// x `[H, W, C]`, temb `[1, E]` → `[H, W, outChannels]`
   func callAsFunction(_ x: Value, _ temb: Value?, _ g: Scope) throws(GraphError) -> Value {
-    var h = try g["norm1"].groupNorm(x, groups: groups, epsilon: epsilon)
-    h = try g["conv1"].conv(g.silu(h), to: outChannels, kernel: 3)
-    if let temb {
-      h = try g.addChannels(h, g["time_emb_proj"].linear(g.silu(temb), to: outChannels))
+    let first = g["norm1"].normalized(x, groups: groups, epsilon: epsilon).activated()
+    let time = try temb.map { (temb) throws(GraphError) in
+      try g["time_emb_proj"].linear(LayerInput(temb).activated(), to: outChannels)
     }
-    h = try g["norm2"].groupNorm(h, groups: groups, epsilon: epsilon)
-    h = try g["conv2"].conv(g.silu(h), to: outChannels, kernel: 3)
+    let h = try g["conv1"].conv(first, to: outChannels, kernel: 3, adding: time)
     let skip =
       g.channels(x) == outChannels ? x : try g["conv_shortcut"].conv(x, to: outChannels, kernel: 1)
-    return try g.tap(g.path, g.add(skip, h))
+    let second = g["norm2"].normalized(h, groups: groups, epsilon: epsilon).activated()
+    return try g.tap(g.path, g["conv2"].conv(second, to: outChannels, kernel: 3, residual: skip))
   }
 }

@@ -16,19 +16,21 @@ struct Transformer {
   func callAsFunction(
     _ x: Value, over context: Value, maps: AttentionMaps?, _ g: Scope
   ) throws(GraphError) -> Value {
-    var h = try g["norm"].groupNorm(x, groups: groups, epsilon: 1e-6)
-    h = try project(h, g["proj_in"])
+    var h = try project(g["norm"].normalized(x, groups: groups, epsilon: 1e-6), g["proj_in"])
     for i in 0..<depth {
       if i > 0 { g.builder.beginBlock() }
       h = try TransformerBlock(heads: heads)(h, over: context, maps: maps, g["transformer_blocks"][i])
     }
-    h = try project(h, g["proj_out"])
-    return try g.tap(g.path, g.add(x, h))
+    return try g.tap(g.path, project(LayerInput(h), residual: x, g["proj_out"]))
   }
 
-  private func project(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-    let width = g.channels(x)
-    return try usesLinearProjection ? g.linear(x, to: width) : g.conv(x, to: width, kernel: 1)
+  private func project(
+    _ input: LayerInput, residual: Value? = nil, _ g: Scope
+  ) throws(GraphError) -> Value {
+    let width = g.channels(input.x)
+    return try usesLinearProjection
+      ? g.linear(input, to: width, residual: residual)
+      : g.conv(input, to: width, kernel: 1, residual: residual)
   }
 }
 
@@ -36,6 +38,8 @@ struct Transformer {
 /// (`BasicTransformerBlock` in the checkpoint).
 ///
 ///     x ── norm1 ─ attn1 ─(+)─ norm2 ─ attn2(context) ─(+)─ norm3 ─ ff ─(+)── y
+///
+/// The feed-forward layer (`ff`) is two linear layers around a gated GELU, the inner one four times as wide.
 struct TransformerBlock {
   var heads: Int
 
@@ -44,46 +48,45 @@ struct TransformerBlock {
     _ x: Value, over context: Value, maps: AttentionMaps?, _ g: Scope
   ) throws(GraphError) -> Value {
     let attend = AttentionLayer(heads: heads)
-    let n = try g["norm1"].layerNorm(x)
-    var h = try g.add(x, attend(n, over: n, maps: nil, g["attn1"]))
-    h = try g.add(h, attend(g["norm2"].layerNorm(h), over: context, maps: maps, g["attn2"]))
+    var h = try attend(x, norm: g["norm1"], over: nil, maps: nil, g["attn1"])
+    h = try attend(h, norm: g["norm2"], over: context, maps: maps, g["attn2"])
     // The widest activations of the network, from few products: worth computing again where little else is.
     g.builder.beginBlock()
-    return try g.add(h, FeedForward()(g["norm3"].layerNorm(h), g["ff"]))
+    return try g["ff"].feedForward(h, norm: g["norm3"], width: 4 * g.channels(h))
   }
 }
 
-/// Attention between projections: queries from x, keys and values from `source`.
+/// Attention between projections of a norm, with a residual around it: queries from x, keys and values from `source`, or
+/// from x where there is none.
 ///
-///     x ────── to_q ─┐
-///     source ─ to_k ─┼─ attention ── to_out.0 ── y
-///     source ─ to_v ─┘
+///     x ─┬─ norm ── to_q ─┐
+///        │ source ─ to_k ─┼─ attention ── to_out.0 ─(+)── y
+///        │ source ─ to_v ─┘                          │
+///        └───────────────────────────────────────────┘
 struct AttentionLayer {
   var heads: Int
 
   /// x `[…, C]`, source `[…, D]` → `[…, C]`
   func callAsFunction(
-    _ x: Value, over source: Value, maps: AttentionMaps?, _ g: Scope
+    _ x: Value, norm: Scope, over source: Value?, maps: AttentionMaps?, _ g: Scope
   ) throws(GraphError) -> Value {
     let width = g.channels(x)
-    let q = try g["to_q"].linear(x, to: width, bias: false)
-    let k = try g["to_k"].linear(source, to: width, bias: false)
-    let v = try g["to_v"].linear(source, to: width, bias: false)
-    let h = try g.attention(q, k, v, heads: heads)
-    try maps?.collect(from: h, g)
-    return try g["to_out"][0].linear(h, to: width)
-  }
-}
-
-/// Two linear layers around a gated GELU (Shazeer 2020), the inner one four times as wide.
-///
-///     x ── net.0.proj ── geglu ── net.2 ── y
-struct FeedForward {
-  /// x `[…, C]` → `[…, C]`
-  func callAsFunction(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
-    let width = g.channels(x)
-    let h = try g.geglu(g["net"][0]["proj"].linear(x, to: 2 * 4 * width))
-    return try g["net"][2].linear(h, to: width)
+    let projections = [g["to_q"], g["to_k"], g["to_v"]]
+    var rows: [Value]
+    if let source {
+      rows = try norm.projections(of: x, [projections[0]], to: width)
+      for g in projections.dropFirst() { rows.append(try g.linear(source, to: width, bias: false)) }
+    } else {
+      rows = try norm.projections(of: x, projections, to: width)
+    }
+    let h: Value
+    if let maps, maps.show(x, g) {
+      h = try g.attention(rows[0], rows[1], rows[2], heads: heads)
+      try maps.collect(from: h, g)
+    } else {
+      h = try g.attention(rows[0], rows[1], rows[2], heads: heads, behind: projections)
+    }
+    return try g["to_out"][0].linear(LayerInput(h), to: width, residual: x)
   }
 }
 
@@ -99,9 +102,11 @@ final class AttentionMaps {
     self.width = width
   }
 
-  /// - Parameter attended: output of an attention.
+  /// Whether pixels lie on the grid.
+  func show(_ x: Value, _ g: Scope) -> Bool { g.shape(x).dropLast() == [height, width] }
+
+  /// - Parameter attended: output of an attention of floats over the grid.
   func collect(from attended: Value, _ g: Scope) throws(GraphError) {
-    guard g.shape(attended).dropLast() == [height, width] else { return }
     values.append(try g.attentionMap(of: attended))
   }
 }

@@ -97,8 +97,9 @@ struct UpBlock {
     }
     if let next = skips.last {
       let size = g.shape(next)  // twice this one, or one less where it was odd
-      x = try g.upsampleNearest(x, height: size[0], width: size[1])
-      x = try g["upsamplers"][0]["conv"].conv(x, to: g.channels(x), kernel: 3)
+      let width = g.channels(x)
+      x = try g["upsamplers"][0]["conv"].conv(
+        g.enlarged(x, height: size[0], width: size[1]), to: width, kernel: 3)
     }
     return g.tap(g.path, x)
   }

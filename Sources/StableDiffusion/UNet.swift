@@ -27,8 +27,8 @@ package struct UNet: Sendable {
       x = try block(x, told, skips: &skips, g["up_blocks"][i])
     }
     g.builder.beginBlock()
-    x = try g.silu(g["conv_norm_out"].groupNorm(x, groups: c.groups, epsilon: c.epsilon))
-    return try g.tap("conv_out", g["conv_out"].conv(x, to: UNetConfiguration.latentChannels, kernel: 3))
+    let last = g["conv_norm_out"].normalized(x, groups: c.groups, epsilon: c.epsilon).activated()
+    return try g.tap("conv_out", g["conv_out"].conv(last, to: UNetConfiguration.latentChannels, kernel: 3))
   }
 }
 

@@ -78,8 +78,8 @@ import Testing
     let before = x.values
     let memory = Buffer([Int8Rows.byteCount(x.type)], element: .s8)
     let rows = Int8Rows(x.type, at: memory.address)
-    withScratch(rotationScratchBytes(x.type, threads: threads)) {
-      quantizeRows(x.ref, rotatedBy: width, into: rows, scratch: $0, pool)
+    withScratch(prologueScratchBytes(channels: 320, threads: threads)) {
+      quantizeRows(x.ref, .none, rotatedBy: width, into: rows, scratch: $0, pool)
     }
     #expect(x.values == before)
     rotateRows(x.ref, width: width, pool)

@@ -89,6 +89,21 @@ final class FencedRow {
     }
   }
 
+  @Test("probabilities are powers of two to 2 roundings, and 0 below 2^−100", arguments: KernelSet.runnable)
+  func powers(set: KernelSet) {
+    let exponents = (0...100_003).map { Float($0) * -0x1.1p-10 }
+    var s = exponents
+    set.table.pointee.probability_row(s.count, 1, [0], 0, &s)
+    for (t, p) in zip(exponents, s) {
+      let exact = exp2(Double(t))
+      guard t >= -100 ? abs(Double(p) - exact) <= 2 * unit * exact : p == 0 else {
+        Issue.record("2^\(t) is \(p)")
+        return
+      }
+    }
+    #expect(s[0] == 1 && exponents.last! < -100)
+  }
+
   @Test("normalizations differ by a few roundings", arguments: others)
   func normalizations(set: KernelSet) {
     for n in Self.lengths {

@@ -82,7 +82,8 @@ import Testing
 
   /// y = x + 1, in the memory of x where that may be.
   private struct Increment: Op {
-    var overwritten: Int?
+    var written: Int?
+    func overwritten(of inputs: Int) -> Int? { written }
     func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
     func run(_ io: borrowing OpIO) {}
   }
@@ -93,7 +94,7 @@ import Testing
       let builder = GraphBuilder()
       let g = builder.root
       var values = [try g.silu(g.input("x", TensorType([1000])))]
-      for _ in 0..<3 { values.append(try g.emit(Increment(overwritten: overwritten), [values.last!])[0]) }
+      for _ in 0..<3 { values.append(try g.emit(Increment(written: overwritten), [values.last!])[0]) }
       if isReadLater { values.append(try g.add(values[3], values[1])) }
       return (try Planner(threads: 1).plan(builder.graph, keep: ["y": values.last!]), values)
     }

@@ -43,7 +43,7 @@ import Testing
   func epsilons() throws {
     // With activations of unit scale the two differ by less than the reference's tolerance.
     let (_, g) = try define(.sd15, height: 16, width: 8)
-    let norms = g.builder.graph.nodes.map { "\($0.op)" }.filter { $0.hasPrefix("GroupNorm") }
+    let norms = g.builder.graph.nodes.map { "\($0.op)" }.filter { $0.hasPrefix("GroupStatistics") }
     #expect(norms.filter { $0.hasSuffix("epsilon: 1e-05)") }.count == 2 * 22 + 1)
     #expect(norms.filter { $0.hasSuffix("epsilon: 1e-06)") }.count == 16)
   }

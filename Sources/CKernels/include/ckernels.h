@@ -1,13 +1,18 @@
 /* Microkernels: leaf functions on float32 or int8 rows and panels, one set per instruction set.
  *
  * A *panel* is a matrix slice of 16 columns: k groups of [16 columns]. Every set has every kernel
- * below under the name <kernel>_<isa>; the scalar set is the specification the others are tested
- * against. No kernel allocates, starts threads, keeps state or calls libm in a loop; each reads and
- * writes only the bytes it was given and finishes its own tails.                                  */
+ * below under the name <kernel>_<isa>. No kernel allocates, starts threads, keeps state or calls libm
+ * in a loop; each reads and writes only the bytes it was given and finishes its own tails.
+ *
+ * Row kernels are written once (rows.h) on vectors of 16 lanes with fused products, so that AVX2, AVX-512 and NEON
+ * give the same bits; the scalar set and SSE4.1 round products apart, except in kernels called exact. The scalar set
+ * is plain C, and what the others are tested against.                                             */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "tiles.h"
 
 #pragma clang assume_nonnull begin
 
@@ -91,6 +96,32 @@ typedef void transpose_fn(const float *x, size_t ldx, float *y, size_t ldy);
  * Values under 2^−100 become 0. With valid = 0 the state stays and the factor is 1.               */
 typedef float softmax_row_fn(size_t valid, size_t n, float scale, float *s, float *state);
 
+/* One tile of a streaming softmax for int8 attention: keys below one another, 16 queries side by side. Probabilities
+ * become whole numbers of 14 bits, with the maximum so far at 2^14:
+ *   m' = max(m, max_k s[k]),  p[k] ≈ 2^14·2^((s[k] − m')·by/2048),  factor = 2^((m − m')·by/2048),
+ *   l' = l·factor + Σ_k p[k]
+ * (s − m')·by is rounded to a whole number of steps of 2^−11 octaves and the power computed from it in integers:
+ * |p − 2^14·2^(…)| ≤ 3·2^−13·p + 1/2. No step is fused: all sets give the same p, l and factor.
+ *   keys          1…1024, rows of 16 floats lds apart, not NaN
+ *   by            2048·log₂e/√d·(scale of the query) ≥ 0 of 16 queries
+ *   state         m of 16 queries, then l of 16; at first −inf and 0
+ *   panel         32 bytes for every key, their number rounded up to a multiple of 4, aligned to 64; in the set's own
+ *                 order, for its weigh_values                                                     */
+typedef void softmax_panel_fn(size_t keys, const float *s, size_t lds, const float *by, float *state,
+                              float *factor, void *panel);
+
+/* C[m][n] = C[m][n]·factor[n] + scale[m]·float(Σ_k v[m][k]·p[k][n]): a tile's values, weighted with the
+ * probabilities of softmax_panel, to the sums of the tiles before. The inner sum is exact, no step is fused.
+ *   rows, columns any number of rows of v; 16 queries or a multiple
+ *   keys          a multiple of 4, at most 1024: 2^14·127·1024 < 2^31
+ *   values        rows of whole numbers −127…127, each of the set's value_bytes, ldv bytes apart
+ *   panels        one for every 16 queries, panel_stride bytes apart
+ *   factor        NULL: C is not read
+ *   c, ldc        rows of floats, ldc floats apart                                                */
+typedef void weigh_values_fn(size_t rows, size_t columns, size_t keys, const void *values, size_t ldv,
+                             const float *scale, const void *panels, size_t panel_stride,
+                             const float *_Nullable factor, float *c, size_t ldc);
+
 /* s[j] = 2^(scale·s[j] − log_sum[j·step]), step 0 or 1; values under 2^−100 become 0 */
 typedef void probability_row_fn(size_t n, float scale, const float *log_sum, size_t step, float *s);
 
@@ -118,6 +149,11 @@ typedef void normalize_dx_fn(size_t n, const float *x, const float *dy, const fl
                              const float *rsigma, const float *m1, const float *m2, size_t step,
                              const float *gamma, float *dx);
 
+/* y[i][j] = residual[i][j] + (t[i][j] + channels[j]), each sum rounded by itself; NULL adds nothing.
+ * m rows of n values, ldt, ldr and ldy floats apart; y may be residual.                             */
+typedef void finish_tile_fn(size_t m, size_t n, const float *t, size_t ldt, const float *_Nullable channels,
+                            const float *_Nullable residual, size_t ldr, float *y, size_t ldy);
+
 typedef void unary_fn(size_t n, const float *x, float *y);                    /* y may be x      */
 typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /* y may be a or b */
 
@@ -125,27 +161,33 @@ typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /*
 
 enum {
   CPU_ANY = 0, CPU_AVX2 = 1, CPU_AVX512 = 2, CPU_NEON = 4, CPU_AVX512VNNI = 8, CPU_NEON_DOTPROD = 16,
-  CPU_SHA = 32   /* instructions for SHA-256, on either architecture */
+  CPU_SHA = 32,   /* instructions for SHA-256, on either architecture */
+  CPU_SSE41 = 64, CPU_AVXVNNI = 128, CPU_NEON_I8MM = 256
 };
 
 /* What this CPU and its operating system offer: a union of the bits above. */
 uint32_t cpu_features(void);
 
-/* name, needs, instructions of its kernels, rows and columns of the GEMM tile, then the same of the
- * int8 GEMM and the byte that stands for 0 in its rows; the best comes last                        */
+/* name, needs; instructions of its row kernels; of its float GEMM, rows and columns of the tile; the same of
+ * its int8 GEMM and the byte that stands for 0 in its rows. The best comes last. evexvnni is avxvnni in the
+ * encoding that processors with AVX-512 VNNI have, and is there to be tested.                       */
 #if defined(__x86_64__)
-#define KERNEL_SETS(S)                                                                       \
-  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
-  S(avx2, CPU_AVX2, avx2, 6, 16, avx2, 4, 16, 0)                                             \
-  S(avx512, CPU_AVX2 | CPU_AVX512, avx512, 12, 32, avx2, 4, 16, 0)                           \
-  S(avx512vnni, CPU_AVX512 | CPU_AVX512VNNI, avx512, 12, 32, avx512vnni, 12, 32, 128)
+#define KERNEL_SETS(S)                                                                          \
+  S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
+  S(sse41, CPU_SSE41, sse41, sse41, 3, 16, sse41, 12, 32, 0)                                    \
+  S(avx2, CPU_AVX2, avx2, avx2, 6, 16, avx2, 12, 32, 0)                                         \
+  S(avxvnni, CPU_AVX2 | CPU_AVXVNNI, avx2, avx2, 6, 16, avxvnni, 6, 16, 128)                    \
+  S(evexvnni, CPU_AVX2 | CPU_AVX512VNNI, avx2, avx2, 6, 16, evexvnni, 6, 16, 128)               \
+  S(avx512, CPU_AVX2 | CPU_AVX512, avx512, avx512, 12, 32, avx512, 12, 32, 0)                   \
+  S(avx512vnni, CPU_AVX512 | CPU_AVX512VNNI, avx512, avx512, 12, 32, avx512vnni, 12, 32, 128)
 #elif defined(__aarch64__)
-#define KERNEL_SETS(S)                                                                       \
-  S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)                                        \
-  S(neon, CPU_NEON, neon, 6, 16, neon, 2, 16, 0)                                             \
-  S(neondot, CPU_NEON | CPU_NEON_DOTPROD, neon, 6, 16, neondot, 6, 16, 0)
+#define KERNEL_SETS(S)                                                                          \
+  S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)                                   \
+  S(neon, CPU_NEON, neon, neon, 6, 16, neon, 2, 16, 0)                                          \
+  S(neondot, CPU_NEON | CPU_NEON_DOTPROD, neon, neon, 6, 16, neondot, 6, 16, 0)                 \
+  S(neoni8mm, CPU_NEON | CPU_NEON_I8MM, neon, neon, 6, 16, neoni8mm, 6, 16, 0)
 #else
-#define KERNEL_SETS(S) S(scalar, CPU_ANY, scalar, 4, 16, scalar, 4, 16, 0)
+#define KERNEL_SETS(S) S(scalar, CPU_ANY, scalar, scalar, 4, 16, scalar, 4, 16, 0)
 #endif
 
 /* type, kernel: everything a set holds beside its two GEMMs */
@@ -168,6 +210,7 @@ uint32_t cpu_features(void);
   K(row_sums_fn, row_sums)                                                          \
   K(normalize_fn, normalize)                                                        \
   K(normalize_dx_fn, normalize_dx)                                                  \
+  K(finish_tile_fn, finish_tile)                                                    \
   K(unary_fn, silu)         /* x·sigmoid(x) */                                      \
   K(unary_fn, gelu)         /* x·Φ(x) = x·(1 + erf(x/√2))/2 */                      \
   K(unary_fn, quick_gelu)   /* x·sigmoid(1.702·x) */                                \
@@ -179,9 +222,11 @@ uint32_t cpu_features(void);
 struct kernel_set {
   const char *name;
   uint32_t needs, gemm_rows, gemm_columns, s8_rows, s8_columns;
-  uint8_t s8_zero;
+  uint8_t s8_zero, value_bytes;   /* of int8 attention's values */
   gemm_f32_fn *gemm_f32;
   gemm_s8_fn *gemm_s8;
+  softmax_panel_fn *softmax_panel;
+  weigh_values_fn *weigh_values;
 #define FIELD(type, kernel) type *kernel;
   KERNELS(FIELD)
 #undef FIELD
@@ -190,13 +235,18 @@ struct kernel_set {
 size_t kernel_set_count(void);
 const struct kernel_set *kernel_set_at(size_t index);
 
+/* The names of the KERNELS list, in its order; NULL behind its end. */
+const char *_Nullable kernel_name_at(size_t index);
+
 #define DECLARE_scalar(type, kernel) type kernel##_scalar;
+#define DECLARE_sse41(type, kernel) type kernel##_sse41;
 #define DECLARE_avx2(type, kernel) type kernel##_avx2;
 #define DECLARE_avx512(type, kernel) type kernel##_avx512;
 #define DECLARE_neon(type, kernel) type kernel##_neon;
-#define DECLARE_SET(name, needs, isa, rows, columns, s8, s8_rows, s8_columns, zero) \
-  gemm_f32_fn gemm_f32_##rows##x##columns##_##isa;                                  \
-  gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8; KERNELS(DECLARE_##isa)
+#define DECLARE_SET(name, needs, isa, f32, rows, columns, s8, s8_rows, s8_columns, zero) \
+  gemm_f32_fn gemm_f32_##rows##x##columns##_##f32;                                       \
+  gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8;                                  \
+  softmax_panel_fn softmax_panel_##s8; weigh_values_fn weigh_values_##s8; KERNELS(DECLARE_##isa)
 KERNEL_SETS(DECLARE_SET)
 #undef DECLARE_SET
 
@@ -247,6 +297,9 @@ void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y
  * groups of 16 columns (missing rows become zero columns); elements of 2 or 4 bytes.               */
 void pack_panel_16bit(size_t rows, size_t channels, size_t taps, const uint16_t *x, uint16_t *y);
 void pack_panel_32bit(size_t rows, size_t channels, size_t taps, const uint32_t *x, uint32_t *y);
+
+/* Bytes that quantize_row wrote with zero 0, as 16 bits each */
+void widen_s8(size_t n, const uint8_t *x, int16_t *y);
 
 /* sums[0] += Σ x²,  sums[1] += Σ (x − y)², in double: value j in lane j mod 8, lanes in one order */
 void difference_energies(size_t n, const float *x, const float *y, double *sums);

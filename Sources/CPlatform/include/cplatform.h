@@ -1,6 +1,8 @@
 /* What of the C library Swift cannot call, or is handed too late. */
 #pragma once
 
+#include <stdint.h>
+
 /* The program's arguments as the loader passed them; 0 and NULL where the C library does not pass them on. */
 int cplatform_argument_count(void);
 const char *cplatform_argument(int index);
@@ -11,3 +13,35 @@ int cplatform_unnamed_file(void);
 /* Lets two names change places in one step. 0, or -1 and errno: EINVAL or ENOSYS where the system or the file system
  * cannot. */
 int cplatform_exchange(const char *a, const char *b);
+
+/* --- threads --------------------------------------------------------------------------------- */
+
+/* How many processors this process may run on; 0 where the system does not say. */
+int cplatform_processors(void);
+
+/* The number of the processor that the calling thread is on, for the moment; -1 where the system does not say. */
+int cplatform_processor(void);
+
+/* One turn of a loop that waits for another processor's store: some tens of cycles of rest. `yield` does nothing on most
+ * arm64 cores, `isb` takes about as long as x86's `pause`. */
+static inline void cplatform_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* Sleeps while *word is value, until it is woken; it may return early. Comparing and falling asleep are one step. */
+void cplatform_sleep_while(const uint32_t *word, uint32_t value);
+
+/* Wakes at most count threads that sleep on word. */
+void cplatform_wake(const uint32_t *word, int count);
+
+/* A Swift closure of two Ints that does not escape. */
+typedef struct cplatform_closure cplatform_closure;
+
+/* Calls it; from any thread, as long as the call that cplatform_with_closure made lasts. */
+void cplatform_call(const cplatform_closure *closure, intptr_t a, intptr_t b);
+
+/* cplatform_with_closure is declared in Platform, because only Swift can pass such a closure. */

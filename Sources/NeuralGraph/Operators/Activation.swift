@@ -159,7 +159,7 @@ struct GEGLUDX: Op {
     return [inputs[0]]
   }
   // The widest activation of a network: at the peak of its backward pass it would be there twice.
-  let overwritten: Int? = 0
+  func overwritten(of inputs: Int) -> Int? { 0 }
   func run(_ io: borrowing OpIO) {
     gegluDX(io[in: 0].rows, dy: io[in: 1].rows, into: io[out: 0].rows, io.pool)
   }

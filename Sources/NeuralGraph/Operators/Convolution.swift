@@ -12,45 +12,85 @@ package typealias ConvolutionGeometry = Kernels.ConvolutionGeometry
 /// outputs  y `[H', W', O]`,  H' = (H + top + bottom − kh)/stride + 1
 struct Convolution: Op {
   var geometry: ConvolutionGeometry
+  var fusion = LayerFusion.none
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    let (x, weight) = (inputs[0].shape, inputs[1].shape)
-    guard inputs[1].layout == .panels, weight.count == 4, x.count == 3, x[2] == weight[3],
-      inputs.count == 2 || inputs[2].shape == [weight[0]]
+    let (own, fused) = fusion.split(inputs)
+    guard own[1].layout == .panels, own.count == 2 || own[2].shape == [own[1].shape[0]],
+      let y = geometry.outputType(own[0], own[1], enlargedBy: fusion.enlargement),
+      fusion.fits(fused, x: own[0], y: y)
     else { throw misfit(inputs) }
-    let height = (x[0] + geometry.top + geometry.bottom - weight[1]) / geometry.stride + 1
-    let width = (x[1] + geometry.left + geometry.right - weight[2]) / geometry.stride + 1
-    guard height > 0, width > 0 else { throw misfit(inputs) }
-    return [TensorType([height, width, weight[0]])]
+    return [y]
   }
 
+  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
+
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    convolutionScratchBytes(x: inputs[0], weight: inputs[1], geometry, threads: threads)
+    let (x, weight) = (inputs[0], inputs[1])
+    func bytes(_ x: TensorType, _ geometry: ConvolutionGeometry, _ enlargement: Enlargement) -> Int {
+      convolutionScratchBytes(
+        x: x, weight: weight, geometry, enlarged: enlargement, epilogue: fusion.hasEpilogue,
+        threads: threads)
+    }
+    guard fusion.hasPrologue else { return bytes(x, geometry, Enlargement(by: fusion.enlargement)) }
+    let bands = geometry.bands(of: x, weight.shape, enlargedBy: fusion.enlargement)
+    return TensorRef.scratchBytes(bands, of: x, threads: threads) { band in
+      bytes(x.lines(band.lines.count), band.geometry, band.enlargement)
+    }
   }
 
   func run(_ io: borrowing OpIO) {
-    convolution(
-      io[in: 0], weight: io[in: 1], bias: io[optional: 2], geometry, into: io[out: 0], scratch: io.scratch,
-      io.pool)
+    let (own, fused) = fusion.split(io.inputs)
+    let (x, weight, y, epilogue) = (own[0], own[1], io[out: 0], fusion.epilogue(fused))
+    let bias = own.count > 2 ? own[2] : nil
+    guard fusion.hasPrologue else {
+      return convolution(
+        x, weight: weight, bias: bias, geometry, enlarged: Enlargement(by: fusion.enlargement), epilogue,
+        into: y, scratch: io.scratch, io.pool)
+    }
+    let pool = io.pool
+    TensorRef.forEachBand(
+      geometry.bands(of: x.type, weight.type.shape, enlargedBy: fusion.enlargement), of: x,
+      fusion.prologue(fused), nil, scratch: io.scratch, pool
+    ) { band, buffer, scratch in
+      convolution(
+        buffer.lines(0..<band.lines.count), weight: weight, bias: bias, band.geometry,
+        enlarged: band.enlargement, epilogue.lines(band.output), into: y.lines(band.output),
+        scratch: scratch, pool)
+    }
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    let (x, weight, dy) = (node.inputs[0], node.inputs[1], dOut[0]!)
-    let dx =
-      wanted[0]
-      ? try g.emit(ConvolutionDX(geometry: geometry, inputShape: g.shape(x)), [dy, weight])[0] : nil
-    let dW =
-      wanted[1]
-      ? try g.emit(ConvolutionDW(geometry: geometry, weightShape: g.shape(weight)), [x, dy])[0] : nil
-    guard wanted.count > 2 else { return [dx, dW] }
-    return [dx, dW, wanted[2] ? try g.emit(SumRows(), [dy])[0] : nil]
+    let (weight, geometry) = (node.inputs[1], geometry)
+    return try fusion.vjp(node, dOut: dOut[0]!, wanted: wanted, g) {
+      (shape, x, dy, wanted) throws(GraphError) -> [Value?] in
+      let dx =
+        wanted[0]
+        ? try g.emit(ConvolutionDX(geometry: geometry, inputShape: shape), [dy, weight])[0] : nil
+      let dW =
+        wanted[1]
+        ? try g.emit(ConvolutionDW(geometry: geometry, weightShape: g.shape(weight)), [x!, dy])[0] : nil
+      guard wanted.count > 2 else { return [dx, dW] }
+      return [dx, dW, wanted[2] ? try g.emit(SumRows(), [dy])[0] : nil]
+    }
   }
 
   func multiplyAdds(_ inputs: [TensorType]) -> Int {
-    let size = geometry.outputSize(
-      height: inputs[0].shape[0], width: inputs[0].shape[1],
-      kernel: (inputs[1].shape[1], inputs[1].shape[2]))
-    return size.height * size.width * inputs[1].count
+    let y = geometry.outputType(inputs[0], inputs[1], enlargedBy: fusion.enlargement)!
+    return y.shape[0] * y.shape[1] * inputs[1].count
+  }
+}
+
+extension ConvolutionGeometry {
+  /// The result for x `[H, W, C]`, every pixel of which stands for `factor`² of them, and a weight `[O, kh, kw, C]`;
+  /// nil where they do not fit.
+  func outputType(_ x: TensorType, _ weight: TensorType, enlargedBy factor: Int) -> TensorType? {
+    let (x, weight) = (x.shape, weight.shape)
+    guard weight.count == 4, x.count == 3, x[2] == weight[3] else { return nil }
+    let height = (x[0] * factor + top + bottom - weight[1]) / stride + 1
+    let width = (x[1] * factor + left + right - weight[2]) / stride + 1
+    guard height > 0, width > 0 else { return nil }
+    return TensorType([height, width, weight[0]])
   }
 }
 
@@ -121,25 +161,64 @@ extension Scope {
   package func conv(
     _ x: Value, to outputs: Int, kernel: Int, stride: Int = 1, bias: Bool = true
   ) throws(GraphError) -> Value {
-    let pad = kernel / 2
-    return try conv(
-      x, to: outputs, kernel: kernel,
-      ConvolutionGeometry(stride: stride, top: pad, left: pad, bottom: pad, right: pad), bias: bias)
+    try conv(LayerInput(x), to: outputs, kernel: kernel, .keeping(kernel, stride: stride), bias: bias)
+  }
+
+  /// The same with what comes before it and after it: `residual` + (convolution of `input` + `adding`).
+  ///
+  /// - Parameters:
+  ///   - channels: `[1, outputs]`, added to every pixel.
+  ///   - residual: of the result's shape.
+  package func conv(
+    _ input: LayerInput, to outputs: Int, kernel: Int, adding channels: Value? = nil,
+    residual: Value? = nil
+  ) throws(GraphError) -> Value {
+    try conv(
+      input, to: outputs, kernel: kernel, .keeping(kernel, stride: 1), adding: channels,
+      residual: residual)
   }
 
   package func conv(
     _ x: Value, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry, bias: Bool = true
   ) throws(GraphError) -> Value {
-    let shape = [outputs, channels(x), kernel, kernel]
-    let y: Value
-    if format("weight").element == .s8 {
-      y = try byteConvolution(x, weight: shape, geometry, bias: bias)
-    } else {
-      var inputs = [x, weight("weight", shape, .convolution)]
-      if bias { inputs.append(weight("bias", [outputs], .vector)) }
-      y = try emit(Convolution(geometry: geometry), inputs)[0]
+    try conv(LayerInput(x), to: outputs, kernel: kernel, geometry, bias: bias)
+  }
+
+  package func conv(
+    _ input: LayerInput, to outputs: Int, kernel: Int, _ geometry: ConvolutionGeometry, bias: Bool = true,
+    adding vector: Value? = nil, residual: Value? = nil
+  ) throws(GraphError) -> Value {
+    let shape = [outputs, channels(input.x), kernel, kernel]
+    guard builder.fuses, !isAdapted else {
+      // Side branches read the same picture.
+      let x = try plain(input)
+      let isLinear = kernel == 1 && geometry == ConvolutionGeometry(padding: 0)
+      var y = try convolution(x, [], weight: shape, geometry, .none, bias: bias)
+      y = try adapted(y, from: x, convolution: isLinear ? nil : (kernel, geometry))
+      if let vector { y = try addChannels(y, vector) }
+      return try residual.map { (value) throws(GraphError) in try add(value, y) } ?? y
     }
-    let isLinear = kernel == 1 && geometry == ConvolutionGeometry(padding: 0)
-    return try adapted(y, from: x, convolution: isLinear ? nil : (kernel, geometry))
+    let (fusion, fused) = try fusion(input, channels: vector, residual: residual)
+    return try convolution(input.x, fused, weight: shape, geometry, fusion, bias: bias)
+  }
+
+  private func convolution(
+    _ x: Value, _ fused: [Value], weight shape: [Int], _ geometry: ConvolutionGeometry,
+    _ fusion: LayerFusion, bias: Bool
+  ) throws(GraphError) -> Value {
+    guard format("weight").element != .s8 else {
+      return try byteConvolution(x, fused, weight: shape, geometry, fusion, bias: bias)
+    }
+    var inputs = [x, weight("weight", shape, .convolution)]
+    if bias { inputs.append(weight("bias", [shape[0]], .vector)) }
+    return try emit(Convolution(geometry: geometry, fusion: fusion), inputs + fused)[0]
+  }
+}
+
+extension ConvolutionGeometry {
+  /// Of an odd kernel: keeps the size at stride 1, halves it at stride 2.
+  fileprivate static func keeping(_ kernel: Int, stride: Int) -> ConvolutionGeometry {
+    let pad = kernel / 2
+    return ConvolutionGeometry(stride: stride, top: pad, left: pad, bottom: pad, right: pad)
   }
 }

@@ -12,42 +12,46 @@ import Tensors
 struct DequantizedLinear: Op {
   /// Width of the groups of channels that are rotated.
   var rotation: Int?
+  var fusion = LayerFusion.none
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    try Int8Linear(rotation: rotation).outputTypes(inputs)
+    try Int8Linear(rotation: rotation, fusion: fusion).outputTypes(inputs)
   }
+
+  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
+
+  private var changesRows: Bool { rotation != nil || fusion.hasPrologue }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     let x = inputs[0].rows
-    guard rotation != nil else { return linearScratchBytes(x: x, weight: inputs[1], threads: threads) }
-    return bands(of: x).map { band in
-      let rows = TensorType([band.count, x.shape[1]])
-      return rows.alignedByteCount + linearScratchBytes(x: rows, weight: inputs[1], threads: threads)
-    }.max() ?? 0
+    func bytes(_ x: TensorType) -> Int {
+      linearScratchBytes(x: x, weight: inputs[1], epilogue: fusion.hasEpilogue, threads: threads)
+    }
+    guard changesRows else { return bytes(x) }
+    return TensorRef.scratchBytes(ConvolutionBand.bands(ofRows: x), of: x, threads: threads) {
+      bytes(x.lines($0.lines.count))
+    }
   }
 
   func run(_ io: borrowing OpIO) {
-    let (x, y) = (io[in: 0].rows, io[out: 0].rows)
-    guard let rotation else {
-      return linear(
-        x, weight: io.int8Weight, bias: io[optional: 3], into: y, scratch: io.scratch, io.pool)
+    let (own, fused) = fusion.split(io.inputs)
+    let (x, y, weight, pool) = (own[0].rows, io[out: 0].rows, io.int8Weight, io.pool)
+    let (bias, epilogue) = (own.count > 3 ? own[3] : nil, fusion.epilogue(fused).rows)
+    guard changesRows else {
+      return linear(x, weight: weight, bias: bias, epilogue, into: y, scratch: io.scratch, pool)
     }
-    for band in bands(of: x.type) {
-      let rotated = io.rotated(x.lines(band), rotation)
+    TensorRef.forEachBand(
+      ConvolutionBand.bands(ofRows: x.type), of: x, fusion.prologue(fused), rotation, scratch: io.scratch,
+      pool
+    ) { band, buffer, scratch in
       linear(
-        rotated.rows, weight: io.int8Weight, bias: io[optional: 3], into: y.lines(band),
-        scratch: rotated.scratch, io.pool)
+        buffer.lines(0..<band.lines.count), weight: weight, bias: bias, epilogue.lines(band.output),
+        into: y.lines(band.output), scratch: scratch, pool)
     }
-  }
-
-  /// Rows that are rotated at a time, a multiple of those that share a dequantized block (`PanelProduct`).
-  private func bands(of x: TensorType) -> [Range<Int>] {
-    let step = max(1, ConvolutionBand.byteCount / (4 * x.shape[1]) / 384) * 384
-    return stride(from: 0, to: x.shape[0], by: step).map { $0..<min($0 + step, x.shape[0]) }
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    try byteLayerVJP(self, Int8LinearDX(rotation: rotation), node, dOut[0]!, wanted, g)
+    try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) { _ in Int8LinearDX(rotation: rotation) }
   }
 
   func multiplyAdds(_ inputs: [TensorType]) -> Int { inputs[0].count * inputs[1].shape[0] }
@@ -65,60 +69,57 @@ struct DequantizedConvolution: Op {
   var geometry: ConvolutionGeometry
   /// Width of the groups of channels that are rotated.
   var rotation: Int?
+  var fusion = LayerFusion.none
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    try Int8Convolution(geometry: geometry, rotation: rotation).outputTypes(inputs)
+    try Int8Convolution(geometry: geometry, rotation: rotation, fusion: fusion).outputTypes(inputs)
   }
+
+  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
+
+  private var changesRows: Bool { rotation != nil || fusion.hasPrologue }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     let (x, weight) = (inputs[0], inputs[1])
-    guard rotation != nil else {
-      return convolutionScratchBytes(x: x, weight: weight, geometry, threads: threads)
+    func bytes(_ x: TensorType, _ geometry: ConvolutionGeometry, _ enlargement: Enlargement) -> Int {
+      convolutionScratchBytes(
+        x: x, weight: weight, geometry, enlarged: enlargement, epilogue: fusion.hasEpilogue,
+        threads: threads)
     }
-    return geometry.bands(of: x, weight.shape, bytesPerValue: 4).map { band in
-      let lines = TensorType([band.lines.count] + x.shape.dropFirst())
-      return lines.alignedByteCount
-        + convolutionScratchBytes(x: lines, weight: weight, band.geometry, threads: threads)
-    }.max() ?? 0
+    guard changesRows else { return bytes(x, geometry, Enlargement(by: fusion.enlargement)) }
+    let bands = geometry.bands(of: x, weight.shape, enlargedBy: fusion.enlargement)
+    return TensorRef.scratchBytes(bands, of: x, threads: threads) { band in
+      bytes(x.lines(band.lines.count), band.geometry, band.enlargement)
+    }
   }
 
   func run(_ io: borrowing OpIO) {
-    let (x, y) = (io[in: 0], io[out: 0])
-    guard let rotation else {
+    let (own, fused) = fusion.split(io.inputs)
+    let (x, y, weight, epilogue) = (own[0], io[out: 0], io.int8Weight, fusion.epilogue(fused))
+    let (bias, pool) = (own.count > 3 ? own[3] : nil, io.pool)
+    guard changesRows else {
       return convolution(
-        x, weight: io.int8Weight, bias: io[optional: 3], geometry, into: y, scratch: io.scratch, io.pool)
+        x, weight: weight, bias: bias, geometry, enlarged: Enlargement(by: fusion.enlargement), epilogue,
+        into: y, scratch: io.scratch, pool)
     }
-    for band in geometry.bands(of: x.type, io[in: 1].type.shape, bytesPerValue: 4) {
-      let rotated = io.rotated(x.lines(band.lines), rotation)
+    TensorRef.forEachBand(
+      geometry.bands(of: x.type, own[1].type.shape, enlargedBy: fusion.enlargement), of: x,
+      fusion.prologue(fused), rotation, scratch: io.scratch, pool
+    ) { band, buffer, scratch in
       convolution(
-        rotated.rows, weight: io.int8Weight, bias: io[optional: 3], band.geometry,
-        into: y.lines(band.output), scratch: rotated.scratch, io.pool)
+        buffer.lines(0..<band.lines.count), weight: weight, bias: bias, band.geometry,
+        enlarged: band.enlargement, epilogue.lines(band.output), into: y.lines(band.output),
+        scratch: scratch, pool)
     }
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    let dx = Int8ConvolutionDX(
-      geometry: geometry, inputShape: g.shape(node.inputs[0]), rotation: rotation)
-    return try byteLayerVJP(self, dx, node, dOut[0]!, wanted, g)
+    try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) {
+      Int8ConvolutionDX(geometry: geometry, inputShape: $0, rotation: rotation)
+    }
   }
 
   func multiplyAdds(_ inputs: [TensorType]) -> Int {
-    Convolution(geometry: geometry).multiplyAdds(inputs)
+    Convolution(geometry: geometry, fusion: fusion).multiplyAdds(inputs)
   }
-}
-
-extension OpIO {
-  /// H·x at the front of scratch, and the scratch behind it.
-  fileprivate func rotated(_ x: TensorRef, _ width: Int) -> (
-    rows: TensorRef, scratch: UnsafeMutableRawPointer
-  ) {
-    let rows = TensorRef(x.type, at: scratch)
-    rotateRows(x, width: width, into: rows, pool)
-    return (rows, scratch + x.type.alignedByteCount)
-  }
-}
-
-extension TensorType {
-  /// Rounded up to the alignment of tensors.
-  fileprivate var alignedByteCount: Int { (byteCount + 63) / 64 * 64 }
 }

@@ -35,6 +35,43 @@ struct GroupNorm: Op {
   }
 }
 
+/// (μ, 1/σ) of every group: what a layer has to know of the whole picture before it normalizes its rows one by one
+/// (`LayerFusion`). The gradient goes through that layer.
+///
+/// inputs   x `[H, W, C]`
+/// outputs  stats `[groups, 2]`
+struct GroupStatistics: Op {
+  var groups: Int
+  var epsilon: Float
+
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard inputs[0].shape.count == 3, inputs[0].shape[2] % groups == 0 else { throw misfit(inputs) }
+    return [TensorType([groups, 2])]
+  }
+
+  func run(_ io: borrowing OpIO) {
+    groupStatistics(io[in: 0], groups: groups, epsilon: epsilon, into: io[out: 0], io.pool)
+  }
+}
+
+/// y = γ·(x − μ)/σ + β by statistics that are there, for a backward pass that needs y again.
+///
+/// inputs   x `[H, W, C]`, stats `[groups, 2]`, gamma `[C]`, beta `[C]`
+/// outputs  y `[H, W, C]`
+struct ApplyGroupNorm: Op {
+  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    prologueScratchBytes(channels: inputs[0].shape.last!, threads: threads)
+  }
+
+  func run(_ io: borrowing OpIO) {
+    prepareRows(
+      io[in: 0], Prologue(.groups(stats: io[in: 1], gamma: io[in: 2], beta: io[in: 3])), into: io[out: 0],
+      scratch: io.scratch, io.pool)
+  }
+}
+
 /// dx = (v − mean(v) − x̂·mean(v·x̂))/σ  with  v = dy·γ, means over one group.
 ///
 /// inputs   x `[H, W, C]`, stats `[groups, 2]`, gamma `[C]`, dy `[H, W, C]`
@@ -74,9 +111,6 @@ struct GroupNormDParameters: Op {
 extension Scope {
   /// `weight` (γ) and `bias` (β) of this scope.
   package func groupNorm(_ x: Value, groups: Int, epsilon: Float = 1e-5) throws(GraphError) -> Value {
-    let c = [channels(x)]
-    return try emit(
-      GroupNorm(groups: groups, epsilon: epsilon),
-      [x, weight("weight", c, .vector), weight("bias", c, .vector)])[0]
+    try emit(GroupNorm(groups: groups, epsilon: epsilon), [x] + normParameters(x))[0]
   }
 }

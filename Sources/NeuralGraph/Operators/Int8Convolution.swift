@@ -13,39 +13,49 @@ struct Int8Convolution: Op {
   var geometry: ConvolutionGeometry
   /// Width of the groups of channels that are rotated.
   var rotation: Int?
+  var fusion = LayerFusion.none
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     guard isInt8Weight(inputs[1], scales: inputs[2], dimensions: 4, rotation) else { throw misfit(inputs) }
-    return try Convolution(geometry: geometry).outputTypes([inputs[0], inputs[1]] + inputs.dropFirst(3))
+    return try Convolution(geometry: geometry, fusion: fusion)
+      .outputTypes([inputs[0], inputs[1]] + inputs.dropFirst(3))
   }
+
+  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     let (x, weight) = (inputs[0], inputs[1])
-    return geometry.bands(of: x, weight.shape, bytesPerValue: 1).map { band in
-      let lines = TensorType([band.lines.count] + x.shape.dropFirst())
-      let product = int8ConvolutionScratchBytes(x: lines, weight: weight, band.geometry, threads: threads)
-      return quantizedRowsBytes(lines, rotation, andThen: product, threads: threads)
-    }.max() ?? 0
+    let bands = geometry.bands(of: x, weight.shape, enlargedBy: fusion.enlargement)
+    return Int8Rows.scratchBytes(bands, of: x, threads: threads) { band in
+      int8ConvolutionScratchBytes(
+        x: x.lines(band.lines.count), weight: weight, band.geometry, enlarged: band.enlargement,
+        epilogue: fusion.hasEpilogue, threads: threads)
+    }
   }
 
   func run(_ io: borrowing OpIO) {
-    let (x, y) = (io[in: 0], io[out: 0])
-    for band in geometry.bands(of: x.type, io[in: 1].type.shape, bytesPerValue: 1) {
-      let lines = io.quantized(x.lines(band.lines), rotation)
+    let (own, fused) = fusion.split(io.inputs)
+    let (x, y, weight, epilogue) = (own[0], io[out: 0], io.int8Weight, fusion.epilogue(fused))
+    let (bias, pool) = (own.count > 3 ? own[3] : nil, io.pool)
+    Int8Rows.forEachBand(
+      geometry.bands(of: x.type, own[1].type.shape, enlargedBy: fusion.enlargement), of: x,
+      fusion.prologue(fused), rotation, scratch: io.scratch, pool
+    ) { band, rows, scratch in
       convolution(
-        lines.rows, weight: io.int8Weight, bias: io[optional: 3], band.geometry, into: y.lines(band.output),
-        scratch: lines.scratch, io.pool)
+        rows.lines(0..<band.lines.count), weight: weight, bias: bias, band.geometry,
+        enlarged: band.enlargement, epilogue.lines(band.output), into: y.lines(band.output),
+        scratch: scratch, pool)
     }
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    let dx = Int8ConvolutionDX(
-      geometry: geometry, inputShape: g.shape(node.inputs[0]), rotation: rotation)
-    return try byteLayerVJP(self, dx, node, dOut[0]!, wanted, g)
+    try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) {
+      Int8ConvolutionDX(geometry: geometry, inputShape: $0, rotation: rotation)
+    }
   }
 
   func multiplyAdds(_ inputs: [TensorType]) -> Int {
-    Convolution(geometry: geometry).multiplyAdds(inputs)
+    Convolution(geometry: geometry, fusion: fusion).multiplyAdds(inputs)
   }
 }
 
@@ -83,12 +93,13 @@ struct Int8ConvolutionDX: Op {
 
 extension Scope {
   func byteConvolution(
-    _ x: Value, weight shape: [Int], _ geometry: ConvolutionGeometry, bias: Bool
+    _ x: Value, _ fused: [Value], weight shape: [Int], _ geometry: ConvolutionGeometry,
+    _ fusion: LayerFusion, bias: Bool
   ) throws(GraphError) -> Value {
-    let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias)
+    let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias) + fused
     let rotation = format("weight").rotation
     return try builder.keepsFloats
-      ? emit(DequantizedConvolution(geometry: geometry, rotation: rotation), inputs)[0]
-      : emit(Int8Convolution(geometry: geometry, rotation: rotation), inputs)[0]
+      ? emit(DequantizedConvolution(geometry: geometry, rotation: rotation, fusion: fusion), inputs)[0]
+      : emit(Int8Convolution(geometry: geometry, rotation: rotation, fusion: fusion), inputs)[0]
   }
 }

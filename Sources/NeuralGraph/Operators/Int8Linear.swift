@@ -12,28 +12,45 @@ import Tensors
 struct Int8Linear: Op {
   /// Width of the groups of channels that are rotated.
   var rotation: Int?
+  var fusion = LayerFusion.none
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    let (x, weight) = (inputs[0], inputs[1])
-    guard isInt8Weight(weight, scales: inputs[2], dimensions: 2, rotation), x.shape.last == weight.shape[1],
-      inputs.count == 3 || inputs[3].shape == [weight.shape[0]]
+    let (own, fused) = fusion.split(inputs)
+    let (x, weight) = (own[0], own[1])
+    let y = TensorType(x.shape.dropLast() + [weight.shape[0]])
+    guard isInt8Weight(weight, scales: own[2], dimensions: 2, rotation), x.shape.last == weight.shape[1],
+      own.count == 3 || own[3].shape == [weight.shape[0]], fusion.enlargement == 1,
+      fusion.fits(fused, x: x, y: y)
     else { throw misfit(inputs) }
-    return [TensorType(x.shape.dropLast() + [weight.shape[0]])]
+    return [y]
   }
 
+  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
+
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    let product = int8LinearScratchBytes(x: inputs[0], weight: inputs[1], threads: threads)
-    return quantizedRowsBytes(inputs[0], rotation, andThen: product, threads: threads)
+    let (x, weight) = (inputs[0].rows, inputs[1])
+    return Int8Rows.scratchBytes(ConvolutionBand.bands(ofRows: x), of: x, threads: threads) { band in
+      int8LinearScratchBytes(
+        x: x.lines(band.lines.count), weight: weight, epilogue: fusion.hasEpilogue, threads: threads)
+    }
   }
 
   func run(_ io: borrowing OpIO) {
-    let x = io.quantized(io[in: 0], rotation)
-    linear(
-      x.rows, weight: io.int8Weight, bias: io[optional: 3], into: io[out: 0], scratch: x.scratch, io.pool)
+    let (own, fused) = fusion.split(io.inputs)
+    let (x, y, weight, pool) = (own[0].rows, io[out: 0].rows, io.int8Weight, io.pool)
+    let (bias, epilogue) = (own.count > 3 ? own[3] : nil, fusion.epilogue(fused).rows)
+    Int8Rows.forEachBand(
+      ConvolutionBand.bands(ofRows: x.type), of: x, fusion.prologue(fused), rotation, scratch: io.scratch,
+      pool
+    ) { band, rows, scratch in
+      linear(
+        rows.lines(0..<band.lines.count), weight: weight, bias: bias, epilogue.lines(band.output),
+        into: y.lines(band.output), scratch: scratch, pool)
+    }
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    try byteLayerVJP(self, Int8LinearDX(rotation: rotation), node, dOut[0]!, wanted, g)
+    try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) { _ in Int8LinearDX(rotation: rotation) }
   }
 
   func multiplyAdds(_ inputs: [TensorType]) -> Int { inputs[0].count * inputs[1].shape[0] }
@@ -68,36 +85,24 @@ struct Int8LinearDX: Op {
   func multiplyAdds(_ inputs: [TensorType]) -> Int { inputs[0].count * inputs[1].shape[1] }
 }
 
-/// The rule of a layer on bytes: a gradient to x alone, from dy, weight and scales.
+/// The rule of a layer on bytes: no gradient to weight, scales and bias; `dx` is the operator for the layer's input.
 func byteLayerVJP(
-  _ layer: some Op, _ dx: some Op, _ node: Node, _ dy: Value, _ wanted: [Bool], _ g: Scope
+  _ layer: some Op, _ fusion: LayerFusion, _ node: Node, _ dy: Value, _ wanted: [Bool], _ g: Scope,
+  dx: (_ shape: [Int]) -> any Op
 ) throws(GraphError) -> [Value?] {
-  guard !wanted.dropFirst().contains(true) else {
-    throw .notDifferentiable(op: "\(type(of: layer))", input: "weight, scales or bias")
+  try fusion.vjp(node, dOut: dy, wanted: wanted, g) {
+    (shape, _, dy, wanted) throws(GraphError) -> [Value?] in
+    guard !wanted.dropFirst().contains(true) else {
+      throw .notDifferentiable(op: "\(type(of: layer))", input: "weight, scales or bias")
+    }
+    let gradient = wanted[0] ? try g.emit(dx(shape), [dy, node.inputs[1], node.inputs[2]])[0] : nil
+    return [gradient] + wanted.dropFirst().map { _ in nil }
   }
-  return [try g.emit(dx, [dy, node.inputs[1], node.inputs[2]])[0]] + node.inputs.dropFirst().map { _ in nil }
 }
 
 extension OpIO {
   /// Inputs 1 and 2 of the int8 operators.
   var int8Weight: Int8Weight { Int8Weight(panels: self[in: 1], scales: self[in: 2]) }
-
-  /// x, rotated if wanted, as bytes at the front of scratch, and the scratch behind them.
-  func quantized(_ x: TensorRef, _ rotation: Int?) -> (rows: Int8Rows, scratch: UnsafeMutableRawPointer) {
-    let rows = Int8Rows(x.type, at: scratch)
-    let rest = scratch + Int8Rows.byteCount(x.type)
-    if let rotation {
-      quantizeRows(x, rotatedBy: rotation, into: rows, scratch: rest, pool)
-    } else {
-      quantizeRows(x, into: rows, pool)
-    }
-    return (rows, rest)
-  }
-}
-
-/// Scratch for `OpIO.quantized` and a product that needs `bytes` after it.
-func quantizedRowsBytes(_ x: TensorType, _ rotation: Int?, andThen bytes: Int, threads: Int) -> Int {
-  Int8Rows.byteCount(x) + max(bytes, rotation == nil ? 0 : rotationScratchBytes(x, threads: threads))
 }
 
 /// Whether a value and its scales are what the int8 operators multiply by, and whether its input can be rotated so.
@@ -114,11 +119,13 @@ extension Scope {
     return bias ? weight + [self.weight("bias", [shape[0]], .vector)] : weight
   }
 
-  func byteLinear(_ x: Value, to outputs: Int, bias: Bool) throws(GraphError) -> Value {
-    let inputs = [x] + int8Weight("weight", [outputs, channels(x)], .matrix, bias: bias)
+  func byteLinear(
+    _ x: Value, _ fused: [Value], to outputs: Int, _ fusion: LayerFusion, bias: Bool
+  ) throws(GraphError) -> Value {
+    let inputs = [x] + int8Weight("weight", [outputs, channels(x)], .matrix, bias: bias) + fused
     let rotation = format("weight").rotation
     return try builder.keepsFloats
-      ? emit(DequantizedLinear(rotation: rotation), inputs)[0]
-      : emit(Int8Linear(rotation: rotation), inputs)[0]
+      ? emit(DequantizedLinear(rotation: rotation, fusion: fusion), inputs)[0]
+      : emit(Int8Linear(rotation: rotation, fusion: fusion), inputs)[0]
   }
 }

@@ -8,29 +8,57 @@ import Tensors
 /// inputs   x `[…, K]`, weight panels `[N, K]`, bias `[N]` (may be left out)
 /// outputs  y `[…, N]`
 struct Linear: Op {
+  var fusion = LayerFusion.none
+
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    let (x, weight) = (inputs[0], inputs[1])
+    let (own, fused) = fusion.split(inputs)
+    let (x, weight) = (own[0], own[1])
+    let y = TensorType(x.shape.dropLast() + [weight.shape[0]])
     guard weight.layout == .panels, weight.shape.count == 2, x.shape.last == weight.shape[1],
-      inputs.count == 2 || inputs[2].shape == [weight.shape[0]]
+      own.count == 2 || own[2].shape == [weight.shape[0]], fusion.enlargement == 1,
+      fusion.fits(fused, x: x, y: y)
     else { throw misfit(inputs) }
-    return [TensorType(x.shape.dropLast() + [weight.shape[0]])]
+    return [y]
   }
 
+  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
+
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    linearScratchBytes(x: inputs[0], weight: inputs[1], threads: threads)
+    let x = inputs[0].rows
+    func bytes(_ x: TensorType) -> Int {
+      linearScratchBytes(x: x, weight: inputs[1], epilogue: fusion.hasEpilogue, threads: threads)
+    }
+    guard fusion.hasPrologue else { return bytes(x) }
+    return TensorRef.scratchBytes(ConvolutionBand.bands(ofRows: x), of: x, threads: threads) {
+      bytes(x.lines($0.lines.count))
+    }
   }
 
   func run(_ io: borrowing OpIO) {
-    linear(
-      io[in: 0], weight: io[in: 1], bias: io[optional: 2], into: io[out: 0], scratch: io.scratch, io.pool)
+    let (own, fused) = fusion.split(io.inputs)
+    let (x, y, weight, pool) = (own[0].rows, io[out: 0].rows, own[1], io.pool)
+    let (bias, epilogue) = (own.count > 2 ? own[2] : nil, fusion.epilogue(fused).rows)
+    guard fusion.hasPrologue else {
+      return Kernels.linear(x, weight: weight, bias: bias, epilogue, into: y, scratch: io.scratch, pool)
+    }
+    TensorRef.forEachBand(
+      ConvolutionBand.bands(ofRows: x.type), of: x, fusion.prologue(fused), nil, scratch: io.scratch, pool
+    ) { band, buffer, scratch in
+      Kernels.linear(
+        buffer.lines(0..<band.lines.count), weight: weight, bias: bias, epilogue.lines(band.output),
+        into: y.lines(band.output), scratch: scratch, pool)
+    }
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    let (x, weight, dy) = (node.inputs[0], node.inputs[1], dOut[0]!)
-    let dx = wanted[0] ? try g.emit(LinearDX(), [dy, weight])[0] : nil
-    let dW = wanted[1] ? try g.emit(LinearDW(), [x, dy])[0] : nil
-    guard wanted.count > 2 else { return [dx, dW] }
-    return [dx, dW, wanted[2] ? try g.emit(SumRows(), [dy])[0] : nil]
+    let weight = node.inputs[1]
+    return try fusion.vjp(node, dOut: dOut[0]!, wanted: wanted, g) {
+      (_, x, dy, wanted) throws(GraphError) -> [Value?] in
+      let dx = wanted[0] ? try g.emit(LinearDX(), [dy, weight])[0] : nil
+      let dW = wanted[1] ? try g.emit(LinearDW(), [x!, dy])[0] : nil
+      guard wanted.count > 2 else { return [dx, dW] }
+      return [dx, dW, wanted[2] ? try g.emit(SumRows(), [dy])[0] : nil]
+    }
   }
 
   func multiplyAdds(_ inputs: [TensorType]) -> Int { inputs[0].count * inputs[1].shape[0] }
@@ -100,11 +128,31 @@ struct SumRows: Op {
 extension Scope {
   /// `weight` and `bias` of this scope applied to `[…, K]`.
   package func linear(_ x: Value, to outputs: Int, bias: Bool = true) throws(GraphError) -> Value {
+    try linear(LayerInput(x), to: outputs, bias: bias)
+  }
+
+  /// The same with what comes before it and after it: `residual` + linear layer of `input`.
+  package func linear(
+    _ input: LayerInput, to outputs: Int, bias: Bool = true, residual: Value? = nil
+  ) throws(GraphError) -> Value {
+    guard builder.fuses, !isAdapted else {
+      // Side branches read the same rows.
+      let x = try plain(input)
+      let y = try adapted(product(x, [], to: outputs, .none, bias: bias), from: x)
+      return try residual.map { (value) throws(GraphError) in try add(value, y) } ?? y
+    }
+    let (fusion, fused) = try fusion(input, channels: nil, residual: residual)
+    return try product(input.x, fused, to: outputs, fusion, bias: bias)
+  }
+
+  private func product(
+    _ x: Value, _ fused: [Value], to outputs: Int, _ fusion: LayerFusion, bias: Bool
+  ) throws(GraphError) -> Value {
     if format("weight").element == .s8 {
-      return try adapted(byteLinear(x, to: outputs, bias: bias), from: x)
+      return try byteLinear(x, fused, to: outputs, fusion, bias: bias)
     }
     var inputs = [x, weight("weight", [outputs, channels(x)], .matrix)]
     if bias { inputs.append(weight("bias", [outputs], .vector)) }
-    return try adapted(emit(Linear(), inputs)[0], from: x)
+    return try emit(Linear(fusion: fusion), inputs + fused)[0]
   }
 }

@@ -53,6 +53,7 @@ extension Editor {
     for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { run.tie(name, value) }
     run.tie("seed", "\(seed)")
     run.tie("generator of noise", SeededTape.generator)
+    run.tie("attention", model.attention.rawValue)
     run.tie("kernels", pool.kernels.name)
     return run
   }

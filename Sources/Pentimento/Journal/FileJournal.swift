@@ -31,7 +31,7 @@ public actor FileJournal: EditJournal {
 
     /// In an order in which they may be written again.
     var live: [RecordFile.Record] {
-      ([header].compactMap { $0 } + appended.values.joined() + kept.values)
+      ([header].compactMap { $0 } + Array(appended.values.joined()) + Array(kept.values))
         .sorted { $0.range.lowerBound < $1.range.lowerBound }
     }
   }

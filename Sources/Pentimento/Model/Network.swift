@@ -30,6 +30,9 @@ package struct KeptValues: OptionSet, Hashable, Sendable {
   /// In the place of a loss, ⟨output, seed⟩ with a seed that the query gives.
   package static let seededGradient = KeptValues(rawValue: 64)
 
+  /// What every layer reads, as a value of its own: for surveys of activations.
+  package static let layerInputs = KeptValues(rawValue: 128)
+
   static let gradients: KeptValues = [.contextGradient, .latentGradient, .parameterGradients]
 
   /// Whether there is a backward pass.

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Platform
 
 /// What the kernel says of this process and of the memory that it may take. All figures are bytes.
 public enum ProcessMemory {
@@ -22,25 +23,16 @@ public enum ProcessMemory {
   /// The least of the hard limits of a process's memory control groups, version 1 or 2, and of those around them.
   ///
   /// - Parameters:
-  ///   - groups: `/proc/self/cgroup`: lines "hierarchy:controllers:path"; that of version 2 has no controllers.
+  ///   - groups: `/proc/self/cgroup`
   ///   - contents: of a file, nil where there is none.
   package static func controlGroupLimit(_ groups: String, contents: (String) -> String?) -> Int? {
-    groups.split(separator: "\n").flatMap { line -> [Int] in
-      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard fields.count == 3 else { return [] }
-      let (mount, file): (String, String)
-      switch fields[1] {
-      case "": (mount, file) = ("/sys/fs/cgroup", "memory.max")
-      case "memory": (mount, file) = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
-      default: return []
+    func limits(_ controller: String, _ mount: String, _ file: String) -> [Int] {
+      ControlGroups.folders(groups, controller: controller, mount: mount).compactMap { folder in
+        contents("\(folder)/\(file)").flatMap { Int($0.prefix { $0.isNumber }) }  // or the word "max"
       }
-      // A container may see its own group as the root, whatever the path says, so the root is asked as well.
-      let names = fields[2].split(separator: "/")
-      return (0...names.count).compactMap { depth in
-        let folder = ([mount] + names.prefix(depth).map(String.init)).joined(separator: "/")
-        return contents("\(folder)/\(file)").flatMap { Int($0.prefix { $0.isNumber }) }  // or the word "max"
-      }
-    }.min()
+    }
+    let two = limits("", "/sys/fs/cgroup", "memory.max")
+    return (two + limits("memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes")).min()
   }
 
   private static func figure(_ key: String, in file: String) -> Int? {

@@ -42,13 +42,13 @@ package struct Stages: Sendable {
   }
 
   /// Picture → moments of the latent.
-  package func encoder(width: Int, height: Int) throws -> Stage {
-    try stage("encode", of: "vae", NetworkSize(width: width, height: height))
+  package func encoder(width: Int, height: Int, keeping kept: KeptValues = []) throws -> Stage {
+    try stage("encode", of: "vae", NetworkSize(width: width, height: height), keeping: kept)
   }
 
   /// Latent → picture.
-  package func decoder(width: Int, height: Int) throws -> Stage {
-    try stage("decode", of: "vae", NetworkSize(width: width, height: height))
+  package func decoder(width: Int, height: Int, keeping kept: KeptValues = []) throws -> Stage {
+    try stage("decode", of: "vae", NetworkSize(width: width, height: height), keeping: kept)
   }
 
   /// Any network of the model.

@@ -125,19 +125,25 @@ extension Model {
       let ids = try part.tokenizer().encode(prompt, maxLength: tokens).ids.map(Float.init)
       try run(job.stages.text[i], part.component, [["ids": HostTensor(shape: [ids.count], values: ids)]])
     }
-    if let encoder = job.stages.encoder { try run(encoder, "vae", [["image": picture.signal]]) }
+    let (width, height) = (picture.width, picture.height)
+    let stages = Stages(model: self, threads: job.editor.pool.threads, budget: nil)
+    try run(
+      stages.encoder(width: width, height: height, keeping: .layerInputs), "vae",
+      [["image": picture.signal]])
     let unscaled = (1 / Double(autoencoder.scalingFactor)) * latent
-    try run(job.stages.decoder, "vae", [["latent": unscaled.tensor]])
+    try run(
+      stages.decoder(width: width, height: height, keeping: .layerInputs), "vae",
+      [["latent": unscaled.tensor]])
 
     let condition = try job.promptEncoder.encode(
-      [prompt], negativePrompt: nil, width: picture.width, height: picture.height
+      [prompt], negativePrompt: nil, width: width, height: height
     ).prompts[0]
     let tape = SeededTape(seed: 1)
     let queries = try Calibration.timesteps.enumerated().map { i, timestep in
       let noisy = schedule.diffuse(latent, to: timestep, try tape.normal(i, like: latent))
       return unet.configuration.inputs(NoiseQuery(noisy, timestep: timestep, condition))
     }
-    try run(job.stages.noise!, "unet", queries)
+    try run(stages.noise(width: width, height: height, keeping: .layerInputs), "unet", queries)
     let names = try packingList().map { ("\($0.component).\($0.source)", $0.name) }
     let containerName = Dictionary(uniqueKeysWithValues: names)
     return survey.choices.map { name, choice in

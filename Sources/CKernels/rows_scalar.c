@@ -1,0 +1,3 @@
+#include "lanes16_scalar.h"
+
+#include "rows.h"

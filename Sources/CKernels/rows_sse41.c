@@ -1,0 +1,5 @@
+#if defined(__x86_64__)
+#include "lanes16_sse41.h"
+
+#include "rows.h"
+#endif
