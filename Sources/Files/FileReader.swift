@@ -47,6 +47,13 @@ package final class FileReader: Sendable {
   ///
   /// - Throws: `truncated` if the file has become shorter, `readFailed` if the disk reports an error.
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) {
+    try Self.read(descriptor, label, into: buffer, at: offset)
+  }
+
+  /// The same of any open file.
+  static func read(
+    _ descriptor: Int32, _ label: String, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws(FileError) {
     precondition(offset >= 0)
     var done = 0
     while done < buffer.count {

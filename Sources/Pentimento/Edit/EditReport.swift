@@ -56,6 +56,9 @@ public struct EditReport: Sendable, Codable {
 }
 
 extension EditReport {
+  /// Of every update of whatever the run tuned or trained.
+  public var allLosses: [Double] { (learning?.losses ?? []) + (losses ?? []) }
+
   /// What it takes to make the picture again, as text chunks of its file: no time, no machine.
   public var metadata: [(String, String)] {
     var lines = ["method": method, "model": model, "seed": "\(seed)"]
