@@ -130,9 +130,9 @@ struct NetworksMode: BenchMode {
     let title =
       "\(row.network) \(model.family), \(row.size)×\(row.size)" + (batch > 1 ? ", batch \(batch)" : "")
     CostTable(
-      title: title, run: all[all.count / 2], least: all[0].seconds, most: all.last!.seconds, peak: peak
-    )
-    .print()
+      title: title, run: all[all.count / 2], least: all[0].seconds, most: all.last!.seconds,
+      quantizing: try network.quantizing(pool), peak: peak
+    ).print()
   }
 
   private func answerTurns(_ row: Row, _ pool: ThreadPool) throws {

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Kernels
 import OperatorCases
 import Pentimento
+import Platform
 import Tensors
 
 /// The kernels of some instruction sets beside the scalar twins, and beside each other where they promise the same bits.
