@@ -162,7 +162,8 @@ INLINE __m256 floats_of(__m256i v) { return _mm256_cvtepi32_ps(v); }
 INLINE f32x16 bytes_of_quarter(f32x16 bits, const size_t quarter) {
   const __m256i half = _mm256_castps_si256(quarter < 2 ? bits.low : bits.high);
   const __m128i v = quarter % 2 ? _mm256_extracti128_si256(half, 1) : _mm256_castsi256_si128(half);
-  return (f32x16){floats_of(_mm256_cvtepi8_epi32(v)), floats_of(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(v, v)))};
+  const __m128i rest = _mm_unpackhi_epi64(v, v);
+  return (f32x16){floats_of(_mm256_cvtepi8_epi32(v)), floats_of(_mm256_cvtepi8_epi32(rest))};
 }
 INLINE void spread_bytes(f32x16 bits, f32x16 *y) {
   const __m256i a = _mm256_castps_si256(bits.low), b = _mm256_castps_si256(bits.high);

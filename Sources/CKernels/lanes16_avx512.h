@@ -103,7 +103,9 @@ INLINE void store_pairs(double *y, f64x16 a, f64x16 b) {
 
 /* -- whole numbers ------------------------------------------------------------------------------ */
 
-INLINE i32x16 size_bits(f32x16 v) { return _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x7fffffff)); }
+INLINE i32x16 size_bits(f32x16 v) {
+  return _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x7fffffff));
+}
 INLINE i32x16 larger_bits(i32x16 a, i32x16 b) { return _mm512_max_epu32(a, b); }
 INLINE uint32_t largest_bits(i32x16 v) { return _mm512_reduce_max_epu32(v); }
 INLINE i32x16 nearest(f32x16 v) { return _mm512_cvtps_epi32(v); }

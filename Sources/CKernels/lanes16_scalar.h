@@ -159,7 +159,9 @@ INLINE f32x16 zip_high(f32x16 a, f32x16 b) { LANES(f32x16, FROM(a, b, l % 2, 2 +
 INLINE f32x16 low_pairs(f32x16 a, f32x16 b) { LANES(f32x16, FROM(a, b, l % 4 / 2, l % 2)); }
 INLINE f32x16 high_pairs(f32x16 a, f32x16 b) { LANES(f32x16, FROM(a, b, l % 4 / 2, 2 + l % 2)); }
 
-INLINE f32x16 butterfly(f32x16 a, size_t h) { LANES(f32x16, l & h ? a.v[l - h] - a.v[l] : a.v[l] + a.v[l + h]); }
+INLINE f32x16 butterfly(f32x16 a, size_t h) {
+  LANES(f32x16, l & h ? a.v[l - h] - a.v[l] : a.v[l] + a.v[l + h]);
+}
 INLINE f32x16 butterfly_1(f32x16 a) { return butterfly(a, 1); }
 INLINE f32x16 butterfly_2(f32x16 a) { return butterfly(a, 2); }
 INLINE f32x16 butterfly_4(f32x16 a) { return butterfly(a, 4); }

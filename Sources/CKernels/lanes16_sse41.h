@@ -198,7 +198,8 @@ INLINE __m128i to_f16(__m128 x) {
   half = _mm_blendv_epi8(half, small, _mm_cmplt_epi32(size, _mm_set1_epi32(0x38800000)));
   const __m128i beyond = _mm_cmpgt_epi32(size, _mm_set1_epi32(0x477fffff));
   half = _mm_blendv_epi8(half, _mm_set1_epi32(0x7c00), beyond);
-  const __m128i nan = _mm_or_si128(_mm_set1_epi32(0x7e00), _mm_and_si128(_mm_srli_epi32(size, 13), _mm_set1_epi32(0x1ff)));
+  const __m128i payload = _mm_and_si128(_mm_srli_epi32(size, 13), _mm_set1_epi32(0x1ff));
+  const __m128i nan = _mm_or_si128(_mm_set1_epi32(0x7e00), payload);
   half = _mm_blendv_epi8(half, nan, _mm_cmpgt_epi32(size, _mm_set1_epi32(0x7f800000)));
   return _mm_or_si128(half, sign);
 }

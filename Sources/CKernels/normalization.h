@@ -2,7 +2,7 @@
  * exact in double, so that it makes no difference whether it is fused: these sums agree on every set.     */
 #pragma once
 
-enum { STRIP = 32 };   /* rows: few enough that their pages stay known to the processor while all channels pass */
+enum { STRIP = 32 };   /* rows: few enough that the processor keeps their pages while all channels pass */
 
 /* Sums of `count` channels over a strip of rows, in registers; `same`: y is x. */
 INLINE void sums_of_strip(size_t rows, const size_t count, const float *x, size_t ldx, const float *y,

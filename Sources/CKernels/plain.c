@@ -8,15 +8,6 @@ void add_rows(size_t n, const float *a, const float *b, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = a[j] + b[j];
 }
 
-void finish_tile(size_t m, size_t n, const float *t, size_t ldt, const float *channels, const float *residual,
-                 size_t ldr, float *y, size_t ldy) {
-  for (size_t i = 0; i < m; i++, t += ldt, y += ldy)
-    for (size_t j = 0; j < n; j++) {
-      float v = channels ? t[j] + channels[j] : t[j];
-      y[j] = residual ? residual[i * ldr + j] + v : v;
-    }
-}
-
 void multiply_rows(size_t n, const float *a, const float *b, float *y) {
   for (size_t j = 0; j < n; j++) y[j] = a[j] * b[j];
 }
@@ -102,4 +93,8 @@ void soft_limit_row(size_t n, const float *x, float limit, float *y) {
 
 void soft_limit_dx_row(size_t n, const float *y, float limit, const float *dy, float *dx) {
   for (size_t j = 0; j < n; j++) dx[j] = dy[j] * (1 - y[j] / limit * (y[j] / limit));
+}
+
+void widen_s8(size_t n, const uint8_t *x, int16_t *y) {
+  for (size_t j = 0; j < n; j++) y[j] = (int8_t)x[j];
 }

@@ -70,4 +70,5 @@ INLINE f32x16 whole(f32x16 v) { return minus(plus(v, splat(ROUNDER)), splat(ROUN
 #include "quantization.h"
 #include "rearrangement.h"
 #include "softmax.h"
+#include "tile_sums.h"
 #include "weight_panels.h"

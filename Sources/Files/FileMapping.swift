@@ -41,10 +41,8 @@ package final class FileMapping: Sendable {
   /// Takes the pages of a range out of the process, those that it shares with a neighbour too, since neither would
   /// ever give them back otherwise; they come back when they are touched.
   package func release(_ range: Range<Int>) {
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let first = range.lowerBound / page * page
-    let end = min((range.upperBound + page - 1) / page * page, count)
-    if first < end { madvise(address(first), end - first, MADV_DONTNEED) }
+    let pages = MemoryPages.touched(by: range).clamped(to: 0..<count)
+    if !pages.isEmpty { madvise(address(pages.lowerBound), pages.count, MADV_DONTNEED) }
   }
 
   /// - Throws: `truncated` if the file has become shorter, or bytes could not be read since it was opened: it may

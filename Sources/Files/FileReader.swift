@@ -47,6 +47,13 @@ package final class FileReader: Sendable {
   ///
   /// - Throws: `truncated` if the file has become shorter, `readFailed` if the disk reports an error.
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) {
+    try Self.read(descriptor, label, into: buffer, at: offset)
+  }
+
+  /// The same of any open file.
+  static func read(
+    _ descriptor: Int32, _ label: String, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws(FileError) {
     precondition(offset >= 0)
     var done = 0
     while done < buffer.count {
@@ -85,23 +92,20 @@ package final class FileReader: Sendable {
   /// The range is widened to whole pages: the system ignores pages that are covered in part, and one such page per
   /// tensor would stay for ever. A neighbour that loses a page reads it again.
   package func dropCache(_ range: Range<Int>) {
-    let page = sysconf(Int32(_SC_PAGESIZE))
-    let start = range.lowerBound / page * page
-    let end = (range.upperBound + page - 1) / page * page
-    advise(start..<end, POSIX_FADV_DONTNEED)
+    advise(MemoryPages.touched(by: range), POSIX_FADV_DONTNEED)
   }
 
   /// Whether all of a range is in the page cache already. What somebody else keeps there is not ours to drop: they,
   /// or this program's other thread, would read it from disk again.
   package func isCached(_ range: Range<Int>) -> Bool {
-    let page = sysconf(Int32(_SC_PAGESIZE))
-    let start = range.lowerBound / page * page
+    let start = MemoryPages.touched(by: range).lowerBound
     let length = range.upperBound - start
     guard length > 0, let pages = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, off_t(start)),
       pages != MAP_FAILED
     else { return false }
     defer { munmap(pages, length) }
-    var isResident = [UInt8](repeating: 0, count: (length + page - 1) / page)
+    // A byte for each page, however small; the system writes as many as there are.
+    var isResident = [UInt8](repeating: 1, count: length / MemoryPages.leastBytes + 1)
     return mincore(pages, length, &isResident) == 0 && isResident.allSatisfy { $0 & 1 == 1 }
   }
 

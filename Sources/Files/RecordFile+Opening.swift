@@ -105,28 +105,13 @@ extension RecordFile {
     var bytes = [UInt8](repeating: 0, count: range.count)
     var failure: FileError?
     bytes.withUnsafeMutableBytes { buffer in
-      do throws(FileError) { try Self.read(descriptor, path, into: buffer, at: range.lowerBound) } catch {
+      do throws(FileError) { try FileReader.read(descriptor, path, into: buffer, at: range.lowerBound) } catch
+      {
         failure = error
       }
     }
     if let failure { throw failure }
     return bytes
-  }
-
-  static func read(
-    _ descriptor: Int32, _ path: String, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
-  ) throws(FileError) {
-    var done = 0
-    while done < buffer.count {
-      let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
-      if n > 0 {
-        done += n
-      } else if n == 0 {
-        throw .truncated(file: path, needs: offset + buffer.count, has: offset + done)
-      } else if errno != EINTR {
-        throw .readFailed(file: path, reason: FileError.words())
-      }
-    }
   }
 
   // MARK: Frames

@@ -157,7 +157,7 @@ package final class RecordFile {
   ///
   /// - Throws: `FileError.readFailed`, `FileError.truncated`.
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) {
-    try Self.read(descriptor, path, into: buffer, at: offset)
+    try FileReader.read(descriptor, path, into: buffer, at: offset)
   }
 }
 
@@ -201,7 +201,7 @@ package struct RecordWriter {
       var piece = [UInt8](repeating: 0, count: min(Self.tailBytes, range.upperBound - start))
       var failure: FileError?
       piece.withUnsafeMutableBytes { bytes in
-        do throws(FileError) { try RecordFile.read(other, path, into: bytes, at: start) } catch {
+        do throws(FileError) { try FileReader.read(other, path, into: bytes, at: start) } catch {
           failure = error
         }
       }

@@ -79,7 +79,7 @@ struct TileEpilogue {
     into y: UnsafeMutablePointer<Float>, _ kernels: UnsafePointer<kernel_set>
   ) {
     let corner = row * columns + column
-    finish_tile(
+    kernels.pointee.finish_tile(
       rows, count, tile, stride, channels.map { $0 + column }, residual.map { $0 + corner },
       columns, y + corner, columns)
   }

@@ -9,6 +9,9 @@ package final class GraphBuilder {
   let keepsFloats: Bool
   /// Whether layers compute what lies around them (`LayerFusion`); otherwise what every layer reads is a value.
   let fuses: Bool
+  let attention: AttentionArithmetic
+  /// Whether layers around an attention compute in bytes, though its own may not.
+  private let multipliesBytes: Bool
   /// The blocks that a backward pass computes again.
   package let recomputed: Set<Int>
   private let trained: TrainedTensors
@@ -24,20 +27,30 @@ package final class GraphBuilder {
   ///     and shape they have.
   ///   - keepsFloats: layers on bytes multiply floats by the dequantized weight instead of quantizing their input.
   ///   - fusing: whether operators that give the same bits together are one; without it every layer's input is a value.
+  ///   - attention: of floats everywhere, or of bytes: in a network that `multipliesBytes` in other places, and between
+  ///     layers that do.
   ///   - recomputing: for the network's `gradient(of:)`.
   package init(
     adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
-    keepsFloats: Bool = false, fusing: Bool = true, recomputing blocks: Set<Int> = [],
+    keepsFloats: Bool = false, fusing: Bool = true, attention: AttentionArithmetic = .int8,
+    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [],
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
     self.formatOf = formatOf
     (self.adapters, self.trained, self.keepsFloats) = (adapters, trained, keepsFloats)
     fuses = fusing
+    self.attention = attention
+    self.multipliesBytes = multipliesBytes
     recomputed = blocks
   }
 
   fileprivate func format(of name: String) -> WeightFormat {
     trained.contains(name) ? WeightFormat(.f32) : formatOf(name)
+  }
+
+  /// Whether an attention between these layers computes in bytes.
+  func attendsInBytes(_ projections: [Scope]) -> Bool {
+    attention == .int8 && !keepsFloats && (multipliesBytes || projections.allSatisfy(\.multipliesBytes))
   }
 
   func isTrained(_ name: String) -> Bool { trained.contains(name) }

@@ -1,14 +1,16 @@
 extension OperatorCase {
   /// Every operator that a network may ask for.
   package static func all(_ sizes: Sizes) -> [OperatorCase] {
-    layerCases(sizes) + fusedCases(sizes) + normAndAttentionCases(sizes) + elementwiseCases(sizes) + arrangingCases(sizes)
+    layerCases(sizes) + fusedCases(sizes) + normAndAttentionCases(sizes) + elementwiseCases(sizes)
+      + arrangingCases(sizes)
   }
 
   /// Operators without a gradient, by kind, and why nobody needs one.
   package static let withoutGradient = [
     "AttentionMap": "probabilities are read by methods and enter no loss",
     "Constant": "it depends on nothing",
-    "FeedForwardLayer": "gradient graphs have the operators that it stands for, to choose what is computed again",
+    "FeedForwardLayer":
+      "gradient graphs have the operators that it stands for, to choose what is computed again",
     "Int8Projections": "gradient graphs compute in floats, with the operators that it stands for",
   ]
 }

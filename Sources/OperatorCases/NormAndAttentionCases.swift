@@ -8,7 +8,11 @@ func normAndAttentionCases(_ n: Sizes) -> [OperatorCase] {
     attention("attention", queries: n(5, 4096), keys: n(7, 4096), c: n(8, 320), heads: n(2, 8)),
     attention("attention to words", queries: n(9, 4096), keys: n(3, 77), c: n(6, 320), heads: n(3, 8)),
     attention(
-      "causal attention", queries: n(6, 77), keys: n(6, 77), c: n(6, 768), heads: n(2, 12), causal: true),
+      "causal attention", queries: n(6, 77), keys: n(6, 77), c: n(6, 768, medium: 48), heads: n(2, 12),
+      causal: true),
+    byteAttention("attention on bytes", queries: n(5, 4096), keys: n(7, 4096), c: n(8, 320), heads: n(2, 8)),
+    byteAttention(
+      "attention on bytes to words", queries: n(9, 4096), keys: n(3, 77), c: n(6, 320), heads: n(3, 8)),
   ]
 }
 
@@ -57,4 +61,20 @@ private func attention(
     evaluate: {
       Scalar.attention($0["q"], $0["k"], $0["v"], channels: c, heads: heads, causal: causal)
     })
+}
+
+/// A score is off by √d·127·(steps of query and key) and a little more, where a step is at most 1/127 of a query and 2/127
+/// of a key whose mean was subtracted: probabilities by the exponential of twice that, values by half a step of 1/127.
+/// The gradient is that of floats.
+private func byteAttention(_ name: String, queries: Int, keys: Int, c: Int, heads: Int) -> OperatorCase {
+  let score = 2.01 / 127 * Double(c / heads).squareRoot()
+  // For scores below 1/2, e^2x − 1 < 2x·(1 + 2x).
+  let error = 2 * score * (1 + 2 * score) + 0.6 / 127
+  var attended = attention(name, queries: queries, keys: keys, c: c, heads: heads)
+  attended.forward = .init(1, of: 0x1p24 * error)
+  attended.build = { g, v in
+    // Behind no layer at all, so that none has floats.
+    try g.attention(v["q"], v["k"], v["v"], heads: heads, behind: [])
+  }
+  return attended
 }

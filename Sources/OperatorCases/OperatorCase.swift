@@ -107,10 +107,10 @@ package struct Sizes: Sendable {
 
   package static let small = Sizes(kind: .small), medium = Sizes(kind: .medium), real = Sizes(kind: .real)
 
-  func callAsFunction(_ small: Int, _ real: Int) -> Int {
+  func callAsFunction(_ small: Int, _ real: Int, medium: Int = 64) -> Int {
     switch kind {
     case .small: small
-    case .medium: min(real, 64)
+    case .medium: min(real, medium)
     case .real: real
     }
   }

@@ -86,6 +86,13 @@ package final class OperatorRun {
         scratch: scratch[index].address, pool: pool))
   }
 
+  /// FNV-1a, 64 bits, of all that an operator wrote.
+  package func digest(node index: Int) -> UInt64 {
+    graph.nodes[index].outputs.reduce(0xcbf2_9ce4_8422_2325) { digest, value in
+      memory[value]!.bytes.reduce(digest) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+  }
+
   /// A plain value after a run.
   package func floats(_ value: Value) -> [Float] {
     let count = graph.type(value).count

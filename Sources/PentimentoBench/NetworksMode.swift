@@ -129,10 +129,12 @@ struct NetworksMode: BenchMode {
     let all = try (0..<runs).map { _ in try network.run() }.sorted { $0.seconds < $1.seconds }
     let title =
       "\(row.network) \(model.family), \(row.size)×\(row.size)" + (batch > 1 ? ", batch \(batch)" : "")
+    let quantizing = try network.quantizing(pool)
     CostTable(
       title: title, run: all[all.count / 2], least: all[0].seconds, most: all.last!.seconds,
-      quantizing: try network.quantizing(pool), peak: peak
-    ).print()
+      quantizing: quantizing, peak: peak
+    )
+    .print()
   }
 
   private func answerTurns(_ row: Row, _ pool: ThreadPool) throws {

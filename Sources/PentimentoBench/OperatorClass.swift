@@ -32,7 +32,7 @@ extension OperatorClass {
     (["FeedForward"], "feed-forward"),
     (["Attention"], "attention"),
     (["Linear", "Projections"], "linear"),
-    (["Norm", "GroupStatistics"], "normalisation"),
+    (["Norm", "Statistics"], "normalisation"),
     (["SiLU", "GELU", "GEGLU", "ReLU", "SoftLimit"], "activation"),
     (["Quantize", "Rotate"], "quantization"),
     (

@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import ImageFiles
 import Pentimento
+import Tensors
 
 struct CompareCommand: RunCommand {
   static let configuration = CommandConfiguration(
@@ -23,6 +24,11 @@ struct CompareCommand: RunCommand {
   @Flag(inversion: .prefixedNo, help: "Compare whole edits too, which takes most of the time.")
   var edits = true
 
+  @OptionGroup var numerics: NumericsOptions
+
+  @Option(help: "The same for the other model: a file beside itself shows what int8 attention costs.")
+  var referenceAttention = AttentionArithmetic.int8
+
   @OptionGroup var size: SizeOptions
   @OptionGroup var reading: ModelReadingOptions
 
@@ -38,7 +44,9 @@ struct CompareCommand: RunCommand {
       reading.open(URL(fileURLWithPath: model)), reading.open(URL(fileURLWithPath: reference))
     )
     let fidelity = try await Fidelity(
-      of: model, against: reference, picture: OpenPicture(picture), prompts: (sourcePrompt, prompt),
+      of: model.computingAttention(in: numerics.attention),
+      against: reference.computingAttention(in: referenceAttention), picture: OpenPicture(picture),
+      prompts: (sourcePrompt, prompt),
       size: size.request, withEdits: edits, threads: parallel.threads,
       progress: { note("comparing: \($0)") })
     if report == .json { return try StandardOutput.write(json: fidelity) }

@@ -55,7 +55,7 @@ struct EditOutputs {
     }
     if let mask, let source = result.mask { try PictureFile.write(source, into: file(mask)) }
     if let inversion, let saved = result.inversion { try InversionFile.write(saved, into: file(inversion)) }
-    if let plot = try plot?.file(result.report.losses ?? []) { files.append(plot) }
+    if let plot = try plot?.file(result.report.allLosses) { files.append(plot) }
     try Task.checkCancellation()
     try PartialFile.commit(files)
   }

@@ -23,6 +23,7 @@ struct ModelOptions: ParsableArguments {
       valueName: "file[:scale]"))
   var lora: [String] = []
 
+  @OptionGroup var numerics: NumericsOptions
   @OptionGroup var parallel: ThreadOptions
   var threads: Int { parallel.threads }
 
@@ -36,8 +37,20 @@ struct ModelOptions: ParsableArguments {
     try [url.path] + reading.readPaths + references.map(\.path)
   }
 
-  func open(_ url: URL) throws -> Model { try reading.open(url).adapted(by: references) }
+  func open(_ url: URL) throws -> Model {
+    try reading.open(url).adapted(by: references).computingAttention(in: numerics.attention)
+  }
 }
+
+struct NumericsOptions: ParsableArguments {
+  @Option(
+    help:
+      "Attention between layers of an int8 model: int8 (faster) or float. Gradients and other models take float."
+  )
+  var attention = AttentionArithmetic.int8
+}
+
+extension AttentionArithmetic: ExpressibleByArgument {}
 
 /// What computes.
 struct ThreadOptions: ParsableArguments {

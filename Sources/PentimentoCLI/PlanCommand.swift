@@ -60,6 +60,9 @@ private func table(_ plan: MemoryPlan) -> String {
   lines.append(row("pictures held", [mb(plan.held)]))
   lines.append(row("process before it", [mb(plan.baseline)]))
   lines.append(row("peak", [mb(plan.peak)]))
+  if let attention = plan.stages.first(where: { $0.name == "denoise" })?.attention {
+    lines.append(row("attention", [attention.rawValue.aligned(to: 11)]))
+  }
   for stage in plan.stages { lines += stage.gradient.map { explanation($0, of: stage) } ?? [] }
   return lines.joined(separator: "\n")
 }

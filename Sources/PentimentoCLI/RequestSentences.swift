@@ -14,6 +14,8 @@ func sentence(for error: any Error) -> String {
     "\(EditError.parameter(method: method, name: option(name), value: value, allowed: allowed))"
   case EditError.inversionMade(let name, let made, let asked):
     "\(EditError.inversionMade(with: option(name), made: made, asked: asked))"
+  case JournalError.differs(let file, let difference):
+    "\(JournalError.differs(file: file, difference.inOptions))"
   case EditError.emptyPrompt(let method):
     "\(method) needs a prompt that says something: describe the result with --prompt"
   case TrainingError.noTask: "\(error) (--task)"
@@ -31,7 +33,13 @@ func sentence(for error: any Error) -> String {
 }
 
 /// A parameter as the command says it, where it can be set.
-private func option(_ name: String) -> String { EditMethods.all.options.contains(name) ? "--\(name)" : name }
+private func option(_ name: String) -> String {
+  EditMethods.all.options.contains(name) || trainingOptions.contains(name) ? "--\(name)" : name
+}
+
+/// What trainings can be told.
+private let trainingOptions = LoRAOptions.declaredNames.union(LearningOptions.declaredNames).union(
+  TrainTranslatorCommand.declaredNames)
 
 /// "; --strength is for --method sdedit"
 private func advice(_ option: String, _ methods: [String]) -> String {
@@ -133,6 +141,33 @@ extension MemoryLimit.Source {
     case .controlGroup: "raise the limit of the group"
     case .machine: "free some memory"
     }
+  }
+}
+
+extension JournalError.Difference {
+  /// As the command says it, where an option does.
+  fileprivate var inOptions: Self {
+    // Another picture or mask is not told by what it is.
+    guard made != asked else { return self }
+    var difference = self
+    func flag(_ option: String, isGivenFor value: String) {
+      difference.what = option
+      difference.made = made == value ? "given" : "left out"
+      difference.asked = asked == value ? "given" : "left out"
+    }
+    switch what {
+    case "prompt", "source prompt", "negative prompt", "seed", "task", "attention":
+      difference.what = "--" + what.replacing(" ", with: "-")
+    case "concepts": difference.what = "--concept"
+    case "points": difference.what = "--drag"
+    case "tasks": difference.what = "--task"
+    case "kept inversion": flag("--save-inversion", isGivenFor: "true")
+    case "warms-up-guidance": flag("--no-guidance-warmup", isGivenFor: "false")
+    case "keeps-identity": flag("--no-identity", isGivenFor: "false")
+    case "subtracts-source": flag("--no-source", isGivenFor: "false")
+    default: difference.what = option(what.hasPrefix("list of ") ? String(what.dropFirst(8)) : what)
+    }
+    return difference
   }
 }
 

@@ -175,6 +175,16 @@ extension ArgumentHelp {
   }
 }
 
+extension ParsableArguments {
+  /// Names of all options that are declared here.
+  static var declaredNames: Set<String> {
+    Set(
+      Mirror(reflecting: Self()).children.compactMap { name, _ in
+        name.map { String(kebab: $0.drop { $0 == "_" }) }
+      })
+  }
+}
+
 extension String {
   /// `maskRatio` → `mask-ratio`.
   fileprivate init(kebab name: Substring) {

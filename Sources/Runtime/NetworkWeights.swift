@@ -39,6 +39,9 @@ package struct NetworkWeights: Sendable {
   /// How errors name them.
   package var label: String { checkpoint.label }
 
+  /// Whether any is stored as bytes.
+  package var hasBytes: Bool { stored.values.contains { $0.format.element == .s8 } }
+
   package subscript(_ weight: Weight) -> StoredWeight { self[weight.name] }
 
   /// - Precondition: one of the networks reads it.

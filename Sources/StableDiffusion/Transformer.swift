@@ -71,16 +71,21 @@ struct AttentionLayer {
     _ x: Value, norm: Scope, over source: Value?, maps: AttentionMaps?, _ g: Scope
   ) throws(GraphError) -> Value {
     let width = g.channels(x)
+    let projections = [g["to_q"], g["to_k"], g["to_v"]]
     var rows: [Value]
     if let source {
-      rows = try norm.projections(of: x, [g["to_q"]], to: width)
-      rows.append(try g["to_k"].linear(source, to: width, bias: false))
-      rows.append(try g["to_v"].linear(source, to: width, bias: false))
+      rows = try norm.projections(of: x, [projections[0]], to: width)
+      for g in projections.dropFirst() { rows.append(try g.linear(source, to: width, bias: false)) }
     } else {
-      rows = try norm.projections(of: x, [g["to_q"], g["to_k"], g["to_v"]], to: width)
+      rows = try norm.projections(of: x, projections, to: width)
     }
-    let h = try g.attention(rows[0], rows[1], rows[2], heads: heads)
-    try maps?.collect(from: h, g)
+    let h: Value
+    if let maps, maps.show(x, g) {
+      h = try g.attention(rows[0], rows[1], rows[2], heads: heads)
+      try maps.collect(from: h, g)
+    } else {
+      h = try g.attention(rows[0], rows[1], rows[2], heads: heads, behind: projections)
+    }
     return try g["to_out"][0].linear(LayerInput(h), to: width, residual: x)
   }
 }
@@ -97,9 +102,11 @@ final class AttentionMaps {
     self.width = width
   }
 
-  /// - Parameter attended: output of an attention.
+  /// Whether pixels lie on the grid.
+  func show(_ x: Value, _ g: Scope) -> Bool { g.shape(x).dropLast() == [height, width] }
+
+  /// - Parameter attended: output of an attention of floats over the grid.
   func collect(from attended: Value, _ g: Scope) throws(GraphError) {
-    guard g.shape(attended).dropLast() == [height, width] else { return }
     values.append(try g.attentionMap(of: attended))
   }
 }

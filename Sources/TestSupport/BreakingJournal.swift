@@ -28,6 +28,18 @@ public actor BreakingJournal: EditJournal {
   /// Saves so far.
   public var count: Int { saves.count }
 
+  /// Numbers in the tensors that a run would go on with: all that was appended, and what was kept last of every key.
+  public var values: Int {
+    var (appended, kept) = (0, [String: Int]())
+    for save in saves {
+      switch save {
+      case .appended(let entry, _): appended += entry.values
+      case .kept(let entry, let key): kept[key] = entry.values
+      }
+    }
+    return appended + kept.values.reduce(0, +)
+  }
+
   public func progress(of key: String) -> (appended: [JournalEntry], kept: JournalEntry?) {
     var (appended, kept) = ([JournalEntry](), JournalEntry?.none)
     for save in saves {
@@ -58,6 +70,10 @@ public actor BreakingJournal: EditJournal {
     }
     throw Break()
   }
+}
+
+extension JournalEntry {
+  fileprivate var values: Int { tensors.values.reduce(0) { $0 + $1.values.count } }
 }
 
 extension BreakingJournal {

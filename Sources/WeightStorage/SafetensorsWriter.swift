@@ -61,6 +61,29 @@ package enum SafetensorsWriter {
     for (_, tensor) in order { try file.write(tensor.bytes) }
   }
 
+  /// SHA-256 over metadata and tensors, each sorted by name.
+  package static func digest(_ tensors: [String: StoredTensor], metadata: [String: String]) -> String {
+    digest(Array(tensors.keys), metadata: metadata) { tensors[$0]!.bytes }
+  }
+
+  /// The same of a file, one tensor at a time.
+  ///
+  /// - Throws: what `bytes` throws.
+  package static func digest(
+    _ tensors: [String], metadata: [String: String], bytes: (String) throws -> [UInt8]
+  ) rethrows -> String {
+    var hash = SHA256()
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+      hash.update(key)
+      hash.update(value)
+    }
+    for name in tensors.sorted() {
+      hash.update(name)
+      hash.update(try bytes(name))
+    }
+    return hash.finalize()
+  }
+
   /// Length and JSON text, padded with spaces so that the data starts at a multiple of 8.
   private static func header(_ tensors: [(String, StoredTensor)], _ metadata: [String: String]) -> [UInt8] {
     var text = SafetensorsTable(metadata)

@@ -1,4 +1,5 @@
 import Editing
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -60,6 +61,59 @@ import Testing
       #expect(counter.evaluations == 2 * all)
       _ = try await edit(type, model, journal)
       #expect(counter.evaluations == 2 * all, "\(name)")
+    }
+  }
+
+  /// A drag of two points by 3 levels in a low picture; around the first no square fits where it reaches the border.
+  private func drag(
+    _ sampler: Sampler, cells: Int, inSequence: Bool = false, _ journal: any EditJournal,
+    _ warnings: (@Sendable (String) -> Void)? = nil
+  ) async throws -> Latent {
+    var method = Drag()
+    (method.steps, method.radius, method.sampler) = (6, 2, sampler)
+    var outline = EditOutline()
+    (outline.hasPicture, outline.prompt, outline.dragsInSequence) = (true, "a tiger", inSequence)
+    outline.moves = [
+      .init(from: .init(x: 8, y: 0), to: .init(x: 8, y: 8)),
+      .init(from: .init(x: 16, y: 0), to: .init(x: 16 + 8 * cells, y: 0)),
+    ]
+    var inputs = EditInputs(outline, height: 2, width: 16)
+    (inputs.source, inputs.targetCondition) = (latent(9, height: 2, width: 16), tiger)
+    let context = EditContext(
+      diffusion: nonlinearWorld().0, tape: SeededTape(seed: 4), observer: EditObserver(warning: warnings),
+      journal: journal)
+    return try await method.resumableRun(inputs, in: context)
+  }
+
+  @Test(
+    "lets a drag in several small ones go on and end with the bits and the warnings of an unbroken one",
+    arguments: Sampler.allCases, [false, true])
+  func drags(sampler: Sampler, inSequence: Bool) async throws {
+    func run(_ journal: any EditJournal) async throws -> (Latent, [String]) {
+      let warned = Mutex<[String]>([])
+      let out = try await drag(sampler, cells: 4, inSequence: inSequence, journal) { sentence in
+        warned.withLock { $0.append(sentence) }
+      }
+      return (out, warned.withLock { $0 })
+    }
+    let whole = try await run(NoJournal())
+    #expect(!whole.1.isEmpty)
+    let saves = try await BreakingJournal.atEverySave(of: run) { resumed in
+      #expect(resumed.0.isIdentical(to: whole.0) && resumed.1 == whole.1)
+    }
+    #expect(saves >= (sampler == .ode ? 12 : 6))
+  }
+
+  @Test("has of a drag the latents of one small one, however many there are", arguments: Sampler.allCases)
+  func dragSize(sampler: Sampler) async throws {
+    for cells in [1, 4, 10] {
+      let journal = BreakingJournal()
+      _ = try await drag(sampler, cells: cells, journal)
+      // Where the next one starts, and of the ODE the way up of the last.
+      #expect(await journal.values == (sampler == .ode ? 4 : 1) * 2 * 16 * 4, "\(cells) cells")
+      let broken = BreakingJournal(at: await journal.count - 1)
+      await #expect(throws: BreakingJournal.Break.self) { try await drag(sampler, cells: cells, broken) }
+      #expect(await broken.values == (sampler == .ode ? 5 : 2) * 2 * 16 * 4, "\(cells) cells")
     }
   }
 

@@ -127,6 +127,20 @@ import Testing
         }
       }
     },
+    Line("finish_tile", 0xf6f7_a4ae_297a_3caf, exact: true) { set, rows, print in
+      for (channels, residual) in [(false, false), (false, true), (true, false), (true, true)] {
+        rows.x.withUnsafeBufferPointer { x in
+          rows.y.withUnsafeBufferPointer { y in
+            print.add(floats: 2 * rows.n + 3) {
+              set.finish_tile(
+                2, rows.n, rows.many, rows.n + 1, channels ? x.baseAddress : nil,
+                residual ? y.baseAddress : nil, 0,
+                $0, rows.n + 3)
+            }
+          }
+        }
+      }
+    },
     Line("silu", 0x1446_e0bf_b07a_2c4f) { $2.add(floats: $1.n, $1.x, $0.silu) },
     Line("gelu", 0xbeed_fc32_029c_fea3) { $2.add(floats: $1.n, $1.x, $0.gelu) },
     Line("quick_gelu", 0xf9e1_e55a_93c8_56a6) { $2.add(floats: $1.n, $1.x, $0.quick_gelu) },

@@ -69,14 +69,15 @@ import Testing
     }
     let bytes = try place.bytes("edit.checkpoint")
     for (changes, words) in [
-      (["40": "50"], "(iterations 4000, not 50)"), (["40": "4000", "a cube": "a ball"], "not \"a ball\""),
+      (["40": "50"], "(--steps 4000, not 50)"),
+      (["40": "4000", "a cube": "a ball"], "(--source-prompt \"a cube\", not \"a ball\")"),
     ] {
       let edit = Self.edit.map { changes[$0] ?? $0 }
       try await Refusal(edit, says: "of another run", words, "name another file")
         .check(in: place, model: Command.embeddedModel)
     }
     try await Refusal(
-      Self.edit.map { $0 == "40" ? "4000" : $0 } + ["--seed", "7"], says: "(seed 42, not 7)"
+      Self.edit.map { $0 == "40" ? "4000" : $0 } + ["--seed", "7"], says: "(--seed 42, not 7)"
     ).check(in: place, model: Command.embeddedModel)
     #expect(try place.bytes("edit.checkpoint") == bytes)
 

@@ -149,7 +149,7 @@ import WeightStorage
       ["edit", "-i", "photo.png", "--translator", "t.safetensors", "-o", "out.png"] + more
     }
     let list = "1 \"a red cube\" → \"a red ball\", 2 \"a red cube\" → \"a blue cube\""
-    for more in [edit("--task", "a cow"), edit("--task", "3"), edit()] {
+    for more in [edit("--task", "a cow"), edit("--task", "3"), edit("--task", "\(Int.min)"), edit()] {
       try await Refusal(more, says: list).check(in: place)
     }
     try await Refusal(edit("--task", "1", "-p", "a ball"), says: "translate has no use for a prompt").check(
@@ -211,6 +211,10 @@ import WeightStorage
     let alone = try await drag(learn, to: "alone.png")
     #expect(alone.report["gradients"] as? Int == 3 && alone.report["plannedGradients"] as? Int == 3)
     #expect((alone.report["learning"] as? [String: Any])?["training"] as? String == "train-lora")
+    // The training is part of the run: a drag of one step takes less than it.
+    let learning = try #require(alone.report["learning"] as? [String: Any])
+    let (all, part) = (alone.report["seconds"] as? Double, learning["seconds"] as? Double)
+    #expect(try #require(all) > #require(part))
     let trained = try await Command.run(Self.train, in: place)
     #expect(trained.status == Status.done, "\(trained.errors)")
     let file = try await drag(["--lora", "l.safetensors"], to: "file.png")
@@ -241,11 +245,12 @@ import WeightStorage
   ]
 
   static let refusals: [Refusal] = [
-    Refusal(with("--rank", "0"), says: "rank"), Refusal(with("--steps", "0"), says: "steps"),
+    Refusal(with("--rank", "0"), says: "--rank 0"), Refusal(with("--steps", "0"), says: "--steps 0"),
     Refusal(with("-p", " ", without: ["-p", "a red cube"]), says: "says something"),
     Refusal(with("--posterior", "mode"), says: "posterior"),
     Refusal(with("--max-ram", "1M"), status: Status.overBudget, says: "--max-ram"),
-    Refusal(drag + ["--lora-steps", "0"], says: "steps"),
+    Refusal(drag + ["--lora-steps", "0"], says: "--lora-steps 0", "of drag"),
+    Refusal(drag + ["--lora-steps", "2", "--lora-rank", "0"], says: "--lora-rank 0"),
     Refusal(drag + ["--lora-rank", "4"], says: "--lora-rank is for a LoRA that is trained first"),
     Refusal(
       drag + ["--lora-steps", "2", "--lora-cache", "none"], status: Status.cannotWrite, says: "no folder"),

@@ -195,13 +195,13 @@ import WeightStorage
     for name in checkpoint.names {
       try checkpoint.withRows(of: name, rows: 0..<3, window: window) { _ in }
     }
-    #expect(try cachedPages(of: path) > 700)
+    #expect(try cachedBytes(of: path) > 700 * 4096)
 
     for name in checkpoint.names { try checkpoint.dropCache(of: name) }
     // A file system in memory is its own cache and keeps them.
-    let left = try cachedPages(of: path)
-    let isInMemory = left == (checkpoint.files[0].reader.count + 4095) / 4096
-    #expect(left <= 1 || isInMemory, "the header's page alone may stay, \(left) did")
+    let left = try cachedBytes(of: path)
+    let isInMemory = left >= checkpoint.files[0].reader.count
+    #expect(left <= Self.page || isInMemory, "the header's page alone may stay, \(left) bytes did")
   }
 
   @Test("are in the cache soon after they were asked for ahead")
@@ -212,11 +212,11 @@ import WeightStorage
     try checkpoint.dropCache(of: "w")
     try checkpoint.prefetch("w")
     var cached = 0
-    for _ in 0..<200 where cached < 1024 {
+    for _ in 0..<200 where cached < 4 << 20 {
       usleep(10_000)
-      cached = try cachedPages(of: path)
+      cached = try cachedBytes(of: path)
     }
-    #expect(cached >= 1024)
+    #expect(cached >= 4 << 20)
   }
 
   @Test("never fill the cache beyond the block in use, however far the system likes to read ahead")
@@ -227,26 +227,28 @@ import WeightStorage
     let window = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { window.deallocate() }
     try checkpoint.dropCache(of: "w")
-    let isInMemory = try cachedPages(of: path) > 100
+    let isInMemory = try cachedBytes(of: path) > 8 << 20
     for first in stride(from: 0, to: 1 << 14, by: 1 << 10) {
       let block = first..<first + 1 << 10
       try checkpoint.withRows(of: "w", rows: block, window: window) { _ in }
       // 1 MiB of rows, and the pages they share with what lies before and behind them.
-      #expect(try cachedPages(of: path) <= 256 + 2 || isInMemory)
+      #expect(try cachedBytes(of: path) <= (1 << 20) + 2 * Self.page || isInMemory)
       try checkpoint.dropCache(of: "w", rows: block)
     }
-    #expect(try cachedPages(of: path) <= 1 || isInMemory)
+    #expect(try cachedBytes(of: path) <= Self.page || isInMemory)
   }
 
-  /// Pages of the file that the system holds. Counted through a mapping that touches none of them.
-  private func cachedPages(of path: String) throws -> Int {
+  private static let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+  /// Bytes of the file that the system holds, in whole pages. Counted through a mapping that touches none of them.
+  private func cachedBytes(of path: String) throws -> Int {
     let file = open(path, O_RDONLY)
     defer { close(file) }
     let count = Int(lseek(file, 0, SEEK_END))
     let mapping = try #require(mmap(nil, count, PROT_READ, MAP_SHARED, file, 0))
     defer { munmap(mapping, count) }
-    var resident = [UInt8](repeating: 0, count: (count + 4095) / 4096)
+    var resident = [UInt8](repeating: 0, count: (count + Self.page - 1) / Self.page)
     #expect(mincore(mapping, count, &resident) == 0)
-    return resident.count { $0 & 1 == 1 }
+    return resident.count { $0 & 1 == 1 } * Self.page
   }
 }

@@ -44,6 +44,28 @@ import WeightStorage
     }
   }
 
+  @Test("has one digest in memory and on disk, over names, bytes and metadata") func digest() throws {
+    let path = folder.path + "/a.safetensors"
+    let metadata = ["a": "1", "b": "2"]
+    let digest = SafetensorsWriter.digest(tensors, metadata: metadata)
+    try SafetensorsWriter.write(tensors, metadata: metadata, to: path)
+    let file = try SafetensorsFile(path: path)
+    let found = try SafetensorsWriter.digest(file.tensors.map(\.name).reversed(), metadata: file.metadata) {
+      try file.bytes(of: file.tensor($0))
+    }
+    #expect(found == digest)
+    var (renamed, changed) = (tensors, tensors)
+    renamed["other"] = renamed.removeValue(forKey: "half")
+    changed["mask"]!.bytes[1] ^= 1
+    let others = [
+      SafetensorsWriter.digest(renamed, metadata: metadata),
+      SafetensorsWriter.digest(changed, metadata: metadata),
+      SafetensorsWriter.digest(tensors, metadata: ["a": "1", "b": "3"]),
+      SafetensorsWriter.digest(tensors, metadata: ["a": "1"]),
+    ]
+    #expect(Set(others + [digest]).count == 5)
+  }
+
   @Test("reads floats exactly from every element a weight may have")
   func floats() throws {
     let file = try SafetensorsFile(path: folder.add("a.safetensors", tensors))

@@ -96,6 +96,32 @@ typedef void transpose_fn(const float *x, size_t ldx, float *y, size_t ldy);
  * Values under 2^−100 become 0. With valid = 0 the state stays and the factor is 1.               */
 typedef float softmax_row_fn(size_t valid, size_t n, float scale, float *s, float *state);
 
+/* One tile of a streaming softmax for int8 attention: keys below one another, 16 queries side by side. Probabilities
+ * become whole numbers of 14 bits, with the maximum so far at P = 2^14·2^(−1/2048):
+ *   m' = max(m, max_k s[k]),  p[k] ≈ P·2^((s[k] − m')·by/2048),  factor = 2^((m − m')·by/2048),
+ *   l' = l·factor + Σ_k p[k]
+ * (s − m')·by is rounded to a whole number of steps of 2^−11 octaves and the power computed from it in integers:
+ * |p − P·2^(…)| ≤ 2.7·2^−13·p + 1/2. No step is fused: all sets give the same p, l and factor.
+ *   keys          1…1024, rows of 16 floats lds apart, not NaN
+ *   by            2048·log₂e/√d·(scale of the query) ≥ 0 of 16 queries
+ *   state         m of 16 queries, then l of 16; at first −inf and 0
+ *   panel         32 bytes for every key, their number rounded up to a multiple of 4, aligned to 64; in the set's own
+ *                 order, for its weigh_values                                                     */
+typedef void softmax_panel_fn(size_t keys, const float *s, size_t lds, const float *by, float *state,
+                              float *factor, void *panel);
+
+/* C[m][n] = C[m][n]·factor[n] + scale[m]·float(Σ_k v[m][k]·p[k][n]): a tile's values, weighted with the
+ * probabilities of softmax_panel, to the sums of the tiles before. The inner sum is exact, no step is fused.
+ *   rows, columns any number of rows of v; 16 queries or a multiple
+ *   keys          a multiple of 4, at most 1024: 2^14·127·1024 < 2^31
+ *   values        rows of whole numbers −127…127, each of the set's value_bytes, ldv bytes apart
+ *   panels        one for every 16 queries, panel_stride bytes apart
+ *   factor        NULL: C is not read
+ *   c, ldc        rows of floats, ldc floats apart                                                */
+typedef void weigh_values_fn(size_t rows, size_t columns, size_t keys, const void *values, size_t ldv,
+                             const float *scale, const void *panels, size_t panel_stride,
+                             const float *_Nullable factor, float *c, size_t ldc);
+
 /* s[j] = 2^(scale·s[j] − log_sum[j·step]), step 0 or 1; values under 2^−100 become 0 */
 typedef void probability_row_fn(size_t n, float scale, const float *log_sum, size_t step, float *s);
 
@@ -122,6 +148,11 @@ typedef void normalize_fn(size_t n, const float *x, const float *mean, const flo
 typedef void normalize_dx_fn(size_t n, const float *x, const float *dy, const float *mean,
                              const float *rsigma, const float *m1, const float *m2, size_t step,
                              const float *gamma, float *dx);
+
+/* y[i][j] = residual[i][j] + (t[i][j] + channels[j]), each sum rounded by itself; NULL adds nothing.
+ * m rows of n values, ldt, ldr and ldy floats apart; y may be residual.                             */
+typedef void finish_tile_fn(size_t m, size_t n, const float *t, size_t ldt, const float *_Nullable channels,
+                            const float *_Nullable residual, size_t ldr, float *y, size_t ldy);
 
 typedef void unary_fn(size_t n, const float *x, float *y);                    /* y may be x      */
 typedef void binary_fn(size_t n, const float *a, const float *b, float *y);   /* y may be a or b */
@@ -179,6 +210,7 @@ uint32_t cpu_features(void);
   K(row_sums_fn, row_sums)                                                          \
   K(normalize_fn, normalize)                                                        \
   K(normalize_dx_fn, normalize_dx)                                                  \
+  K(finish_tile_fn, finish_tile)                                                    \
   K(unary_fn, silu)         /* x·sigmoid(x) */                                      \
   K(unary_fn, gelu)         /* x·Φ(x) = x·(1 + erf(x/√2))/2 */                      \
   K(unary_fn, quick_gelu)   /* x·sigmoid(1.702·x) */                                \
@@ -190,9 +222,11 @@ uint32_t cpu_features(void);
 struct kernel_set {
   const char *name;
   uint32_t needs, gemm_rows, gemm_columns, s8_rows, s8_columns;
-  uint8_t s8_zero;
+  uint8_t s8_zero, value_bytes;   /* of int8 attention's values */
   gemm_f32_fn *gemm_f32;
   gemm_s8_fn *gemm_s8;
+  softmax_panel_fn *softmax_panel;
+  weigh_values_fn *weigh_values;
 #define FIELD(type, kernel) type *kernel;
   KERNELS(FIELD)
 #undef FIELD
@@ -211,7 +245,8 @@ const char *_Nullable kernel_name_at(size_t index);
 #define DECLARE_neon(type, kernel) type kernel##_neon;
 #define DECLARE_SET(name, needs, isa, f32, rows, columns, s8, s8_rows, s8_columns, zero) \
   gemm_f32_fn gemm_f32_##rows##x##columns##_##f32;                                       \
-  gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8; KERNELS(DECLARE_##isa)
+  gemm_s8_fn gemm_s8_##s8_rows##x##s8_columns##c4_##s8;                                  \
+  softmax_panel_fn softmax_panel_##s8; weigh_values_fn weigh_values_##s8; KERNELS(DECLARE_##isa)
 KERNEL_SETS(DECLARE_SET)
 #undef DECLARE_SET
 
@@ -244,10 +279,6 @@ SHA256_KERNELS(DECLARE_SHA256)
 /* -- plain C, bound by memory, the same for every CPU ------------------------------------------- */
 
 binary_fn add_rows, multiply_rows;
-/* y[i][j] = residual[i][j] + (t[i][j] + channels[j]), each sum rounded by itself; NULL adds nothing.
- * m rows of n values, ldt, ldr and ldy floats apart; y may be residual.                             */
-void finish_tile(size_t m, size_t n, const float *t, size_t ldt, const float *_Nullable channels,
-                 const float *_Nullable residual, size_t ldr, float *y, size_t ldy);
 void scale_row(size_t n, const float *x, float by, float *y);
 /* y = max(x, 0) */
 void relu_row(size_t n, const float *x, float *y);
@@ -266,6 +297,9 @@ void add_scaled_row(size_t n, const float *a, float by, const float *b, float *y
  * groups of 16 columns (missing rows become zero columns); elements of 2 or 4 bytes.               */
 void pack_panel_16bit(size_t rows, size_t channels, size_t taps, const uint16_t *x, uint16_t *y);
 void pack_panel_32bit(size_t rows, size_t channels, size_t taps, const uint32_t *x, uint32_t *y);
+
+/* Bytes that quantize_row wrote with zero 0, as 16 bits each */
+void widen_s8(size_t n, const uint8_t *x, int16_t *y);
 
 /* sums[0] += Σ x²,  sums[1] += Σ (x − y)², in double: value j in lane j mod 8, lanes in one order */
 void difference_energies(size_t n, const float *x, const float *y, double *sums);

@@ -150,12 +150,23 @@ extension EditingMethod {
 
   /// Values by the names that reports have for them; those of several concepts one after the other.
   package func report(_ outline: EditOutline) -> [String: String] {
+    texts(outline, named: \.reportName) { row, method in row.reportText(in: method) }
+  }
+
+  /// Values by the names of their options, as a user would type them; those of several concepts one after the other.
+  package func settings(_ outline: EditOutline) -> [String: String] {
+    texts(outline, named: \.option) { row, method in row.value(in: method).text }
+  }
+
+  private func texts(
+    _ outline: EditOutline, named name: (Parameter<Self>) -> String, _ text: (Parameter<Self>, Self) -> String
+  ) -> [String: String] {
     let concepts = concepts(outline)
     let each = concepts.count > 1 ? concepts.dropLast() : concepts[...]
     return Dictionary(
       uniqueKeysWithValues: Self.parameters.map { row in
-        let values = row.isOfConcept ? each.map(row.reportText) : [row.reportText(in: self)]
-        return (row.reportName, values.joined(separator: ", "))
+        let values = row.isOfConcept ? each.map { text(row, $0) } : [text(row, self)]
+        return (name(row), values.joined(separator: ", "))
       })
   }
 }

@@ -40,6 +40,8 @@ public struct Drag: EditingMethod {
     maskRule: .majority, findsMask: .onRequest,
     evaluations: "4·K·drags, K = ⌊strength·steps⌋: 480 per drag; drags ≈ longest path/(8·step-size) pixels")
 
+  public static var keepsProgress: Bool { true }
+
   public static let parameters: [Parameter<Drag>] = [
     Parameter("steps", \.steps, .within(2...1000), "states of the whole schedule").inCases("steps"),
     Parameter("strength", \.strength, .fraction, "part of the schedule that is run (t0)").inCases("t0"),
@@ -108,7 +110,8 @@ public struct Drag: EditingMethod {
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
     try checkParameters(inputs.outline)
     let prompt = try inputs.target(for: name)
-    var (z, mask, context) = (try inputs.photo(for: name), inputs.mask, context)
+    let photo = try inputs.photo(for: name)
+    var (mask, context) = (inputs.mask, context)
     if inputs.outline.findsMask {
       var all = self
       all.moves = inputs.outline.moves
@@ -116,45 +119,53 @@ public struct Drag: EditingMethod {
       context.observer.found(path)
       mask = path
     }
-    for drag in drags(inputs.outline) {
-      z = try await drag.edit(z, showing: prompt, mask: mask, in: context)
+    var run = try await DragProgress(
+      from: photo, name, levels: levels, keepsPath: sampler == .ode, in: context.journal)
+    for (number, drag) in drags(inputs.outline).enumerated() {
+      try await drag.edit(&run, number, showing: prompt, mask: mask, in: context)
       context.tape = context.tape.dropFirst(drag.drawCount)
     }
-    return z
+    return run.start
   }
 
+  /// - Parameter number: of this drag.
   private func edit(
-    _ source: Latent, showing prompt: Condition, mask soft: Mask?, in context: EditContext
-  ) async throws -> Latent {
+    _ run: inout DragProgress, _ number: Int, showing prompt: Condition, mask soft: Mask?,
+    in context: EditContext
+  ) async throws {
     let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
-    try checkPoints(height: source.height, width: source.width)
-    try soft?.check(for: source)
+    let (height, width) = (run.start.height, run.start.width)
+    try checkPoints(height: height, width: width)
+    try soft?.check(for: run.start)
     let mask = soft?.binarized()
-    if let mask, mask.leavesNothing(observer, cutFrom: soft) { return source }
+    if let mask, mask.leavesNothing(observer, cutFrom: soft) { return }
     let grid = try model.schedule.stateGrid(steps: steps)
-    var (z, draw) = (source, 0)
+    var draw = 0
     for i in 0..<dragCount {
-      let parts = moves.map { $0.inCells.part(i, of: dragCount) }
-      let path: [Latent]
-      switch sampler {
-      case .sde:
-        path = try grid.forward(z, levels: levels, tape: tape, firstDraw: draw)
-        draw += levels
-      case .ode: path = try await invert(z, prompt, model: model, grid)
-      }
+      // Told of a small drag that is done as well: a run that goes on says what the unbroken one would.
+      let copies = copiesAndPastes ? squares(ofPart: i, height: height, width: width, observer) : []
+      let (firstDraw, walked) = (draw, sampler == .sde ? levels : 0)
+      draw += walked + copies.count
+      guard run.begin(number, i) else { continue }
+      let path =
+        switch sampler {
+        case .sde: try grid.forward(run.start, levels: levels, tape: tape, firstDraw: firstDraw)
+        case .ode: try await invert(run, prompt, model: model, grid)
+        }
       var x = path[levels]
-      if copiesAndPastes { try copyAndPaste(parts, in: &x, tape: tape, &draw, observer) }
+      try copyAndPaste(copies, in: &x, tape: tape, firstDraw: firstDraw + walked)
       observer("pasted", x)
-      for k in stride(from: levels, through: 1, by: -1) {
+      let top = run.reached?.level ?? levels
+      x = run.reached?.x ?? x
+      for k in stride(from: top, through: 1, by: -1) {
         x = try await step(grid.transition(from: k), k, x, path, prompt, model: model)
         if let mask { x = mask.blend(inside: x, outside: path[k - 1]) }
         x = try x.checked(name, step: i * levels + levels - k + 1)
+        try await run.reach(k - 1, x)
       }
-      z = x
-      observer("traj", z)
+      observer("traj", run.start)
     }
-    observer("out", z)
-    return z
+    observer("out", run.start)
   }
 
   /// One step k → k − 1, next to the path y that the drag came along.
@@ -174,50 +185,21 @@ public struct Drag: EditingMethod {
   /// The sampling ODE upwards. Unlike `ddimInversion`, the network is told the timestep the latent is *on*,
   /// as the helper in the released code does.
   private func invert(
-    _ z: Latent, _ prompt: Condition, model: Diffusion, _ grid: StateGrid
+    _ run: DragProgress, _ prompt: Condition, model: Diffusion, _ grid: StateGrid
   ) async throws -> [Latent] {
-    var path = [z]
+    var path = [run.start]
     for k in 0..<levels {
+      if let y = run.walked(to: k + 1) {
+        path.append(y)
+        continue
+      }
       let ask = GuidedQuery(
         path[k], timestep: grid.timesteps[k], prompt, guidance(k + 1), adapterScale: adapterScale(k + 1))
       let eps = try await model.guided([ask])[0]
       path.append(try grid.transition(from: k + 1).inverted(path[k], eps).checked(name, step: k + 1))
+      try await run.walk(to: k + 1, path[k + 1])
     }
     return path
-  }
-
-  /// Points in order, each on what the earlier ones left. The copy is written second and wins an overlap.
-  private func copyAndPaste(
-    _ parts: [Move], in x: inout Latent, tape: any NoiseTape, _ draw: inout Int, _ observer: EditObserver
-  ) throws {
-    for (index, part) in parts.enumerated() {
-      let (from, to) = squares(part, height: x.height, width: x.width)
-      guard !from.isEmpty else {
-        observer.warn(
-          "Point \(index + 1) goes from border to border, where no square fits around it: it is skipped.")
-        continue
-      }
-      let noise = try tape.normal(
-        draw, count: 1, height: from.rows.count, width: from.columns.count, channels: x.channels)[0]
-      draw += 1
-      let original = x
-      let noiseScale = (1 - sourceScale * sourceScale).squareRoot()
-      for (i, row) in from.rows.enumerated() {
-        for (j, column) in from.columns.enumerated() {
-          for c in 0..<x.channels {
-            let kept = sourceScale * Double(original[row, column, c])
-            x[row, column, c] = Float(kept + noiseScale * Double(noise[i, j, c]))
-          }
-        }
-      }
-      for (row, target) in zip(from.rows, to.rows) {
-        for (column, targetColumn) in zip(from.columns, to.columns) {
-          for c in 0..<x.channels {
-            x[target, targetColumn, c] = Float(copyScale * Double(original[row, column, c]))
-          }
-        }
-      }
-    }
   }
 }
 

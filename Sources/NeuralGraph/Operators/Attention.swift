@@ -136,4 +136,15 @@ extension Scope {
   ) throws(GraphError) -> Value {
     try emit(Attention(heads: heads, causal: causal), [q, k, v])[0]
   }
+
+  /// Attention without its projections and without probabilities to collect: on bytes where these layers or others of the
+  /// network are, and the builder does not want floats.
+  package func attention(
+    _ q: Value, _ k: Value, _ v: Value, heads: Int, behind projections: [Scope]
+  ) throws(GraphError) -> Value {
+    guard builder.attendsInBytes(projections) else {
+      return try attention(q, k, v, heads: heads)
+    }
+    return try emit(Int8Attention(heads: heads), [q, k, v])[0]
+  }
 }

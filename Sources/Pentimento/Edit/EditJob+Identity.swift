@@ -7,14 +7,16 @@ extension EditJob {
   /// What a run depends on, so that its journal is used by no other. How much memory and how many threads it has is
   /// not among it: the bits do not depend on them. They do on the kernels.
   func identity(_ read: EditPictures.Prepared) throws -> RunIdentity {
-    var run = try editor.identity(seed: seed, prepared.name, prepared.method.report(prepared.outline))
+    var run = try editor.identity(seed: seed, prepared.name, prepared.method.settings(prepared.outline))
     for (name, prompt) in [
       ("prompt", request.prompt), ("source prompt", request.sourcePrompt),
       ("negative prompt", request.negativePrompt),
     ] {
       run.tie(name, prompt, shown: prompt.map { "\"\($0)\"" })
     }
-    run.tie("concepts", request.concepts.map { "\($0.direction) \($0.text)" }.joined(separator: ", "))
+    run.tie(
+      "concepts",
+      request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text }.joined(separator: ", "))
     run.tie("working size", "\(workingSize)")
     run.tie("picture", read.picture.map { SHA256.hex(of: $0.pixels) }, shown: "a picture")
     run.tie(
@@ -25,16 +27,13 @@ extension EditJob {
       "\($0.source.x),\($0.source.y):\($0.target.x),\($0.target.y)"
     }
     run.tie(
-      "points", (points + [request.dragsInSequence ? "one after the other" : ""]).joined(separator: " "))
+      "points", (points + (request.dragsInSequence ? ["one after the other"] : [])).joined(separator: " "))
     run.tie("inversion", request.inversion.map(InversionFile.digest), shown: "an inversion")
     run.tie("translator", request.translator?.digest, shown: request.translator?.path)
     run.tie("task", prepared.outline.task.map { "\($0 + 1)" })
-    run.tie(
-      "LoRA of the picture",
-      learning.map { learning in
-        learning.training.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-          .joined(separator: ", ")
-      })
+    for (name, value) in learning?.training.parameters.sorted(by: { $0.key < $1.key }) ?? [] {
+      run.tie("lora-\(name)", value)
+    }
     run.tie("kept inversion", "\(request.keepsInversion)")
     return run
   }
@@ -54,6 +53,7 @@ extension Editor {
     for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { run.tie(name, value) }
     run.tie("seed", "\(seed)")
     run.tie("generator of noise", SeededTape.generator)
+    run.tie("attention", model.attention.rawValue)
     run.tie("kernels", pool.kernels.name)
     return run
   }

@@ -21,7 +21,13 @@ extension Editor {
     var training = LoRARequest(picture, prompt: prompt)
     (training.training, training.samplesPosterior) = (learning.training, learning.samplesPosterior)
     (training.size, training.seed) = (request.size, request.seed)
-    let first = LearningJob(training: try prepare(training), cache: learning.cache)
+    let first: LearningJob
+    do {
+      first = LearningJob(training: try prepare(training), cache: learning.cache)
+    } catch EditError.parameter(_, let name, let value, let allowed) {
+      // Beside the method's own: "lora-steps".
+      throw EditError.parameter(method: method.name, name: "lora-\(name)", value: value, allowed: allowed)
+    }
     var job = try Editor(self, model: first.blankModel()).prepare(plain, lanes: lanes)
     job.learning = first
     let rows = first.training.plan.stages.map { stage in
@@ -40,6 +46,7 @@ extension EditJob {
     after learning: LearningJob, _ part: Part,
     _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> EditResult {
+    let clock = ContinuousClock.now
     let total = evaluations + gradients
     let thread = try NetworkThread()
     let read = try await thread.run { try pictures.read() }
@@ -59,6 +66,7 @@ extension EditJob {
     result.report.evaluations += report?.evaluations ?? 0
     result.report.gradients += report?.gradients ?? 0
     result.report.plannedPeakBytes = plan.peak
+    result.report.seconds = (ContinuousClock.now - clock).seconds
     return result
   }
 }

@@ -1,4 +1,5 @@
 import Editing
+import Tensors
 
 /// What a run was and what it took.
 public struct EditReport: Sendable, Codable {
@@ -38,6 +39,8 @@ public struct EditReport: Sendable, Codable {
   /// Peak signal-to-noise ratio in dB between the result at its working size and the same edit sampled in int8; nil
   /// where it was not asked for, or nothing differs.
   public var int8Decibels: Double?
+  /// In what the noise network computed its attention; nil where there was none.
+  public var attention: AttentionArithmetic?
   public var threads: Int
   public var instructionSet: String
   /// Prompts that were longer than the model reads: the parts that were cut.
@@ -53,6 +56,9 @@ public struct EditReport: Sendable, Codable {
 }
 
 extension EditReport {
+  /// Of every update of whatever the run tuned or trained.
+  public var allLosses: [Double] { (learning?.losses ?? []) + (losses ?? []) }
+
   /// What it takes to make the picture again, as text chunks of its file: no time, no machine.
   public var metadata: [(String, String)] {
     var lines = ["method": method, "model": model, "seed": "\(seed)"]

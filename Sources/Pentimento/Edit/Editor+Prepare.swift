@@ -74,20 +74,19 @@ extension Editor {
   {
     var rows: [MemoryPlan.Stage] = []
     if pictures.reading > 0 { rows.append(.init(name: "read picture", stored: pictures.reading)) }
-    rows += stages.text.map { .init("text", $0.plan, stored: stored.conditions) }
+    rows += stages.text.map { .init("text", $0, stored: stored.conditions) }
     if let encoder = stages.encoder {
-      rows.append(.init("encode", encoder.plan, stored: stored.conditions + stored.signal))
+      rows.append(.init("encode", encoder, stored: stored.conditions + stored.signal))
     }
     for (name, stage) in [("denoise", stages.noise), ("translate", stages.translation)] {
       guard let stage else { continue }
-      rows.append(
-        .init(name, stage.plan, stored: stored.conditions + stored.latents, gradient: stage.gradient))
+      rows.append(.init(name, stage, stored: stored.conditions + stored.latents))
     }
     if let int8 = stages.int8 {
       rows.append(
-        .init("compare", int8.plan, stored: stored.conditions + stored.latents + stored.signal + stored.kept))
+        .init("compare", int8, stored: stored.conditions + stored.latents + stored.signal + stored.kept))
     }
-    rows.append(.init("decode", stages.decoder.plan, stored: stored.conditions + stored.signal + stored.kept))
+    rows.append(.init("decode", stages.decoder, stored: stored.conditions + stored.signal + stored.kept))
     rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))
     return rows
   }

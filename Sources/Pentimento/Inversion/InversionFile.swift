@@ -38,7 +38,7 @@ public enum InversionFile {
   package static func write(_ saved: SavedInversion, into file: PartialFile) throws(FileError) {
     let tensors = tensors(of: saved.inversion)
     var metadata = metadata(of: saved)
-    metadata["sha256"] = digest(metadata, Array(tensors.keys)) { tensors[$0]!.bytes }
+    metadata["sha256"] = SafetensorsWriter.digest(tensors, metadata: metadata)
     try SafetensorsWriter.write(tensors, metadata: metadata, into: file)
   }
 
@@ -83,8 +83,7 @@ public enum InversionFile {
 
   /// SHA-256 of all that the file of an inversion has.
   static func digest(_ saved: SavedInversion) -> String {
-    let tensors = tensors(of: saved.inversion)
-    return digest(metadata(of: saved), Array(tensors.keys)) { tensors[$0]!.bytes }
+    SafetensorsWriter.digest(tensors(of: saved.inversion), metadata: metadata(of: saved))
   }
 
   // MARK: Read
@@ -125,7 +124,7 @@ public enum InversionFile {
     guard written == version else { throw Unsound.version(written) }
     var metadata = file.metadata
     let expected = metadata.removeValue(forKey: "sha256")
-    let found = try digest(metadata, file.tensors.map(\.name)) { name in
+    let found = try SafetensorsWriter.digest(file.tensors.map(\.name), metadata: metadata) { name in
       try file.bytes(of: file.tensor(name))
     }
     guard found == expected else { throw Unsound.damaged }
@@ -177,22 +176,6 @@ public enum InversionFile {
 
     var hasLevels: Bool { self != .mask && self != .pooled }
     func name(_ level: Int) -> String { "\(rawValue).\(level)" }
-  }
-
-  /// SHA-256 over metadata and tensors, each sorted by name.
-  private static func digest(
-    _ metadata: [String: String], _ tensors: [String], bytes: (String) throws -> [UInt8]
-  ) rethrows -> String {
-    var hash = SHA256()
-    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-      hash.update(key)
-      hash.update(value)
-    }
-    for name in tensors.sorted() {
-      hash.update(name)
-      hash.update(try bytes(name))
-    }
-    return hash.finalize()
   }
 }
 

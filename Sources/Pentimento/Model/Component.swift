@@ -18,6 +18,7 @@ package struct Component: Sendable {
   let adapters: Adapters
   /// Tensors that are values of a run.
   let trained: TrainedTensors
+  let attention: AttentionArithmetic
   /// What the networks read, validated.
   let weights: NetworkWeights
   let graphs = GraphCache()
@@ -28,10 +29,12 @@ package struct Component: Sendable {
   /// - Throws: `WeightFileError` naming the tensor.
   package init(
     _ name: String, _ networks: [any Network], _ facts: Facts, in checkpoint: Checkpoint,
-    adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none
+    adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
+    attention: AttentionArithmetic = .int8
   ) throws {
     (self.name, self.networks, self.facts) = (name, networks, facts)
     (self.checkpoint, self.adapters, self.trained) = (checkpoint, adapters, trained)
+    self.attention = attention
     var read: [Weight] = []
     for network in networks {
       // A tensor that is missing is reported below, with its name.
@@ -53,7 +56,14 @@ package struct Component: Sendable {
   func adapted(by more: Adapters, in matrices: Checkpoint) throws -> Component {
     try Component(
       name, networks, facts, in: Checkpoint(checkpoint, adding: [matrices]),
-      adapters: adapters.merging(more) { $0 + $1 }, trained: trained)
+      adapters: adapters.merging(more) { $0 + $1 }, trained: trained, attention: attention)
+  }
+
+  /// The component with its attention computed in another way.
+  init(_ component: Component, attention: AttentionArithmetic) {
+    (name, networks, facts) = (component.name, component.networks, component.facts)
+    (checkpoint, adapters, trained) = (component.checkpoint, component.adapters, component.trained)
+    (weights, self.attention) = (component.weights, attention)
   }
 
   /// The graph of one of the networks, built when it is first asked for.
@@ -78,7 +88,8 @@ package struct Component: Sendable {
   ) throws -> NetworkGraph {
     let builder = GraphBuilder(
       adapters: adapters, trained: trained, keepsFloats: kept.keepsFloats,
-      fusing: !kept.contains(.layerInputs), recomputing: blocks
+      fusing: !kept.contains(.layerInputs), attention: attention, multipliesBytes: weights.hasBytes,
+      recomputing: blocks
     ) { weights[$0].format }
     return try NetworkGraph(network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
   }

@@ -36,7 +36,7 @@ package struct GradientTrial: Sendable {
   }
 
   package var plan: MemoryPlan.Stage {
-    MemoryPlan.Stage("denoise", stage.plan, stored: 0, gradient: stage.gradient)
+    MemoryPlan.Stage("denoise", stage, stored: 0)
   }
 
   /// Loads the weights that stay; trained values are small.

@@ -1,4 +1,5 @@
 import Runtime
+import Tensors
 
 /// What a run will hold in memory, known before anything is computed. All figures are bytes.
 ///
@@ -20,6 +21,9 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
     public var streaming = 0
     /// What is kept beside the network: latents, noise maps, conditions, pictures.
     public var stored = 0
+
+    /// In what a network computes its attention; nil where it has none.
+    public var attention: AttentionArithmetic?
 
     /// Of a network that is differentiated: what a loss with its gradient takes.
     public var gradient: Gradient?
@@ -57,13 +61,15 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
 }
 
 extension MemoryPlan.Stage {
-  init(_ name: String, _ plan: Plan, stored: Int, gradient: GradientCost? = nil) {
+  init(_ name: String, _ stage: Pentimento.Stage, stored: Int) {
+    let plan = stage.plan
     self.init(
       name: name, arena: plan.arenaBytes * plan.lanes, scratch: plan.scratchBytes,
       parameters: plan.parameterBytes,
       residentWeights: plan.residentBytes,
       streaming: plan.windowBytes + plan.readAheadBytes + plan.stagingBytes,
-      stored: stored, gradient: gradient.map(MemoryPlan.Gradient.init))
+      stored: stored, attention: stage.graph.attention, gradient: stage.gradient.map(MemoryPlan.Gradient.init)
+    )
   }
 }
 

@@ -4,6 +4,7 @@ import JSON
 import Packing
 import Platform
 import StableDiffusion
+import Tensors
 import WeightStorage
 
 /// An opened Stable Diffusion model: configurations, tokenizers, schedule and the weights of its networks, all
@@ -59,6 +60,14 @@ public final class Model: Sendable {
   /// The model with one more component; everything that is done with networks is done with its too.
   package func adding(_ component: Component) -> Model {
     Model(self, components: components + [component], adapters: adapters)
+  }
+
+  /// In what its networks compute attention, where they can.
+  public var attention: AttentionArithmetic { components[0].attention }
+
+  /// The model with its attention computed in another way.
+  public func computingAttention(in arithmetic: AttentionArithmetic) -> Model {
+    Model(self, components: components.map { Component($0, attention: arithmetic) }, adapters: adapters)
   }
 
   /// What people call models of this kind.

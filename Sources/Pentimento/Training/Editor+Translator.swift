@@ -55,9 +55,9 @@ extension Editor {
 
     var rows: [MemoryPlan.Stage] = []
     if reading > 0 { rows.append(.init(name: "read picture", stored: stored.latents + reading)) }
-    rows += text.map { .init("text", $0.plan, stored: stored.first) }
-    if let encoder { rows.append(.init("encode", encoder.plan, stored: stored.first)) }
-    rows.append(.init("denoise", noise!.plan, stored: stored.second + training.plan.peakBytes))
+    rows += text.map { .init("text", $0, stored: stored.first) }
+    if let encoder { rows.append(.init("encode", encoder, stored: stored.first)) }
+    rows.append(.init("denoise", noise!, stored: stored.second + training.plan.peakBytes))
     return TranslatorJob(
       editor: self, request: request, plan: MemoryPlan(stages: rows, held: 0, baseline: baseline),
       geometries: geometries, network: network, generator: generator,

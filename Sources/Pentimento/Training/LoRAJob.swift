@@ -167,9 +167,9 @@ extension Editor {
     }
     if let worst = refused.worst { throw worst }
     var rows = [MemoryPlan.Stage(name: "read picture", stored: reading)]
-    rows += text.map { .init("text", $0.plan, stored: stored.first) }
-    rows.append(.init("encode", encoder!.plan, stored: stored.first))
-    rows.append(.init("denoise", noise!.plan, stored: stored.second, gradient: noise!.gradient))
+    rows += text.map { .init("text", $0, stored: stored.first) }
+    rows.append(.init("encode", encoder!, stored: stored.first))
+    rows.append(.init("denoise", noise!, stored: stored.second))
     return LoRAJob(
       editor: self, request: request,
       plan: MemoryPlan(stages: rows, held: picture, baseline: baseline), geometry: geometry, text: text,

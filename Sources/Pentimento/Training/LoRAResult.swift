@@ -34,7 +34,7 @@ public struct LoRAResult: Sendable {
     }
     // Some readers refuse a file that does not say where its tensors came from.
     var metadata = ["format": "pt"].merging(origin?.metadata ?? [:]) { mine, _ in mine }
-    metadata[LoRAOrigin.tensorsKey] = LoRAOrigin.digest(Array(tensors.keys)) { tensors[$0]!.bytes }
+    metadata[LoRAOrigin.tensorsKey] = SafetensorsWriter.digest(tensors, metadata: [:])
     try SafetensorsWriter.write(tensors, metadata: metadata, into: file)
   }
 }
@@ -68,20 +68,11 @@ struct LoRAOrigin: Sendable, Equatable {
 
   static let tensorsKey = "trained.tensors-sha256"
 
-  /// SHA-256 over tensors, sorted by name.
-  static func digest(_ names: [String], bytes: (String) throws -> [UInt8]) rethrows -> String {
-    var hash = SHA256()
-    for name in names.sorted() {
-      hash.update(name)
-      hash.update(try bytes(name))
-    }
-    return hash.finalize()
-  }
-
   /// Whether a file was made with all that this is, and is as it was written.
   func isMade(_ path: String) -> Bool {
     guard let file = try? SafetensorsFile(path: path), file.metadata["trained.sha256"] == digest,
-      let tensors = try? Self.digest(file.tensors.map(\.name), bytes: { try file.bytes(of: file.tensor($0)) })
+      let tensors = try? SafetensorsWriter.digest(
+        file.tensors.map(\.name), metadata: [:], bytes: { try file.bytes(of: file.tensor($0)) })
     else { return false }
     return tensors == file.metadata[Self.tensorsKey]
   }

@@ -16,6 +16,7 @@ public struct Translator: Sendable {
   /// What people call models of the kind that it was trained with, and the scale of their latents.
   public let family: String
   public let scalingFactor: Double
+  private let pixelsPerLatent: Int
   /// Over everything in the file.
   let digest: String
   let component: Component
@@ -37,7 +38,7 @@ public struct Translator: Sendable {
       let file = try SafetensorsFile(path: path)
       let description = try TranslatorFile.Description(file)
       (tasks, family, scalingFactor) = (description.tasks, description.family, description.scalingFactor)
-      digest = description.digest
+      (pixelsPerLatent, digest) = (description.pixelsPerLatent, description.digest)
       let network = TranslatingNetwork(
         network: TranslationNetwork(description.configuration), pixelsPerLatent: description.pixelsPerLatent)
       component = try Component(
@@ -59,7 +60,7 @@ public struct Translator: Sendable {
       guard tasks.count == 1 else { throw .unknownTask(nil, tasks: tasks, file: path) }
       return 0
     }
-    if let number = Int(words), tasks.indices.contains(number - 1) { return number - 1 }
+    if let number = Int(words), (1...tasks.count).contains(number) { return number - 1 }
     func plain(_ text: String) -> String {
       text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
@@ -81,7 +82,9 @@ public struct Translator: Sendable {
 
   /// - Throws: `TranslatorError.otherModel` for a model whose latents mean something else.
   func check(for model: Model) throws(TranslatorError) {
-    guard model.family == family, Double(model.autoencoder.scalingFactor) == scalingFactor else {
+    guard model.family == family, Double(model.autoencoder.scalingFactor) == scalingFactor,
+      model.pixelsPerLatent == pixelsPerLatent
+    else {
       throw .otherModel(file: path, made: family, asked: model.family)
     }
   }

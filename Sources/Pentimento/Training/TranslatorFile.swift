@@ -53,7 +53,7 @@ public enum TranslatorFile {
       let written = metadata["version"] ?? "none"
       guard written == TranslatorFile.version else { throw Unsound.version(written) }
       let expected = metadata.removeValue(forKey: "sha256")
-      digest = try TranslatorFile.digest(metadata, file.tensors.map(\.name)) { name in
+      digest = try SafetensorsWriter.digest(file.tensors.map(\.name), metadata: metadata) { name in
         try file.bytes(of: file.tensor(name))
       }
       guard digest == expected else { throw Unsound.damaged }
@@ -80,7 +80,7 @@ public enum TranslatorFile {
 
     fileprivate func metadata(with tensors: [String: StoredTensor]) throws -> [String: String] {
       var metadata = try metadata
-      metadata["sha256"] = TranslatorFile.digest(metadata, Array(tensors.keys)) { tensors[$0]!.bytes }
+      metadata["sha256"] = SafetensorsWriter.digest(tensors, metadata: metadata)
       return metadata
     }
   }
@@ -103,22 +103,6 @@ public enum TranslatorFile {
   ) throws {
     let tensors = values.mapValues { StoredTensor($0.values, shape: $0.shape) }
     try SafetensorsWriter.write(tensors, metadata: description.metadata(with: tensors), into: file)
-  }
-
-  /// SHA-256 over metadata and tensors, each sorted by name.
-  private static func digest(
-    _ metadata: [String: String], _ tensors: [String], bytes: (String) throws -> [UInt8]
-  ) rethrows -> String {
-    var hash = SHA256()
-    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-      hash.update(key)
-      hash.update(value)
-    }
-    for name in tensors.sorted() {
-      hash.update(name)
-      hash.update(try bytes(name))
-    }
-    return hash.finalize()
   }
 
   /// What is wrong with a file; becomes `TranslatorError.unreadable`.
