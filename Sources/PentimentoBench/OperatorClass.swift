@@ -2,7 +2,8 @@ import Kernels
 import NeuralGraph
 import Tensors
 
-/// Operators that cost alike, and whether they multiply bytes.
+/// Operators that cost alike, and whether they multiply bytes. What a layer computes beside its product, norms and
+/// activations before it and sums behind it, counts with the layer.
 struct OperatorClass: Hashable {
   let name: String
   let multipliesBytes: Bool
