@@ -23,9 +23,11 @@ extension JSONScanner {
 
   /// To the next byte that ends a string, begins an escape or may not be in one.
   private mutating func skipPlainCharacters() {
-    while offset < bytes.count, bytes[offset] >= 0x20, bytes[offset] != UInt8(ascii: "\""),
-      bytes[offset] != UInt8(ascii: "\\")
-    { offset += 1 }
+    var next = offset
+    while next < bytes.count, bytes[next] >= 0x20, bytes[next] != UInt8(ascii: "\""),
+      bytes[next] != UInt8(ascii: "\\")
+    { next += 1 }
+    offset = next
   }
 
   /// What stands after a backslash.

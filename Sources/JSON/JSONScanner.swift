@@ -18,10 +18,13 @@ package struct JSONScanner {
 
   /// The next byte that is not white space.
   private mutating func peek() -> UInt8? {
-    while offset < bytes.count {
-      switch bytes[offset] {
-      case 0x20, 0x09, 0x0A, 0x0D: offset += 1
-      default: return bytes[offset]
+    // In a local variable: a table of tensors is followed by a megabyte of spaces.
+    var next = offset
+    defer { offset = next }
+    while next < bytes.count {
+      switch bytes[next] {
+      case 0x20, 0x09, 0x0A, 0x0D: next += 1
+      default: return bytes[next]
       }
     }
     return nil

@@ -16,8 +16,9 @@ final class ThreadTeam: @unchecked Sendable {
   static let mostIndices = 1 << 30
   /// The bit of `unfinished` that says that the caller sleeps.
   private static let callerSleeps: UInt32 = 1 << 31
-  /// About what it takes to wake a thread. A longer wait would take the processor from one that has lost its own.
-  private static let spinMicroseconds = 50
+  /// Several times what it takes to wake a thread, and about as long as the others work on their last index. Where a thread
+  /// has lost its processor to another program, sleeping lets it have this one.
+  private static let spinMicroseconds = 200
 
   private struct Loop { var count = 0, body: SharedClosure? }
 

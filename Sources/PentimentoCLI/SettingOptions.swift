@@ -145,15 +145,19 @@ extension LossReduction: SettingWord {}
 extension PromptTuningInversion.Path: SettingWord {}
 extension PromptTuningInversion.Prompt: SettingWord {}
 
+/// The methods' tables, each made once: a method makes its own anew whenever it is asked, and there are forty options
+/// to describe before the first argument is read.
+private let tables = EditMethods.all.map { (about: $0.about, rows: $0.rows, options: $0.options, method: $0) }
+
 extension ArgumentHelp {
   /// What the methods' tables say: who takes it where those are few, the first one's sentence, and the range.
   fileprivate static func setting(_ name: String) -> ArgumentHelp {
-    let takers = EditMethods.all.filter { $0.options.contains(name) }
-    if name == MethodPreset.option { return presets(of: takers) }
+    let takers = tables.filter { $0.options.contains(name) }
+    if name == MethodPreset.option { return presets(of: takers.map(\.method)) }
     guard let row = takers.first?.rows.first(where: { $0.options.contains(name) }) else { return "" }
     var text = row.option == name ? row.meaning : row.shorthand!.meaning
     if takers.count <= 3 {
-      text = takers.map { $0.about.name }.joined(separator: ", ") + ": " + text
+      text = takers.map(\.about.name).joined(separator: ", ") + ": " + text
     } else {
       text = text.prefix(1).uppercased() + text.dropFirst()
     }

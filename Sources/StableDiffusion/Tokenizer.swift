@@ -30,7 +30,7 @@ package struct Tokenizer: Sendable {
   }
 
   private init(
-    ids: [String: Int32], merges: [(left: String, right: String)], marks: TokenizerMarks
+    ids: TokenTable, merges: TokenMerges, marks: TokenizerMarks
   ) throws(TokenizerError) {
     vocabulary = try TokenizerVocabulary(ids: ids, merges: merges)
     // A mark that plays several parts is found the way its last part says.

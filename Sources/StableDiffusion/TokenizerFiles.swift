@@ -3,8 +3,8 @@ import JSON
 
 /// What a tokenizer is made from: tokens and ids, merges in the order of their rank, marks.
 package struct TokenizerFiles {
-  let ids: [String: Int32]
-  let merges: [(left: String, right: String)]
+  let ids: TokenTable
+  let merges: TokenMerges
   let marks: TokenizerMarks
 
   /// A tokenizer folder's files. Without a vocabulary it follows from the merges, as CLIP's does; the two files about
@@ -42,33 +42,34 @@ package struct TokenizerFiles {
     if let suffix = model["end_of_word_suffix"], suffix != .string("</w>") {
       throw .unsupportedTokenizer(reason: "its words end in \(suffix), not in \"</w>\"")
     }
-    var ids: [String: Int32] = [:]
-    for token in vocabulary.keys {
-      guard let id = Int32(vocabulary[token]!) else {
-        throw .unsupportedTokenizer(reason: "the id of \"\(token)\" is no whole number")
-      }
-      ids[token] = id
-    }
+    var ids = TokenTable(capacity: vocabulary.keys.count)
+    // An added token has its id whatever the vocabulary says.
     if case .array(let added)? = file["added_tokens"] {
       for case .object(let token) in added {
         guard case .string(let content)? = token["content"], let id = token["id"].flatMap(Int32.init) else {
           continue
         }
-        ids[content] = id
+        ids.insert(content, id: id)
       }
     }
-    var merges: [(left: String, right: String)] = []
+    for token in vocabulary.keys {
+      guard let id = Int32(vocabulary[token]!) else {
+        throw .unsupportedTokenizer(reason: "the id of \"\(token)\" is no whole number")
+      }
+      ids.insert(token, id: id)
+    }
+    var merges = TokenMerges()
     for (i, pair) in pairs.enumerated() {
       switch pair {
       case .array(let two):
         guard two.count == 2, case .string(let left) = two[0], case .string(let right) = two[1] else {
           throw .badMerge(line: i + 1, text: "\(pair)")
         }
-        merges.append((left, right))
+        merges.append(left.utf8, right.utf8)
       case .string(let text):
         let two = text.split(separator: " ")
         guard two.count == 2 else { throw .badMerge(line: i + 1, text: text) }
-        merges.append((String(two[0]), String(two[1])))
+        merges.append(two[0].utf8, two[1].utf8)
       default: throw .badMerge(line: i + 1, text: "\(pair)")
       }
     }
@@ -86,9 +87,7 @@ package struct TokenizerFiles {
     ids = Self.ids(from: self.merges, marks)
   }
 
-  private static func ids(
-    from merges: [(left: String, right: String)], _ marks: TokenizerMarks
-  ) -> [String: Int32] {
+  private static func ids(from merges: TokenMerges, _ marks: TokenizerMarks) -> TokenTable {
     TokenizerVocabulary.ids(from: merges, begin: marks.begin.content, end: marks.end.content)
   }
 
@@ -102,10 +101,10 @@ package struct TokenizerFiles {
       String(decoding: try! encoder.encode(value), as: UTF8.self)
     }
     var texts = [
-      "merges.txt": merges.map { "\($0.left) \($0.right)\n" }.joined(),
+      "merges.txt": (0..<merges.count).map { merges.line($0) + "\n" }.joined(),
       "special_tokens_map.json": json(marks),
     ]
-    if ids != Self.ids(from: merges, marks) { texts["vocab.json"] = json(ids) }
+    if ids != Self.ids(from: merges, marks) { texts["vocab.json"] = json(ids.dictionary) }
     return texts
   }
 }

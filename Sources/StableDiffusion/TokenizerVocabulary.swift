@@ -15,20 +15,22 @@ struct TokenizerVocabulary: Sendable {
   private var merges: [UInt64: Merge] = [:]
 
   /// - Parameters:
-  ///   - ids: token → id, the content of `vocab.json`.
+  ///   - ids: the content of `vocab.json`.
   ///   - merges: pairs of tokens, most frequent first.
-  init(ids: [String: Int32], merges pairs: [(left: String, right: String)]) throws(TokenizerError) {
+  init(ids: TokenTable, merges pairs: TokenMerges) throws(TokenizerError) {
     for (byte, character) in zip(Self.byteOrder, Self.alphabet) {
       insideIDs[Int(byte)] = ids[character]
-      finalIDs[Int(byte)] = ids[character + "</w>"]
+      finalIDs[Int(byte)] = ids[character + Self.wordEnd]
     }
     merges.reserveCapacity(pairs.count)
-    for (rank, (left, right)) in pairs.enumerated() {
-      guard let l = ids[left], let r = ids[right], let id = ids[left + right] else {
-        throw .badMerge(line: rank + 1, text: "\(left) \(right)")
-      }
-      let key = Self.key(l, r)
-      if merges[key] == nil { merges[key] = Merge(rank: Int32(rank), id: id) }
+    let text = pairs.text
+    for rank in 0..<pairs.count {
+      let (left, right) = pairs[rank]
+      guard let l = ids[text, left], let r = ids[text, right],
+        let id = ids[text, left.lowerBound..<right.upperBound]
+      else { throw .badMerge(line: rank + 1, text: pairs.line(rank)) }
+      let merge = Merge(rank: Int32(rank), id: id)
+      _ = { if $0 == nil { $0 = merge } }(&merges[Self.key(l, r)])
     }
   }
 
@@ -82,6 +84,9 @@ struct TokenizerVocabulary: Sendable {
     return printable + (0...255).filter { !printable.contains($0) }
   }()
 
+  /// Behind the last byte of a word.
+  private static let wordEnd = "</w>"
+
   /// How `byteOrder` is written: as itself (Latin-1), the others as U+0100…U+0143.
   private static let alphabet: [String] = byteOrder.enumerated().map { i, byte in
     String(Unicode.Scalar(i < 188 ? UInt32(byte) : UInt32(0x100 + i - 188))!)
@@ -92,23 +97,34 @@ struct TokenizerVocabulary: Sendable {
 
 extension TokenizerVocabulary {
   /// The vocabulary that follows from CLIP's merges alone: alphabet, alphabet with `</w>`, one token per merge,
-  /// then the begin and end marks.
-  static func ids(from merges: [(left: String, right: String)], begin: String, end: String) -> [String: Int32]
-  {
-    let tokens = alphabet + alphabet.map { $0 + "</w>" } + merges.map { $0.left + $0.right } + [begin, end]
-    return Dictionary(zip(tokens, 0...)) { first, _ in first }
+  /// then the begin and end marks. Of equal tokens the first counts.
+  static func ids(from merges: TokenMerges, begin: String, end: String) -> TokenTable {
+    var table = TokenTable(capacity: 2 * alphabet.count + merges.count + 2)
+    for (i, character) in alphabet.enumerated() {
+      table.insert(character, id: Int32(i))
+      table.insert(character + wordEnd, id: Int32(alphabet.count + i))
+    }
+    let text = merges.text
+    for i in 0..<merges.count {
+      let (left, right) = merges[i]
+      table.insert(text, left.lowerBound..<right.upperBound, id: Int32(2 * alphabet.count + i))
+    }
+    for (i, mark) in [begin, end].enumerated() {
+      table.insert(mark, id: Int32(2 * alphabet.count + merges.count + i))
+    }
+    return table
   }
 
   /// The content of `vocab.json`.
-  static func ids(parsing file: Data) throws(TokenizerError) -> [String: Int32] {
+  static func ids(parsing file: Data) throws(TokenizerError) -> TokenTable {
     // Scanned, not parsed to values first: fifty thousand words.
     var scanner = JSONScanner(Array(file))
-    var ids: [String: Int32] = [:]
+    var ids = TokenTable(capacity: 0)
     do {
       try scanner.open("{")
-      while let token = try scanner.nextKey(isFirst: ids.isEmpty) {
+      while let token = try scanner.nextKey(isFirst: ids.count == 0) {
         guard let id = Int32(try scanner.number()) else { throw scanner.failure("no id") }
-        guard ids.updateValue(id, forKey: token) == nil else { throw scanner.twice(token) }
+        guard ids.insert(token, id: id) else { throw scanner.twice(token) }
       }
       try scanner.expectEnd()
     } catch {
@@ -118,21 +134,47 @@ extension TokenizerVocabulary {
   }
 
   /// The content of `merges.txt`: a line per merge, two tokens with a space between, after an optional `#version`.
-  static func merges(parsing file: Data) throws(TokenizerError) -> [(left: String, right: String)] {
+  static func merges(parsing file: Data) throws(TokenizerError) -> TokenMerges {
     // In bytes: as Characters, "\r\n" would be one of them.
-    var merges: [(left: String, right: String)] = []
-    for (number, line) in file.split(separator: 0x0A).enumerated() {
-      if number == 0, line.starts(with: "#version".utf8) { continue }
-      let tokens = line.split { $0 == 0x20 || $0 == 0x0D }
-      if tokens.isEmpty { continue }
-      guard tokens.count == 2, let left = String(validating: tokens[0], as: UTF8.self),
-        let right = String(validating: tokens[1], as: UTF8.self)
-      else {
-        throw .badMerge(line: number + 1, text: String(decoding: line, as: UTF8.self))
+    let bytes = Array(file)
+    let isValid = String(validating: bytes, as: UTF8.self) != nil
+    var merges = TokenMerges(textBytes: bytes.count)
+    var number = 0
+    var start = 0
+    while start < bytes.count {
+      var end = start
+      while end < bytes.count, bytes[end] != 0x0A { end += 1 }
+      let line = start..<end
+      start = end + 1
+      guard !line.isEmpty else { continue }
+      number += 1
+      if number == 1, bytes[line].starts(with: "#version".utf8) { continue }
+      let tokens = words(bytes, line)
+      if tokens.count == 0 { continue }
+      guard tokens.count == 2, isValid || String(validating: bytes[line], as: UTF8.self) != nil else {
+        throw .badMerge(line: number, text: String(decoding: bytes[line], as: UTF8.self))
       }
-      merges.append((left, right))
+      merges.append(bytes[tokens.first], bytes[tokens.second])
     }
     return merges
+  }
+
+  /// The first two words of a line, and how many there are.
+  private static func words(_ bytes: [UInt8], _ line: Range<Int>) -> (
+    count: Int, first: Range<Int>, second: Range<Int>
+  ) {
+    var (count, first, second) = (0, 0..<0, 0..<0)
+    var i = line.lowerBound
+    while i < line.upperBound {
+      let start = i
+      while i < line.upperBound, bytes[i] != 0x20, bytes[i] != 0x0D { i += 1 }
+      if start < i {
+        count += 1
+        if count == 1 { first = start..<i } else if count == 2 { second = start..<i }
+      }
+      i += 1
+    }
+    return (count, first, second)
   }
 }
 
