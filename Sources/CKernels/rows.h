@@ -69,6 +69,7 @@ INLINE f32x16 whole(f32x16 v) { return minus(plus(v, splat(ROUNDER)), splat(ROUN
 #include "normalization.h"
 #include "quantization.h"
 #include "rearrangement.h"
+#include "attention_rows.h"
 #include "softmax.h"
 #include "tile_sums.h"
 #include "weight_panels.h"

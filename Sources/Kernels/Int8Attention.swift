@@ -83,19 +83,19 @@ private struct Int8AttentionGroup {
 
   /// What a tile of keys adds to the sums of some queries.
   private func add(_ keys: Range<Int>, _ tile: Int, columns: Range<Int>) {
-    let (set, n, stride) = (kernels.table, columns.count, Int8AttentionTiles.groupColumns)
+    let (set, n) = (kernels.table, columns.count)
     let (queryBytes, height) = (tiles.queryPanelBytes, kernels.int8Tile.rows)
     let (scales, queries) = (
       packed.keyScales(head, keys.lowerBound),
       UnsafePointer(place.queries + columns.lowerBound / 16 * queryBytes)
     )
-    for i in Swift.stride(from: 0, to: keys.count, by: height) {
+    for i in stride(from: 0, to: keys.count, by: height) {
       set.pointee.gemm_s8(
         min(height, keys.count - i), n, tiles.depth, place.addresses + i, scales + i, queries, queryBytes,
         true, false, place.slopes, place.slopes, place.scores + i * n, n)
     }
     let padded = (keys.count + 3) / 4 * 4
-    for j in Swift.stride(from: 0, to: n, by: 16) {
+    for j in stride(from: 0, to: n, by: 16) {
       let column = columns.lowerBound + j
       set.pointee.softmax_panel(
         keys.count, place.scores + j, n, place.slopes + column, place.state + 2 * column,
@@ -105,35 +105,25 @@ private struct Int8AttentionGroup {
     set.pointee.weigh_values(
       tiles.size, n, padded, values.rows, padded * Int(set.pointee.value_bytes), values.scales,
       place.probabilities, padded * 32, tile == 0 ? nil : UnsafePointer(place.factors),
-      place.sums + columns.lowerBound, stride)
+      sums(columns.lowerBound), width)
   }
 
   /// Queries become the panels that `gemm_s8` multiplies rows by, and slopes 2048·log₂e/√d·scale.
   private func packQueries(_ q: UnsafePointer<Float>) {
-    let (set, d) = (kernels.table, tiles.size)
     for panel in 0..<panels {
       let first = rows.lowerBound + panel * 16
-      let valid = min(16, rows.upperBound - first)
-      let slopes = place.slopes + panel * 16
-      for r in 0..<valid {
-        let from = q + (first + r) * tiles.channels + head * d
-        (place.row + r * d).update(from: from, count: d)
-        let size = set.pointee.max_size(d, from)
-        slopes[r] = size.isFinite ? (size < 0x1p-100 ? 0 : size / 127) : .nan
-        place.scales[r] = size.isFinite ? slopes[r] : 0
-      }
-      set.pointee.pack_panel_s8(
-        valid, d, 1, place.row, place.scales, place.queries + panel * tiles.queryPanelBytes)
-      for r in 0..<valid { slopes[r] *= tiles.stepsPerUnit }
-      for r in valid..<16 { slopes[r] = 0 }
-      let state = place.state + panel * 32
-      for r in 0..<16 { (state[r], state[16 + r]) = (-.infinity, 0) }
+      let (slopes, state) = (place.slopes + panel * 16, place.state + panel * 32)
+      kernels.table.pointee.pack_queries(
+        min(16, rows.upperBound - first), tiles.size, q + first * tiles.channels + head * tiles.size,
+        tiles.channels, slopes, place.queries + panel * tiles.queryPanelBytes)
+      scale_row(16, slopes, tiles.stepsPerUnit, slopes)
+      state.update(repeating: -.infinity, count: 16)
+      (state + 16).update(repeating: 0, count: 16)
     }
   }
 
   /// Divides the sums of 16 queries by theirs and turns them into rows of o.
   private func finish(_ panel: Int, into o: UnsafeMutablePointer<Float>) {
-    let (d, c, stride) = (tiles.size, tiles.channels, Int8AttentionTiles.groupColumns)
     let (state, column) = (place.state + panel * 32, panel * 16)
     let check = packed.check(head)
     for r in 0..<16 {
@@ -141,18 +131,14 @@ private struct Int8AttentionGroup {
       let lost = (place.slopes[column + r] + state[r]) * 0 + check
       place.factors[r] = 1 / state[16 + r] + lost
     }
-    let sums = place.sums + column
-    for j in 0..<d { multiply_rows(16, sums + j * stride, place.factors, sums + j * stride) }
     let first = rows.lowerBound + column
-    let valid = min(16, rows.upperBound - first)
-    let to = o + first * c + head * d
-    if valid == 16 && d >= 16 {
-      for j in Swift.stride(from: 0, to: d, by: 16) {
-        let j = min(j, d - 16)  // the last block may overlap its neighbour
-        kernels.table.pointee.transpose_16x16(sums + j * stride, stride, to + j, c)
-      }
-    } else {
-      for r in 0..<valid { for j in 0..<d { to[r * c + j] = sums[j * stride + r] } }
-    }
+    kernels.table.pointee.finish_queries(
+      min(16, rows.upperBound - first), tiles.size, sums(column), width, place.factors,
+      o + first * tiles.channels + head * tiles.size, tiles.channels)
+  }
+
+  /// The sums of a tile of `gemm_s8` lie together, `[channels, width]`.
+  private func sums(_ column: Int) -> UnsafeMutablePointer<Float> {
+    place.sums + column / width * width * tiles.size + column % width
   }
 }

@@ -82,20 +82,16 @@ struct Int8AttentionTiles {
     /// Keys of a tile less the mean of at most 64 of the head's, evenly spread.
     func pack(_ k: UnsafePointer<Float>, head: Int, tile: Int, _ place: Place, _ kernels: KernelSet) {
       let (set, d, c) = (kernels.table, tiles.size, tiles.channels)
-      let (center, row) = (place.row, place.row + d)
+      let (center, keys) = (place.center, tiles.keys(of: tile))
       let samples = min(64, tiles.keys)
       center.update(repeating: 0, count: d)
       for i in 0..<samples { add_rows(d, center, k + i * tiles.keys / samples * c + head * d, center) }
       scale_row(d, center, -1 / Float(samples), center)
-      var check: Float = 0
-      for key in tiles.keys(of: tile) {
-        add_rows(d, k + key * c + head * d, center, row)
-        let index = head * tiles.keys + key
-        keyFactors[index] = set.pointee.quantize_row(
-          d, row, set.pointee.s8_zero, keyRows + index * tiles.depth)
-        check += keyFactors[index] * 0
-      }
-      checks[head * tiles.count + tile] = check
+      let index = head * tiles.keys + keys.lowerBound
+      set.pointee.pack_keys(
+        keys.count, d, k + keys.lowerBound * c + head * d, c, center, set.pointee.s8_zero,
+        keyRows + index * tiles.depth, keyFactors + index)
+      checks[head * tiles.count + tile] = (0..<keys.count).reduce(0) { $0 + keyFactors[index + $1] * 0 }
     }
 
     /// Values of a tile turned on their side, a channel's keys with one scale.
@@ -147,8 +143,8 @@ struct Int8AttentionTiles {
     /// Of the queries of a tile of `gemm_s8`.
     let scores: UnsafeMutablePointer<Float>, factors: UnsafeMutablePointer<Float>
     let probabilities: UnsafeMutablePointer<UInt8>
-    /// While something is packed: 16 rows of a head, their scales, 16 channels of a tile, and the bytes of one.
-    let row: UnsafeMutablePointer<Float>, scales: UnsafeMutablePointer<Float>
+    /// While something is packed: the mean of keys, 16 channels of a tile, and the bytes of one.
+    let center: UnsafeMutablePointer<Float>
     let turned: UnsafeMutablePointer<Float>, narrow: UnsafeMutablePointer<UInt8>
 
     static func pieces(_ tiles: Int8AttentionTiles) -> [Int] {
@@ -156,7 +152,7 @@ struct Int8AttentionTiles {
       return [
         tiles.longest * 8, columns / 16 * tiles.queryPanelBytes, columns * 4, columns * 8,
         tiles.size * columns * 4,
-        tiles.longest * 32 * 4, 32 * 4, tiles.longest * 32 * 2, 16 * tiles.size * 4, 16 * 4,
+        tiles.longest * 32 * 4, 32 * 4, tiles.longest * 32 * 2, tiles.size * 4,
         16 * tileKeys * 4, tiles.longest,
       ]
     }
@@ -171,8 +167,7 @@ struct Int8AttentionTiles {
       scores = cursor.take(tiles.longest * 32, of: Float.self)
       factors = cursor.take(32, of: Float.self)
       probabilities = cursor.take(tiles.longest * 32 * 2, of: UInt8.self)
-      row = cursor.take(16 * tiles.size, of: Float.self)
-      scales = cursor.take(16, of: Float.self)
+      center = cursor.take(tiles.size, of: Float.self)
       turned = cursor.take(16 * tileKeys, of: Float.self)
       narrow = cursor.take(tiles.longest, of: UInt8.self)
     }

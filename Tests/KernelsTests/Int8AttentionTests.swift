@@ -164,6 +164,38 @@ import Testing
     return (sums.values, states.values)
   }
 
+  @Test("rows before them are quantized as rows of layers are", arguments: KernelSet.runnable, [1, 3, 16])
+  func packing(set: KernelSet, rows: Int) {
+    let table = set.table.pointee
+    for n in [1, 3, 4, 15, 16, 17, 40, 63, 64, 160, 255, 256, 257, 300, 520] {
+      let (groups, stride) = ((n + 3) / 4, n + 5)
+      let x = Random(UInt64(n)).floats(rows * stride)
+      let shift = Random(7).floats(n)
+      var panel = [Int8](repeating: 1, count: 64 + groups * 64)
+      var (scales, keyScales) = ([Float](repeating: 1, count: 16), [Float](repeating: 1, count: rows))
+      var keys = [UInt8](repeating: 1, count: rows * groups * 4)
+      table.pack_queries(rows, n, x, stride, &scales, &panel)
+      table.pack_keys(rows, n, x, stride, shift, 128, &keys, &keyScales)
+      let sums = panel.withUnsafeBytes { Array($0.prefix(64).bindMemory(to: Int32.self)) }
+      for r in 0..<16 {
+        let row = r < rows ? Array(x[r * stride..<r * stride + n]) : [Float](repeating: 0, count: n)
+        let (q, scale) = quantizedRows(row, columns: n)
+        #expect(scale[0] == scales[r] && q.reduce(0, +) == Int(sums[r]))
+        #expect(
+          (0..<groups * 4).allSatisfy {
+            Int(panel[64 + $0 / 4 * 64 + r * 4 + $0 % 4]) == ($0 < n ? q[$0] : 0)
+          })
+        guard r < rows else { continue }
+        let key = quantizedRows(zip(row, shift).map { $0 + $1 }, columns: n)
+        #expect(key.scales[0] == keyScales[r])
+        #expect(
+          (0..<groups * 4).allSatisfy {
+            Int(keys[r * groups * 4 + $0]) == 128 + ($0 < n ? key.values[$0] : 0)
+          })
+      }
+    }
+  }
+
   @Test("have the scalar twin's bits", arguments: others, [1, 2, 3, 4, 5, 8, 19, 64, 192])
   func twins(set: KernelSet, keys: Int) {
     for columns in [16, 32] {

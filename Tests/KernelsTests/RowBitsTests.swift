@@ -69,6 +69,26 @@ import Testing
         set.transpose_16x16(rows.many, 16 + rows.n % 7, $0, 16 + rows.n % 9)
       }
     },
+    Line("pack_queries", 0x6985_90ce_769b_bb52, exact: true) { set, rows, print in
+      for count in [1, 7, 16] {
+        var panel = [Int8](repeating: 0, count: 64 + (rows.n + 3) / 4 * 64)
+        print.add(floats: 16) { set.pack_queries(count, rows.n, rows.many, rows.n, $0, &panel) }
+        print.add(panel)
+      }
+    },
+    Line("pack_keys", 0x0cd3_6788_97c3_43e0, exact: true) { set, rows, print in
+      var q = [UInt8](repeating: 0, count: 3 * ((rows.n + 3) / 4 * 4))
+      print.add(floats: 3) { set.pack_keys(3, rows.n, rows.many, rows.n + 1, rows.y, 128, &q, $0) }
+      print.add(q)
+    },
+    Line("finish_queries", 0xea6b_47cc_89d0_fd84, exact: true) { set, rows, print in
+      for count in [1, 6, 16] {
+        let n = min(rows.n, 200)
+        print.add(floats: count * (n + 2)) {
+          set.finish_queries(count, n, rows.many, 32, rows.gamma, $0, n + 2)
+        }
+      }
+    },
     Line("softmax_row", 0x9001_40c9_b20c_b68b) { set, rows, print in
       var (state, s) = ([-Float.infinity, 0], rows.x)
       for (valid, scale) in [(rows.n * 2 / 3, Float(0.3)), (rows.n, 0.5)] {

@@ -122,6 +122,21 @@ typedef void weigh_values_fn(size_t rows, size_t columns, size_t keys, const voi
                              const float *scale, const void *panels, size_t panel_stride,
                              const float *_Nullable factor, float *c, size_t ldc);
 
+/* Packs `rows` ≤ 16 rows of x, ldx floats apart, into the panel that int8 attention multiplies keys by: 16 sums
+ * Σ_c q[r][c], 32 bits each, then ceil(channels/4) groups of [16 rows][4 channels], what is missing being 0. Bytes and
+ * scales are those of quantize_row; scale has 16 values, 0 for a row that is missing.               */
+typedef void pack_queries_fn(size_t rows, size_t channels, const float *x, size_t ldx, float *scale,
+                             int8_t *panel);
+
+/* Rows of x plus shift as quantize_row makes bytes of them, one behind the other, each padded to a multiple of 4;
+ * a sum x[r][c] + shift[c] is rounded.                                                              */
+typedef void pack_keys_fn(size_t rows, size_t channels, const float *x, size_t ldx, const float *shift,
+                          uint8_t zero, uint8_t *q, float *scale);
+
+/* y[r][c] = sums[c][r]·factor[r] for `rows` ≤ 16 queries; a row of sums has 16 floats, lds apart */
+typedef void finish_queries_fn(size_t rows, size_t channels, const float *sums, size_t lds,
+                               const float *factor, float *y, size_t ldy);
+
 /* s[j] = 2^(scale·s[j] − log_sum[j·step]), step 0 or 1; values under 2^−100 become 0 */
 typedef void probability_row_fn(size_t n, float scale, const float *log_sum, size_t step, float *s);
 
@@ -203,6 +218,9 @@ uint32_t cpu_features(void);
   K(quantization_error_fn, quantization_error)                                      \
   K(hadamard_fn, hadamard)                                                          \
   K(transpose_fn, transpose_16x16)                                                  \
+  K(pack_queries_fn, pack_queries)                                                  \
+  K(pack_keys_fn, pack_keys)                                                        \
+  K(finish_queries_fn, finish_queries)                                              \
   K(softmax_row_fn, softmax_row)                                                    \
   K(probability_row_fn, probability_row)                                            \
   K(dscore_row_fn, dscore_row)                                                      \
