@@ -41,7 +41,8 @@ package func storeLines(_ x: TensorRef, from first: Int, into y: TensorRef, _ po
 /// Brings lines `range` of x into y `[range.count, W, C]`.
 package func loadLines(_ x: TensorRef, _ range: Range<Int>, into y: TensorRef, _ pool: ThreadPool) {
   let (lines, values, set) = (ScaledLines(x), y.floats, pool.kernels.table)
-  precondition(y.shape == [range.count] + x.shape.dropFirst(), "loadLines: \(range) of \(x.shape) into \(y.shape)")
+  precondition(
+    y.shape == [range.count] + x.shape.dropFirst(), "loadLines: \(range) of \(x.shape) into \(y.shape)")
   pool.run(range.count) { line, _ in
     let (from, to) = (lines.halves + (range.lowerBound + line) * lines.count, values + line * lines.count)
     let back = 1 / lines.factors[range.lowerBound + line]

@@ -28,7 +28,8 @@ extension GraphBuilder {
     if let layer = op as? any LineLayer {
       let type = try layer.outputTypes(inputs.map { graph.type($0).asFloats })[0]
       let deferred = DeferredLayer(layer: layer, inputs: inputs)
-      for value in deferred.lines { try settle(value) }
+      // What is added is read once, so that it need not be there as a whole.
+      try settle(inputs[0])
       let y = define(type, .lines)
       self.deferred[y] = deferred
       return [y]
@@ -40,7 +41,8 @@ extension GraphBuilder {
       }
       let (pipeline, inputs) = pipeline(of: inputs[0])
       return try emitNode(
-        PipelineStatistics(pipeline: pipeline, groups: statistics.groups, epsilon: statistics.epsilon), inputs)
+        PipelineStatistics(pipeline: pipeline, groups: statistics.groups, epsilon: statistics.epsilon), inputs
+      )
     }
     var whole: [Value] = []
     for value in inputs { whole.append(try self.whole(value)) }

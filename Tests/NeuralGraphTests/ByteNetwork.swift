@@ -56,7 +56,8 @@ struct ByteNetwork {
     for weight in graph.weights where weight.role == .matrix || weight.role == .convolution {
       floats[weight.name] = dequantized(rotated(tensors[weight.name]!))
     }
-    return try! ByteNetwork(input, gradient: gradient, rotation: nil, limits: limits, activations: activations, tensors: floats,
+    return try! ByteNetwork(
+      input, gradient: gradient, rotation: nil, limits: limits, activations: activations, tensors: floats,
       build)
   }
 

@@ -34,7 +34,8 @@ import Testing
     Case(testDescription: "rotated", input: [21, 400, 64], rotation: 16) { g, x in
       try block(x, to: 64, g["b"])
     },
-    Case(testDescription: "a picture of one line", input: [1, 9, 16]) { g, x in try block(x, to: 16, g["b"]) },
+    Case(testDescription: "a picture of one line", input: [1, 9, 16]) { g, x in try block(x, to: 16, g["b"])
+    },
   ]
 
   private static func block(_ x: Value, to outputs: Int, _ g: Scope) throws -> Value {
@@ -60,7 +61,9 @@ import Testing
         let lines = try network(test, isByte: isByte, limits)
         for threads in 1...2 {
           let y = lines.run(inputs, .of(threads))
-          #expect(y.shape == wanted.shape && y.values == wanted.values, "\(limits), \(threads) threads, bytes \(isByte)")
+          #expect(
+            y.shape == wanted.shape && y.values == wanted.values,
+            "\(limits), \(threads) threads, bytes \(isByte)")
         }
       }
     }

@@ -31,7 +31,8 @@ extension LinePipeline {
         working = max(working, prologueScratchBytes(channels: operands[0].shape.last!, threads: threads))
         for operand in stage.lines {
           guard case .input(let i) = operand, inputs[i].layout == .scaledLines else { continue }
-          loads = max(loads, inputs[i].asFloats.lines(max(schedule.buffered[index], schedule.made[index])).byteCount)
+          loads = max(
+            loads, inputs[i].asFloats.lines(max(schedule.buffered[index], schedule.made[index])).byteCount)
         }
       }
       for part in schedule.steps.joined() {
@@ -40,7 +41,8 @@ extension LinePipeline {
         working = max(
           working,
           stage.layer.scratchBytes(
-            ofLines: operands[0].lines(part.band.lines.count), weight: operands[1], part.band, threads: threads))
+            ofLines: operands[0].lines(part.band.lines.count), weight: operands[1], part.band,
+            threads: threads))
       }
       loaded = take(loads)
       rest = take(working)
@@ -200,7 +202,9 @@ struct PipelineStatistics: Op {
     return sumsBytes(x) + lines
   }
 
-  private func sumsBytes(_ x: TensorType) -> Int { (GroupSums.byteCount(channels: x.shape.last!) + 63) / 64 * 64 }
+  private func sumsBytes(_ x: TensorType) -> Int {
+    (GroupSums.byteCount(channels: x.shape.last!) + 63) / 64 * 64
+  }
 
   func multiplyAdds(_ inputs: [TensorType]) -> Int { pipeline.multiplyAdds(inputs) }
 
@@ -233,5 +237,7 @@ struct LoadedLines: Op {
     return [inputs[0].asFloats]
   }
 
-  func run(_ io: borrowing OpIO) { loadLines(io[in: 0], 0..<io[in: 0].type.shape[0], into: io[out: 0], io.pool) }
+  func run(_ io: borrowing OpIO) {
+    loadLines(io[in: 0], 0..<io[in: 0].type.shape[0], into: io[out: 0], io.pool)
+  }
 }

@@ -84,16 +84,18 @@ struct LineSchedule {
   /// The most lines that a stage makes at a time.
   private(set) var made: [Int]
 
-  /// About so many values of the widest stage are made in a step: enough rows for a product that reading the weight
+  /// About so many values are made in a step, by all stages together: enough rows for a product that reading the weight
   /// again for every step costs little beside them.
-  static let valueCount = 1 << 19
+  static let valueCount = 1 << 20
 
   init(_ pipeline: LinePipeline, _ inputs: [TensorType], _ types: [TensorType]) {
     let stages = pipeline.stages
     let height = types.last!.shape[0]
-    let widest = types.map(\.count).max()! / height
-    let step = max(1, Self.valueCount / max(widest, 1))
-    (buffered, windowed, made) = (
+    let read = stages.flatMap { stage in stage.lines.map { $0.type(inputs, types) } }
+    let made = types.map(\.count).reduce(0, +)
+    let perLine = max(made, read.map(\.count).max()!, height) / height
+    let step = max(1, Self.valueCount / perLine)
+    (buffered, windowed, self.made) = (
       types.map { _ in 0 }, types.map { _ in 0 }, types.map { _ in 0 }
     )
     func band(_ stage: Int, _ output: Range<Int>) -> ConvolutionBand {
@@ -106,15 +108,26 @@ struct LineSchedule {
     var done = types.map { _ in 0 }
     var buffer = types.map { _ in 0..<0 }
     var window = types.map { _ in 0..<0 }
-    for first in stride(from: 0, to: height, by: step) {
-      var wanted = types.map { _ in 0 }
-      wanted[stages.count - 1] = min(first + step, height)
-      for (index, stage) in stages.enumerated().reversed() where wanted[index] > done[index] {
+    /// Lines that a stage has to read for so many of its own, which may be less than none: those of the steps before
+    /// the first line of the result, in which the other stages begin one by one.
+    func reach(_ stage: Int, _ lines: Int) -> Int {
+      let (layer, kernel) = (stages[stage].layer, stages[stage].operands[1].type(inputs, types).shape[1])
+      let (geometry, factor) = (layer.geometry, layer.fusion.enlargement)
+      let end = (lines - 1) * geometry.stride - geometry.top + kernel
+      return Int((Double(end) / Double(factor)).rounded(.up))
+    }
+    var end = -2 * stages.count * step
+    while done[stages.count - 1] < height {
+      end += step
+      var wanted = types.map { _ in Int.min / 2 }
+      wanted[stages.count - 1] = end
+      for (index, stage) in stages.enumerated().reversed() {
         if case .stage(let source) = stage.x {
-          wanted[source] = max(wanted[source], band(index, 0..<wanted[index]).lines.upperBound)
+          wanted[source] = max(wanted[source], reach(index, wanted[index]))
         }
         if case .stage(let source)? = stage.residual { wanted[source] = max(wanted[source], wanted[index]) }
       }
+      for (index, type) in types.enumerated() { wanted[index] = min(max(wanted[index], 0), type.shape[0]) }
       var parts: [Part] = []
       for index in stages.indices where wanted[index] > done[index] {
         let part = band(index, done[index]..<wanted[index])
@@ -131,9 +144,9 @@ struct LineSchedule {
         done[index] = wanted[index]
         buffered[index] = max(buffered[index], part.lines.count)
         windowed[index] = max(windowed[index], window[index].count)
-        made[index] = max(made[index], part.output.count)
+        self.made[index] = max(self.made[index], part.output.count)
       }
-      steps.append(parts)
+      if !parts.isEmpty { steps.append(parts) }
     }
   }
 

@@ -17,7 +17,9 @@ extension Stages {
         let plan = try planner.plan(defined.graph, keep: defined.outputs)
         let graph = try component.graph(of: network, size, keeping: kept, within: limits, known: defined)
         // The graph of the cache may be another with the same values.
-        return try (graph, graph.outputs == defined.outputs ? plan : planner.plan(graph.graph, keep: graph.outputs))
+        return try (
+          graph, graph.outputs == defined.outputs ? plan : planner.plan(graph.graph, keep: graph.outputs)
+        )
       } catch PlanError.overBudget(let needed, _) {
         least = min(least, needed)
         return nil
