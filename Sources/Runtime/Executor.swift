@@ -16,13 +16,13 @@ package final class Executor {
   private let scratch: MemoryRegion
   private let resident: MemoryRegion
   private let window: MemoryRegion
-  private let staging: MemoryRegion
   private let parameters: MemoryRegion
   /// Trained values that have been given.
   private var given: Set<Value> = []
   /// The walks for what runs have asked for so far.
   private var walks: [Set<String>?: Walk] = [:]
-  private var ahead: ReadAhead
+  /// Nil where nothing is streamed.
+  private var stream: WeightStream?
   /// Where the plan's weights are stored.
   private let stored: [Value: StoredWeight]
   /// Weights that are used where their file is mapped.
@@ -47,37 +47,46 @@ package final class Executor {
     arena = try MemoryRegion(byteCount: plan.arenaBytes * plan.lanes)
     scratch = try MemoryRegion(byteCount: plan.scratchBytes)
     let resident = try MemoryRegion(byteCount: plan.residentBytes)
-    window = try MemoryRegion(byteCount: plan.windowBytes)
-    let staging = try MemoryRegion(byteCount: plan.stagingBytes)
+    let windowBytes = plan.windowBytes + plan.readAheadBytes
+    window = try MemoryRegion(byteCount: windowBytes)
     parameters = try MemoryRegion(byteCount: plan.parameterBytes)
-    ahead = ReadAhead(bytes: plan.readAheadBytes)
 
     var (stored, mapped) = ([Value: StoredWeight](), [Value: UnsafeMutableRawPointer]())
     var lookups: [Int: TableLookup] = [:]
-    for case .run(let index, _) in plan.steps {
+    var read: [(value: Value, offset: Int)] = []
+    for case .run(let index) in plan.steps {
       lookups[index] = TableLookup(graph.nodes[index], of: graph)
       for value in graph.nodes[index].inputs where stored[value] == nil {
         guard let weight = graph.weight(value) else { continue }
         let place = weights[weight]
-        (stored[value], mapped[value]) = (place, place.address)
+        stored[value] = place
         guard let offset = plan.residentOffset[value] else { continue }
-        if place.address != nil {
+        if let address = place.address {
+          mapped[value] = address
           place.prefetch()
         } else {
-          try WeightLoader(weight: weight, stored: place).load(
-            into: resident.address + offset, staging: staging, pool: pool)
+          read.append((value, offset))
         }
       }
     }
-    staging.giveBack()
+    let reader = try WeightReader(graph, stored, stagingBytes: plan.stagingBytes)
+    for (value, offset) in read { try reader.read(value, to: resident.address + offset, pool) }
+    reader.finish()
     (self.stored, self.mapped, self.lookups) = (stored, mapped, lookups)
     self.resident = resident
-    self.staging = staging
+    if windowBytes > 0 {
+      stream = try WeightStream(
+        reader, window: window, byteCount: windowBytes, pool: ThreadPool(threads: 1, kernels: pool.kernels))
+    }
   }
 
   deinit {
+    stream = nil  // its thread writes to the window
     for value in mapped.keys { stored[value]!.release() }
   }
+
+  /// What reading streamed weights has taken so far.
+  package var traffic: WeightTraffic { stream?.traffic ?? WeightTraffic() }
 
   /// Replaces trained values; those that are not named stay.
   ///
@@ -101,9 +110,10 @@ package final class Executor {
   ///   - queries: values of the graph's inputs by name; of type i32 if the input is.
   ///   - wanted: names of the outputs to compute, nil for all; nodes that serve others alone are left out, with
   ///     their inputs and the reading of their weights.
+  ///   - goesOn: a run like this one follows, so that its first weights may be read ahead.
   /// - Throws: `CancellationError` between two nodes, `WeightFileError` where streamed weights cannot be read.
   package func run(
-    _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil
+    _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil, goesOn: Bool = false
   ) throws -> [[String: HostTensor]] {
     let walk = walks[wanted] ?? Walk(graph, plan, only: wanted)
     walks[wanted] = walk
@@ -114,7 +124,7 @@ package final class Executor {
     for start in stride(from: 0, to: queries.count, by: plan.lanes) {
       let group = queries[start..<min(start + plan.lanes, queries.count)]
       for (lane, query) in group.enumerated() { write(query, for: walk, lane: lane) }
-      try take(walk, lanes: group.count)
+      try take(walk, lanes: group.count, goesOn: goesOn || group.endIndex < queries.endIndex)
       results += group.indices.map { read(walk.outputs, lane: $0 - start) }
     }
     return results
@@ -131,25 +141,16 @@ package final class Executor {
 
   private static let pattern: UInt8 = 0x7f
 
-  private func take(_ walk: Walk, lanes: Int) throws {
-    var released: [StoredWeight] = []
-    ahead.begin(walk.fetches)
-    for (position, step) in walk.steps.enumerated() {
+  private func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
+    if !walk.blocks.isEmpty { stream!.begin(walk.blocks, goesOn: goesOn) }
+    var streamed: [Value: UnsafeMutableRawPointer] = [:]
+    for step in walk.steps {
       try Task.checkCancellation()
       switch step {
-      case .fetch(let value, let offset):
-        let place = stored[value]!
-        streamedBytes += graph.type(value).byteCount
-        ahead.isFetched()
-        if mapped[value] != nil {
-          place.prefetch()
-          released.append(place)
-        } else {
-          try WeightLoader(weight: graph.weight(value)!, stored: place).load(
-            into: window.address + offset, staging: staging, pool: pool)
-        }
-      case .run(let index, let streamed):
-        if position > 0, case .fetch = walk.steps[position - 1] { ahead.ask { stored[$0]!.prefetch() } }
+      case .fetch(let weights):
+        streamed = try stream!.take()
+        streamedBytes += weights.reduce(0) { $0 + graph.type($1).byteCount }
+      case .run(let index):
         let node = graph.nodes[index]
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
@@ -161,16 +162,16 @@ package final class Executor {
           afterNode?(node)
         }
       case .drop:
-        for weight in released { weight.release() }
-        released = []
-        if isPoisoned { window.fill(Self.pattern) }
+        stream!.release(filling: isPoisoned ? Self.pattern : nil)
+        streamed = [:]
       }
     }
-    staging.giveBack()
     try weights.checkUnchanged()
   }
 
-  private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: Int]) throws -> [TensorRef] {
+  private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: UnsafeMutableRawPointer]) throws
+    -> [TensorRef]
+  {
     let node = graph.nodes[index]
     func place(_ value: Value) -> TensorRef {
       graph.weight(value) == nil ? self.place(of: value, lane) : weight(value, streamed)
@@ -181,15 +182,9 @@ package final class Executor {
     return node.inputs.map { $0 == lookup.table ? rows : $0 == lookup.indices ? positions : place($0) }
   }
 
-  private func weight(_ value: Value, _ streamed: [Value: Int]) -> TensorRef {
+  private func weight(_ value: Value, _ streamed: [Value: UnsafeMutableRawPointer]) -> TensorRef {
     let address =
-      if let place = mapped[value] {
-        place
-      } else if let offset = plan.residentOffset[value] {
-        resident.address + offset
-      } else {
-        window.address + streamed[value]!
-      }
+      mapped[value] ?? plan.residentOffset[value].map { resident.address + $0 } ?? streamed[value]!
     return TensorRef(graph.type(value), at: address)
   }
 
