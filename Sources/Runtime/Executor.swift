@@ -1,5 +1,6 @@
 import Kernels
 import NeuralGraph
+import Platform
 import Tensors
 import WeightStorage
 
@@ -27,12 +28,16 @@ package final class Executor {
   private let stored: [Value: StoredWeight]
   /// Weights that are used where their file is mapped.
   private let mapped: [Value: UnsafeMutableRawPointer]
+  private var onDemand = WeightsOnDemand()
   private let lookups: [Int: TableLookup]
   private var isPoisoned = false
   /// Of weights that were fetched for a node, bytes so far.
   package private(set) var streamedBytes = 0
   /// Told every node before it runs, with what it reads; for surveys of activations.
   package var onNode: ((Node, [TensorRef]) throws -> Void)?
+  /// Asked now and then how much of what was planned cannot be had any more, bytes. Mapped weights that were to stay are
+  /// given back then and brought again when they are needed.
+  package var missing: (() -> Int)?
   /// Told every node when it has run; with the hook before, for its time.
   package var afterNode: ((Node) -> Void)?
 
@@ -44,9 +49,9 @@ package final class Executor {
     self.plan = plan
     self.weights = weights
     self.pool = pool
+    Heap.trim()
     arena = try MemoryRegion(byteCount: plan.arenaBytes * plan.lanes)
     scratch = try MemoryRegion(byteCount: plan.scratchBytes)
-    let resident = try MemoryRegion(byteCount: plan.residentBytes)
     let windowBytes = plan.windowBytes + plan.readAheadBytes
     window = try MemoryRegion(byteCount: windowBytes)
     parameters = try MemoryRegion(byteCount: plan.parameterBytes)
@@ -69,6 +74,7 @@ package final class Executor {
         }
       }
     }
+    let resident = try MemoryRegion(byteCount: read.isEmpty ? 0 : plan.residentBytes)
     let reader = try WeightReader(graph, stored, stagingBytes: plan.stagingBytes)
     for (value, offset) in read { try reader.read(value, to: resident.address + offset, pool) }
     reader.finish()
@@ -144,7 +150,8 @@ package final class Executor {
   private func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
     if !walk.blocks.isEmpty { stream!.begin(walk.blocks, goesOn: goesOn) }
     var streamed: [Value: UnsafeMutableRawPointer] = [:]
-    for step in walk.steps {
+    yield(atOnce: true)
+    for (position, step) in walk.steps.enumerated() {
       try Task.checkCancellation()
       switch step {
       case .fetch(let weights):
@@ -152,6 +159,8 @@ package final class Executor {
         streamedBytes += weights.reduce(0) { $0 + graph.type($1).byteCount }
       case .run(let index):
         let node = graph.nodes[index]
+        yield()
+        onDemand.prefetch(for: walk.steps[position...], of: graph)
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
           try onNode?(node, inputs)
@@ -161,6 +170,7 @@ package final class Executor {
               scratch: scratch.address, pool: pool))
           afterNode?(node)
         }
+        onDemand.release(node)
       case .drop:
         stream!.release(filling: isPoisoned ? Self.pattern : nil)
         streamed = [:]
@@ -168,6 +178,21 @@ package final class Executor {
     }
     try weights.checkUnchanged()
   }
+
+  /// Gives weights back where memory has become scarce. They are asked for by name from now on, one node ahead.
+  private func yield(atOnce: Bool = false) {
+    guard let missing, onDemand.isDue(atOnce: atOnce) else { return }
+    let wanted = missing()
+    guard wanted > onDemand.byteCount else { return }
+    // From the end of the network: what comes first is there already when the next pass begins.
+    for (value, _) in plan.residentOffset.sorted(by: { $0.value > $1.value }) where mapped[value] != nil {
+      guard wanted > onDemand.byteCount else { return }
+      onDemand.add(value, stored[value]!)
+    }
+  }
+
+  /// Bytes of resident weights that were given back under pressure.
+  package var yieldedBytes: Int { onDemand.byteCount }
 
   private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: UnsafeMutableRawPointer]) throws
     -> [TensorRef]

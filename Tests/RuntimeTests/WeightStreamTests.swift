@@ -159,4 +159,25 @@ private final class Chain {
     try file.close()
     #expect(throws: WeightFileError.changed(file: chain.path)) { _ = try executor.run([chain.query(1)]) }
   }
+
+  @Test("that were to stay give way where memory becomes scarce, and the bits stay the same") func pressure()
+    throws
+  {
+    let chain = try Chain()
+    let queries = (1...3).map { chain.query(UInt64($0) * 10) }
+    let expected = try queries.map { try chain.executor(streaming: false).run([$0])[0] }
+    let executor = try chain.executor(streaming: false)
+    #expect(try executor.run([queries[0]])[0] == expected[0] && executor.yieldedBytes == 0)
+    var scarce = 300_000
+    executor.missing = { scarce }
+    #expect(try executor.run([queries[1]])[0] == expected[1])
+    let last = 4 * Chain.sizes.max()!
+    #expect((300_000..<300_000 + last).contains(executor.yieldedBytes))
+    scarce = 10_000_000
+    #expect(try executor.run([queries[2]])[0] == expected[2])
+    #expect(executor.yieldedBytes == chain.passBytes, "more than all is missing")
+    for i in Chain.sizes.indices where Chain.sizes[i] > 4096 {
+      #expect(try !chain.checkpoint.isCached("w\(i)", rows: 0..<Chain.sizes[i]), "w\(i) is cached")
+    }
+  }
 }

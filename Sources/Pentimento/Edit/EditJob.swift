@@ -76,7 +76,10 @@ public struct EditJob: Sendable {
     _ part: Part, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> EditResult {
     if let learning { return try await run(after: learning, part, progress) }
-    return try await StreamLog.$current.withValue(StreamLog()) { try await compute(part, progress) }
+    let pressure = editor.memoryLimit.map { _ in MemoryPressure(planned: plan.peak) }
+    return try await MemoryPressure.$current.withValue(pressure) {
+      try await StreamLog.$current.withValue(StreamLog()) { try await compute(part, progress) }
+    }
   }
 
   private func compute(

@@ -42,6 +42,7 @@ package actor NoiseNetwork: NoisePredictor {
   ) throws {
     self.thread = thread
     executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    executor.missing = MemoryPressure.current?.missing
     maps = stage.plan.outputs.keys.filter { $0.hasPrefix(DenoisingNetwork.attentionPrefix) }.sorted()
     parameters = stage.graph.parameters.map { ($0.name, stage.graph.type($0.value).shape) }
     configuration = model.unet.configuration
