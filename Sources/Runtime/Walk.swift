@@ -34,6 +34,15 @@ struct Walk {
   }
 }
 
+extension Plan {
+  /// Bytes of weights that are read for every run of these outputs, nil for all.
+  package func streamedBytes(of graph: Graph, only wanted: Set<String>? = nil) -> Int {
+    Walk(graph, self, only: wanted).blocks.flatMap(\.weights).reduce(0) {
+      $0 + graph.type($1.value).byteCount
+    }
+  }
+}
+
 extension Step {
   /// Nodes, and between them the fetching and dropping that their streamed weights take. What is there already is not
   /// fetched again: where a backward pass turns round, it finds what it needs.
