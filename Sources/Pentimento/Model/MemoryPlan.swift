@@ -119,9 +119,10 @@ extension MemoryPlan.Work {
       $0.key != DenoisingNetwork.loss && !$0.key.hasPrefix(DenoisingNetwork.gradientPrefix)
     }
     self.init(
-      evaluations: evaluations, gradients: gradients, lanes: plan.lanes, bytesOnce: plan.residentBytes,
-      bytesPerPass: plan.streamedBytes(of: graph, only: Set(forward.keys)),
-      bytesPerGradient: gradients == 0 ? 0 : plan.streamedBytes(of: graph),
+      evaluations: evaluations, gradients: gradients, lanes: plan.lanes,
+      bytesOnce: plan.bytesOnce(of: graph, stage.weights),
+      bytesPerPass: plan.streamedBytes(of: graph, stage.weights, only: Set(forward.keys)),
+      bytesPerGradient: gradients == 0 ? 0 : plan.streamedBytes(of: graph, stage.weights),
       multiplyAdds: graph.multiplyAdds(for: forward.values),
       gradientMultiplyAdds: gradients == 0 ? 0 : graph.multiplyAdds(for: plan.outputs.values))
   }
