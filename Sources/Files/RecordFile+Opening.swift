@@ -24,6 +24,13 @@ extension RecordFile {
     }
   }
 
+  /// Closes a file that was locked. A process that is being started may hold a copy of the descriptor for a moment, and
+  /// the lock would last as long.
+  static func unlock(_ descriptor: Int32) {
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
+
   /// The records of all completed batches. Bytes behind them are those of a batch that was not.
   ///
   /// - Throws: `RecordFileError.otherFormat`, `RecordFileError.damaged`; `FileError`.

@@ -52,7 +52,7 @@ package final class RecordFile {
       end = records.last.map { $0.range.upperBound + 8 } ?? 0
       guard ftruncate(descriptor, off_t(end)) == 0 else { throw FileError.writing(path) }
     } catch {
-      close(descriptor)
+      Self.unlock(descriptor)
       descriptor = -1
       throw error
     }
@@ -61,7 +61,7 @@ package final class RecordFile {
   /// A file without a record says nothing, and goes.
   deinit {
     if end == 0 { remove() }
-    if descriptor >= 0 { close(descriptor) }
+    if descriptor >= 0 { Self.unlock(descriptor) }
   }
 
   // MARK: Writing
@@ -112,7 +112,7 @@ package final class RecordFile {
     }
     PartialFile.sync(place.folder)
     release(fresh)
-    close(descriptor)
+    Self.unlock(descriptor)
     descriptor = fresh
     records = copies
     end = copies.last.map { $0.range.upperBound + 8 } ?? 0
@@ -123,7 +123,7 @@ package final class RecordFile {
   package func remove() {
     guard descriptor >= 0 else { return }
     unlink(place.path)
-    close(descriptor)
+    Self.unlock(descriptor)
     descriptor = -1
   }
 
