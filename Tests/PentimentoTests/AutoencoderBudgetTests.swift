@@ -1,11 +1,10 @@
 import Foundation
 import Kernels
+import Pentimento
 import Runtime
 import Tensors
 import TestSupport
 import Testing
-
-@testable import Pentimento
 
 /// The autoencoder under every budget: as much of its pictures is kept as fits, and the bits stay.
 @Suite("Autoencoder within a budget") struct AutoencoderBudgetTests {
