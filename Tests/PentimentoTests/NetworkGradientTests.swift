@@ -147,7 +147,7 @@ private struct Subject {
     let subject = try Subject("sd15", rank: 2)
     let network = try Editor(model: subject.model, threads: 2).noiseNetwork(
       width: 64, height: 64, keeping: [.contextGradient, .parameterGradients])
-    let layers: Int = 2 * 4 * 16  // two matrices each
+    let layers: Int = 16 * 2 * 4  // blocks, attentions of a block, projections of an attention
     #expect(network.parameters.count == 2 * layers)
     try await network.update(
       Dictionary(
