@@ -34,6 +34,22 @@ struct Walk {
   }
 }
 
+extension Plan {
+  /// Bytes that are read from files for every run of these outputs, nil for all: of the weights that are streamed.
+  package func streamedBytes(
+    of graph: Graph, _ weights: NetworkWeights, only wanted: Set<String>? = nil
+  ) -> Int {
+    Walk(graph, self, only: wanted).blocks.flatMap(\.weights).reduce(0) { sum, place in
+      sum + weights[graph.weight(place.value)!].byteCount
+    }
+  }
+
+  /// Bytes that are read from files before the first run: of the weights that stay.
+  package func bytesOnce(of graph: Graph, _ weights: NetworkWeights) -> Int {
+    residentOffset.keys.reduce(0) { $0 + weights[graph.weight($1)!].byteCount }
+  }
+}
+
 extension Step {
   /// Nodes, and between them the fetching and dropping that their streamed weights take. What is there already is not
   /// fetched again: where a backward pass turns round, it finds what it needs.
