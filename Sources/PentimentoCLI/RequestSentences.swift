@@ -158,7 +158,7 @@ extension JournalError.Difference {
       difference.asked = asked == value ? "given" : "left out"
     }
     switch what {
-    case "prompt", "source prompt", "negative prompt", "seed", "task", "attention":
+    case "prompt", "source prompt", "negative prompt", "seed", "task", "attention", "precision":
       difference.what = "--" + what.replacing(" ", with: "-")
     case "concepts": difference.what = "--concept"
     case "points": difference.what = "--drag"

@@ -27,7 +27,7 @@ struct Walk {
       switch graph.origin(value) {
       case .input(let name): inputs[name] = value
       case .parameter: parameters.insert(value)
-      case .weight, .node: break
+      case .weight, .node, .lines: break
       }
     }
     (self.inputs, self.parameters) = (inputs, parameters)
