@@ -27,22 +27,22 @@ struct AttentionTiles {
   }
 
   /// Rows per packed tile: a tile of keys and one of values should stay in the second-level cache.
-  var tileRows: Int { min(256, max(32, 65_536 / size / 32 * 32)) }
+  var tileRows: Int { min(256, max(32, 65_536 / size / TileLimits.columns * TileLimits.columns)) }
 
   /// Rows of the longest block.
   static let longestBlock = 768
 
   /// Rows per block: long, since packing is paid per block, but about four items for every thread.
   func blockRows(of rows: Int, threads: Int) -> Int {
-    min(Self.longestBlock, max(48, rows * heads / (4 * threads) / 12 * 12))
+    min(Self.longestBlock, max(48, rows * heads / (4 * threads) / TileLimits.rows * TileLimits.rows))
   }
 
-  var widePanels: Int { (size + 15) / 16 * 16 }
+  var widePanels: Int { TileLimits.panels(size) * TileLimits.panelColumns }
 
   /// Floats of one tile packed for scores (rows become columns) and for sums (rows stay rows).
   var scorePanels: Int { tileRows * size }
   var sumPanels: Int { tileRows * widePanels }
-  var strip: Int { 12 * tileRows }
+  var strip: Int { TileLimits.rows * tileRows }
 
   /// Packs rows `rows` of head `head` as panels with one column per row: `[rows/16][size][16]`, zeros beyond.
   ///
@@ -135,7 +135,8 @@ struct AttentionTiles {
   }
 
   private func pieces(_ needs: Needs) -> [Int] {
-    [12 * MemoryLayout<UnsafePointer<Float>>.stride, 32 * 4] + needs.panels.map { $0 * 4 }
+    [TileLimits.rows * MemoryLayout<UnsafePointer<Float>>.stride, TileLimits.columns * 4]
+      + needs.panels.map { $0 * 4 }
       + Array(repeating: strip * 4, count: needs.strips) + [Self.longestBlock * 8]
   }
 
@@ -151,12 +152,13 @@ struct AttentionTiles {
     let common = cursor.take(shared, of: Float.self)
     let places = (0..<threads).map { _ in
       Place(
-        table: cursor.take(12, of: UnsafePointer<Float>.self), zeros: cursor.take(32, of: Float.self),
+        table: cursor.take(TileLimits.rows, of: UnsafePointer<Float>.self),
+        zeros: cursor.take(TileLimits.columns, of: Float.self),
         panels: needs.panels.map { cursor.take($0, of: Float.self) },
         strips: (0..<needs.strips).map { _ in cursor.take(strip, of: Float.self) },
         state: cursor.take(Self.longestBlock * 2, of: Float.self))
     }
-    for place in places { place.zeros.update(repeating: 0, count: 32) }
+    for place in places { place.zeros.update(repeating: 0, count: TileLimits.columns) }
     return (common, places)
   }
 }

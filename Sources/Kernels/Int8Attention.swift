@@ -66,7 +66,7 @@ private struct Int8AttentionGroup {
   private var tiles: Int8AttentionTiles { packed.tiles }
   /// Columns that a tile of `gemm_s8` has, and those of this group in whole panels of 16.
   private var width: Int { kernels.int8Tile.columns }
-  private var panels: Int { (rows.count + 15) / 16 }
+  private var panels: Int { TileLimits.panels(rows.count) }
 
   func attend(_ q: UnsafePointer<Float>, into o: UnsafeMutablePointer<Float>) {
     packQueries(q)
@@ -87,7 +87,7 @@ private struct Int8AttentionGroup {
     let (queryBytes, height) = (tiles.queryPanelBytes, kernels.int8Tile.rows)
     let (scales, queries) = (
       packed.keyScales(head, keys.lowerBound),
-      UnsafePointer(place.queries + columns.lowerBound / 16 * queryBytes)
+      UnsafePointer(place.queries + columns.lowerBound / TileLimits.panelColumns * queryBytes)
     )
     for i in stride(from: 0, to: keys.count, by: height) {
       set.pointee.gemm_s8(

@@ -27,7 +27,7 @@ struct Int8AttentionTiles {
 
   /// Queries of one item of work; rows do not meet in any sum.
   var groupRows: Int { min(Self.groupColumns, max(queries, 1)) }
-  private var groupPanels: Int { (groupRows + 15) / 16 }
+  private var groupPanels: Int { TileLimits.panels(groupRows) }
 
   /// Bytes of a row of q or k.
   var depth: Int { (size + 3) / 4 * 4 }
@@ -150,9 +150,11 @@ struct Int8AttentionTiles {
     static func pieces(_ tiles: Int8AttentionTiles) -> [Int] {
       let columns = groupColumns
       return [
-        tiles.longest * 8, columns / 16 * tiles.queryPanelBytes, columns * 4, columns * 8,
+        tiles.longest * 8, TileLimits.panels(columns) * tiles.queryPanelBytes, columns * 4, columns * 8,
         tiles.size * columns * 4,
-        tiles.longest * 32 * 4, 32 * 4, tiles.longest * 32 * 2, tiles.size * 4,
+        tiles.longest * TileLimits.columns * 4, TileLimits.columns * 4,
+        tiles.longest * TileLimits.columns * 2,
+        tiles.size * 4,
         16 * tileKeys * 4, tiles.longest,
       ]
     }
@@ -160,13 +162,13 @@ struct Int8AttentionTiles {
     init(_ tiles: Int8AttentionTiles, _ cursor: inout ScratchCursor) {
       let columns = groupColumns
       addresses = cursor.take(tiles.longest, of: UnsafePointer<UInt8>.self)
-      queries = cursor.take(columns / 16 * tiles.queryPanelBytes, of: Int8.self)
+      queries = cursor.take(TileLimits.panels(columns) * tiles.queryPanelBytes, of: Int8.self)
       slopes = cursor.take(columns, of: Float.self)
       state = cursor.take(2 * columns, of: Float.self)
       sums = cursor.take(tiles.size * columns, of: Float.self)
-      scores = cursor.take(tiles.longest * 32, of: Float.self)
-      factors = cursor.take(32, of: Float.self)
-      probabilities = cursor.take(tiles.longest * 32 * 2, of: UInt8.self)
+      scores = cursor.take(tiles.longest * TileLimits.columns, of: Float.self)
+      factors = cursor.take(TileLimits.columns, of: Float.self)
+      probabilities = cursor.take(tiles.longest * TileLimits.columns * 2, of: UInt8.self)
       center = cursor.take(tiles.size, of: Float.self)
       turned = cursor.take(16 * tileKeys, of: Float.self)
       narrow = cursor.take(tiles.longest, of: UInt8.self)

@@ -25,11 +25,11 @@ struct PanelProduct {
 
   /// Rows of a panel that are wide awake at a time: two panels of floats are 32 KiB.
   static let depthBlock = 256
-  private static let widestTile = 32
+  private static let widestTile = TileLimits.columns
 
   /// Rows that share one widened block. More rows amortize the widening, fewer stay in the second-level
   /// cache (1 MiB of floats is aimed at); a multiple of every tile height.
-  private var rowBlock: Int { min(384, max(96, 262_144 / max(depth, 1))) / 12 * 12 }
+  private var rowBlock: Int { min(384, max(96, 262_144 / max(depth, 1))) / TileLimits.rows * TileLimits.rows }
 
   private var rowBlocks: Int { max(1, (rows + rowBlock - 1) / rowBlock) }
 
@@ -61,7 +61,8 @@ struct PanelProduct {
     let tile = pool.kernels.tile
     let groups = (columns + tile.columns - 1) / tile.columns
     let rowBlocks = rowBlocks
-    let block = (rows + rowBlocks * 12 - 1) / (rowBlocks * 12) * 12
+    let least = rowBlocks * TileLimits.rows
+    let block = (rows + least - 1) / least * TileLimits.rows
     // Several items per thread, so that a thread that was interrupted does not hold up the others.
     let chunks = min(groups, pool.threads == 1 ? 1 : (8 * pool.threads + rowBlocks - 1) / rowBlocks)
 
@@ -93,7 +94,8 @@ struct PanelProduct {
         for tap in 0..<taps {
           for k in Swift.stride(from: 0, to: depth, by: Self.depthBlock) {
             let kEnd = min(depth, k + Self.depthBlock)
-            let b = panels(tap, k..<kEnd, column / 16..<(column + n + 15) / 16, buffer)
+            let b = panels(
+              tap, k..<kEnd, column / TileLimits.panelColumns..<TileLimits.panels(column + n), buffer)
             let isLast = tap == taps - 1 && kEnd == depth && !epilogue.isNone
             for r in Swift.stride(from: 0, to: rowRange.count, by: tile.rows) {
               let m = min(tile.rows, rowRange.count - r)

@@ -88,7 +88,7 @@ struct PanelWeight {
   func transposedBlock(
     outputs: Range<Int>, panels: Range<Int>, first: Int, end: Int, _ scratch: UnsafeMutablePointer<Float>
   ) -> (address: UnsafePointer<Float>, stride: Int) {
-    let rows = (outputs.count + 15) / 16 * 16
+    let rows = TileLimits.panels(outputs.count) * TileLimits.panelColumns
     let corner = scratch + panels.count * rows * 16
     for (i, panel) in panels.enumerated() {
       let input = first + panel * 16
@@ -135,7 +135,7 @@ package func packPanels(
     rows.lowerBound % 16 == 0 && rows.upperBound <= n && (rows.upperBound % 16 == 0 || rows.upperBound == n),
     "rows \(rows) of \(checkpointShape) are not whole panels")
   precondition(source.count == rows.count * rowBytes, "\(source.count) bytes for \(rows.count) × \(rowBytes)")
-  let panels = (rows.count + 15) / 16
+  let panels = TileLimits.panels(rows.count)
   precondition(
     target.count >= panels * 16 * rowBytes, "\(target.count) bytes for \(panels) panels of \(rowBytes * 16)")
   guard panels > 0, let from = source.baseAddress, let to = target.baseAddress else { return }

@@ -6,6 +6,8 @@ import Testing
 
 @Suite("A journal") struct JournalTests {
   let photo = latent(7, height: 8, width: 8)
+  /// Those with something to save: what a single pass makes is there or not.
+  static let methods = EditMethods.all.filter { !$0.about.needs.contains(.translator) }.names
 
   /// An edit by every method of the list, with few steps.
   private func edit(
@@ -33,8 +35,7 @@ import Testing
 
   @Test(
     "lets every method that is broken at any of its saves go on and end with the bits of an unbroken run",
-    // What a single pass makes is there or not.
-    arguments: EditMethods.all.filter { !$0.about.needs.contains(.translator) }.names)
+    arguments: methods)
   func resumes(name: String) async throws {
     let type = EditMethods.all.named(name)!
     let (model, _) = nonlinearWorld(attention: true)

@@ -82,7 +82,8 @@ import Testing
     _ = try await method.edit(TunedInversionTests.photo, from: source, to: target, model: model)
     let pooled = listener.pooled
     #expect(pooled.prefix(3) == [1, 1, 1])  // the inversion
-    #expect(Set(pooled[3..<12]) == [1, 4] && Set(pooled[12...]) == [1, 0.75 * 4 + 0.25 * 8])
+    let interpolated: Float = 0.75 * 4 + 0.25 * 8
+    #expect(Set(pooled[3..<12]) == [1, 4] && Set(pooled[12...]) == [1, interpolated])
   }
 
   @Test("a source prompt that has no use is said to have none")

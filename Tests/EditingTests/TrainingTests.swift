@@ -113,14 +113,14 @@ import Testing
   func resumes() async throws {
     let whole = try await train(training, LinearTrainee(Self.factors), .init(mean: photo))
     #expect(whole != Self.factors)
-    let losses = Mutex<[[Double]]>([])
+    var losses: [[Double]] = []
     let saves = try await BreakingJournal.atEverySave { journal in
       let network = LinearTrainee(Self.factors)
       let own = Mutex<[Double]>([])
       let trained = try await train(
         training, network, .init(mean: photo),
         observer: EditObserver(losses: { loss in own.withLock { $0.append(loss) } }), journal: journal)
-      losses.withLock { $0.append(own.withLock { $0 }) }
+      losses.append(own.withLock { $0 })
       let values = await network.values
       #expect(values == trained)
       return trained
@@ -128,7 +128,7 @@ import Testing
       #expect($0 == whole)
     }
     #expect(saves == 2 * 4)
-    #expect(losses.withLock { all in all.allSatisfy { $0 == all[0] && $0.count == 4 } })
+    #expect(losses.allSatisfy { $0 == losses[0] && $0.count == 4 })
   }
 
   @Test("a journal of another network is refused, and values out of bounds are by name")

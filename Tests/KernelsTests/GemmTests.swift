@@ -25,7 +25,7 @@ import Testing
                 var sum = accumulates ? before[i * ldc + j] : bias[j]
                 for kk in 0..<k {
                   let (x, w) = (a[i * lda + 2 + kk], b.floats[(j / 16 * k + kk) * 16 + j % 16])
-                  if set.isFused { sum.addProduct(x, w) } else { sum += x * w }
+                  if set.sharesBits { sum.addProduct(x, w) } else { sum += x * w }
                 }
                 wanted[i * ldc + j] = sum
               }

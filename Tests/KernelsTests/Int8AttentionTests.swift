@@ -299,10 +299,11 @@ struct Int8AttentionExample {
     // A probability is off by 2.7 parts of 2^13, and by half a whole number where the row's largest is 2^14 less one
     // step; numerator and denominator of o both are. 2^−16 for the roundings of float.
     let largest = roundV.map(abs).max()!
-    let tolerance = (0..<queries * c).map { i in
-      2 * largest
-        * (2.7 * 0x1p-13 + Double(keys) * 0.5001 * 0x1p-14 * result.tops[i / c * heads + i % c / size]
-          + 0x1p-16)
+    let halfStep = Double(keys) * 0.5001 * 0x1p-14
+    let tolerance = (0..<queries * c).map { i -> Double in
+      let top: Double = result.tops[i / c * heads + i % c / size]
+      let relative: Double = 2.7 * 0x1p-13 + halfStep * top + 0x1p-16
+      return 2 * largest * relative
     }
     return (result.o, tolerance)
   }

@@ -80,7 +80,7 @@ import Testing
   func instructionSets() {
     let x = Buffer(random: [30, 700], seed: 1)
     let (w, _) = makeWeight([70, 700], element: .f16, seed: 2)
-    let outputs = KernelSet.runnable.filter(\.isFused).map { set in
+    let outputs = KernelSet.runnable.filter(\.sharesBits).map { set in
       let y = Buffer([30, 70])
       run(x, w, nil, y, ThreadPool.of(2, kernels: set))
       return y.values

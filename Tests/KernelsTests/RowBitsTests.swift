@@ -178,7 +178,7 @@ import Testing
 
   @Test("are the same on every set that fuses products, and of exact kernels on all", arguments: lines)
   func bits(line: Line) {
-    for set in KernelSet.runnable where line.exact || set.isFused {
+    for set in KernelSet.runnable where line.exact || set.sharesBits {
       var print = Fingerprint()
       for n in Self.lengths {
         for size: Float in [1, 6, 100] { line.run(set.table.pointee, Rows(n, size: size), &print) }
@@ -189,7 +189,7 @@ import Testing
 
   @Test("of SSE4.1 are those of the scalar twin", arguments: lines)
   func apart(line: Line) {
-    let results = KernelSet.runnable.filter { !$0.isFused }.map { set in
+    let results = KernelSet.runnable.filter { !$0.sharesBits }.map { set in
       var print = Fingerprint()
       for n in Self.lengths { line.run(set.table.pointee, Rows(n, size: 6), &print) }
       return print.value
@@ -198,7 +198,7 @@ import Testing
   }
 
   @Test("of the GEMM tile are the same on every set that fuses products") func tile() {
-    for set in KernelSet.runnable where set.isFused {
+    for set in KernelSet.runnable where set.sharesBits {
       var print = Fingerprint()
       for k in [1, 7, 64, 300] {
         let rows = Rows(k * 16, size: 1)

@@ -70,11 +70,6 @@ func makeWeight(
   }
 }
 
-extension KernelSet {
-  /// Whether its float GEMM fuses a product with the sum; without an instruction for it, that is a library call.
-  var isFused: Bool { name != "scalar" && name != "sse41" }
-}
-
 /// SplitMix64.
 struct Random {
   var state: UInt64

@@ -57,7 +57,7 @@ import Testing
     "have the same bits with any number of threads and every fused instruction set", arguments: [1, 3, 5])
   func threads(count: Int) {
     let (x, dy) = (Buffer(random: [700, 90], seed: 1), Buffer(random: [700, 1050], seed: 2))
-    let fused = KernelSet.runnable.filter(\.isFused)
+    let fused = KernelSet.runnable.filter(\.sharesBits)
     guard let first = fused.first else { return }
     let wanted = run(x, dy, ThreadPool.of(2, kernels: first)).values
     for set in fused {

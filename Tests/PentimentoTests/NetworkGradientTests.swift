@@ -147,7 +147,8 @@ private struct Subject {
     let subject = try Subject("sd15", rank: 2)
     let network = try Editor(model: subject.model, threads: 2).noiseNetwork(
       width: 64, height: 64, keeping: [.contextGradient, .parameterGradients])
-    #expect(network.parameters.count == 2 * 4 * 2 * 16)
+    let layers: Int = 16 * 2 * 4  // blocks, attentions of a block, projections of an attention
+    #expect(network.parameters.count == 2 * layers)
     try await network.update(
       Dictionary(
         uniqueKeysWithValues: network.parameters.map { ($0.name, .random($0.shape, seed: 5, scale: 0.1)) }))

@@ -5,7 +5,7 @@ import Tensors
 
 extension EditJob {
   /// What a run depends on, so that its journal is used by no other. How much memory and how many threads it has is
-  /// not among it: the bits do not depend on them. They do on the kernels.
+  /// not among it: the bits do not depend on them. They do on whether the kernels fuse products with sums.
   func identity(_ read: EditPictures.Prepared) throws -> RunIdentity {
     var run = try editor.identity(seed: seed, prepared.name, prepared.method.settings(prepared.outline))
     for (name, prompt) in [
@@ -55,7 +55,7 @@ extension Editor {
     run.tie("generator of noise", SeededTape.generator)
     run.tie("attention", model.attention.rawValue)
     run.tie("precision", model.activations.rawValue)
-    run.tie("kernels", pool.kernels.name)
+    run.tie("kernels", pool.kernels.sharesBits ? "fused" : "not fused")
     return run
   }
 }
