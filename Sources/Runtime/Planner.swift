@@ -6,7 +6,7 @@ import Tensors
 /// Nodes run in order of emission; those whose results nobody reads are left out. Values share one arena by
 /// lifetime, largest first into the lowest gap that fits; where an operator may write over an input (`Op.overwritten`)
 /// that nobody else reads later, its output lies there. Weights stay resident from the front of the network
-/// on, as far as the budget allows; the rest is streamed through a window. (A network is walked in cycles, so a
+/// on, as far as the budget allows, and of those behind what still fits; the rest is streamed through a window. (A network is walked in cycles, so a
 /// pinned prefix is the best policy and least-recently-used the worst.) Tables are neither: the rows of them that a node
 /// looks up are read into its working memory.
 package struct Planner {
@@ -107,11 +107,12 @@ package struct Planner {
           (1...max(lanes, 1)).filter { ($0 - 1) * arena <= room }
           .min { readPerQuery($0) < readPerQuery($1) } ?? 1
         // What the next nodes need is read while one computes.
-        if room - (plan.lanes - 1) * arena >= window { plan.readAheadBytes = window }
+        plan.readAheadBytes = min(window, room - (plan.lanes - 1) * arena) / 64 * 64
         var left = budget - plan.peakBytes - window
         resident = []
         for (value, bytes) in perNode.joined().uniqued {
-          guard left >= bytes.aligned else { break }
+          // Behind the first that does not fit, smaller ones may.
+          guard left >= bytes.aligned else { continue }
           left -= bytes.aligned
           resident.insert(value)
         }

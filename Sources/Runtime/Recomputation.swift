@@ -31,7 +31,7 @@ package struct Recomputation {
       let blocks = Set(candidates.prefix(count))
       let defined = count == 0 ? saving : try define(blocks)
       guard let plan = try? planner.plan(defined.graph, keep: defined.outputs),
-        plan.windowBytes == 0 || plan.readAheadBytes > 0 || count == candidates.count
+        plan.readAheadBytes == plan.windowBytes || count == candidates.count
       else { return nil }
       return (blocks, defined, plan)
     }

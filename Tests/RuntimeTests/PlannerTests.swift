@@ -55,6 +55,31 @@ import Testing
     let floor = tight.peakBytes - tight.residentBytes - tight.readAheadBytes
     let tightest = try Planner(threads: 1, budget: floor).plan(graph, keep: ["y": y])
     #expect(tightest.readAheadBytes == 0 && tightest.peakBytes <= floor)
+    // A little more is for reading ahead first: what is read meanwhile costs nothing.
+    let little = try Planner(threads: 1, budget: floor + 1000).plan(graph, keep: ["y": y])
+    #expect(little.readAheadBytes == 960 && little.residentBytes == 0)
+  }
+
+  @Test("keeps what still fits behind the first weight that does not") func gaps() throws {
+    let builder = GraphBuilder()
+    let g = builder.root
+    var h = g.input("x", TensorType([4, 4, 16]))
+    for (i, channels) in [16, 256, 16, 16].enumerated() {
+      h = try g["conv"][i].conv(h, to: channels, kernel: 3)
+    }
+    let graph = builder.graph
+    let roomy = try Planner(threads: 1).plan(graph, keep: ["y": h])
+    // The window has room for two of the large ones, which leaves less than a small one and more than its bias.
+    let budget = roomy.peakBytes - 8000
+    let tight = try Planner(threads: 1, budget: budget).plan(graph, keep: ["y": h])
+    #expect(tight.peakBytes <= budget && tight.windowBytes > 0)
+    let resident = Set(tight.residentOffset.keys.compactMap { graph.weight($0)?.name })
+    #expect(resident.contains("conv.3.bias"))
+    let left = budget - tight.peakBytes
+    let streamed = Set(graph.weights.map(\.name)).subtracting(resident)
+    for weight in graph.weights where streamed.contains(weight.name) {
+      #expect(weight.type(storedAs: .f32).byteCount > left, "\(weight.name) would fit into \(left)")
+    }
   }
 
   @Test("computes queries side by side where that saves reading, and only where it fits")
