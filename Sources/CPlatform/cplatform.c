@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
@@ -47,5 +51,27 @@ int cplatform_exchange(const char *a, const char *b) {
   (void)a, (void)b;
   errno = ENOSYS;
   return -1;
+#endif
+}
+
+void cplatform_keep_heap_small(void) {
+#ifdef __GLIBC__
+  /* Left alone, glibc takes ever larger blocks from the heap, where one that lives on keeps the pages of its neighbours, and
+   * opens a heap for every thread. */
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
+int64_t cplatform_address_space(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > INT64_MAX) return -1;
+  return (int64_t)limit.rlim_cur;
+}
+
+void cplatform_trim_heap(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
 #endif
 }

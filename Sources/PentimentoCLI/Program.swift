@@ -6,6 +6,7 @@ import Platform
 @main enum Program {
   static func main() {
     StandardStreams.prepare()
+    Heap.keepSmall()
     exit(run().rawValue)
   }
 

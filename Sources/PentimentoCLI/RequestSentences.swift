@@ -140,6 +140,7 @@ extension MemoryLimit.Source {
     case .caller: "allow more with --max-ram"
     case .controlGroup: "raise the limit of the group"
     case .machine: "free some memory"
+    case .addressSpace: "raise its limit (ulimit -v)"
     }
   }
 }

@@ -1,5 +1,6 @@
 import Kernels
 import NeuralGraph
+import Platform
 import Tensors
 import WeightStorage
 
@@ -16,23 +17,27 @@ package final class Executor {
   private let scratch: MemoryRegion
   private let resident: MemoryRegion
   private let window: MemoryRegion
-  private let staging: MemoryRegion
   private let parameters: MemoryRegion
   /// Trained values that have been given.
   private var given: Set<Value> = []
   /// The walks for what runs have asked for so far.
   private var walks: [Set<String>?: Walk] = [:]
-  private var ahead: ReadAhead
+  /// Nil where nothing is streamed.
+  private var stream: WeightStream?
   /// Where the plan's weights are stored.
   private let stored: [Value: StoredWeight]
   /// Weights that are used where their file is mapped.
   private let mapped: [Value: UnsafeMutableRawPointer]
+  private var onDemand = WeightsOnDemand()
   private let lookups: [Int: TableLookup]
   private var isPoisoned = false
   /// Of weights that were fetched for a node, bytes so far.
   package private(set) var streamedBytes = 0
   /// Told every node before it runs, with what it reads; for surveys of activations.
   package var onNode: ((Node, [TensorRef]) throws -> Void)?
+  /// Asked now and then how much of what was planned cannot be had any more, bytes. Mapped weights that were to stay are
+  /// given back then and brought again when they are needed.
+  package var missing: (() -> Int)?
   /// Told every node when it has run; with the hook before, for its time.
   package var afterNode: ((Node) -> Void)?
 
@@ -44,40 +49,50 @@ package final class Executor {
     self.plan = plan
     self.weights = weights
     self.pool = pool
+    Heap.trim()
     arena = try MemoryRegion(byteCount: plan.arenaBytes * plan.lanes)
     scratch = try MemoryRegion(byteCount: plan.scratchBytes)
-    let resident = try MemoryRegion(byteCount: plan.residentBytes)
-    window = try MemoryRegion(byteCount: plan.windowBytes)
-    let staging = try MemoryRegion(byteCount: plan.stagingBytes)
+    let windowBytes = plan.windowBytes + plan.readAheadBytes
+    window = try MemoryRegion(byteCount: windowBytes)
     parameters = try MemoryRegion(byteCount: plan.parameterBytes)
-    ahead = ReadAhead(bytes: plan.readAheadBytes)
 
     var (stored, mapped) = ([Value: StoredWeight](), [Value: UnsafeMutableRawPointer]())
     var lookups: [Int: TableLookup] = [:]
-    for case .run(let index, _) in plan.steps {
+    var read: [(value: Value, offset: Int)] = []
+    for case .run(let index) in plan.steps {
       lookups[index] = TableLookup(graph.nodes[index], of: graph)
       for value in graph.nodes[index].inputs where stored[value] == nil {
         guard let weight = graph.weight(value) else { continue }
         let place = weights[weight]
-        (stored[value], mapped[value]) = (place, place.address)
+        stored[value] = place
         guard let offset = plan.residentOffset[value] else { continue }
-        if place.address != nil {
+        if let address = place.address {
+          mapped[value] = address
           place.prefetch()
         } else {
-          try WeightLoader(weight: weight, stored: place).load(
-            into: resident.address + offset, staging: staging, pool: pool)
+          read.append((value, offset))
         }
       }
     }
-    staging.giveBack()
+    let resident = try MemoryRegion(byteCount: read.isEmpty ? 0 : plan.residentBytes)
+    let reader = try WeightReader(graph, stored, stagingBytes: plan.stagingBytes)
+    for (value, offset) in read { try reader.read(value, to: resident.address + offset, pool) }
+    reader.finish()
     (self.stored, self.mapped, self.lookups) = (stored, mapped, lookups)
     self.resident = resident
-    self.staging = staging
+    if windowBytes > 0 {
+      stream = try WeightStream(
+        reader, window: window, byteCount: windowBytes, pool: ThreadPool(threads: 1, kernels: pool.kernels))
+    }
   }
 
   deinit {
+    stream = nil  // its thread writes to the window
     for value in mapped.keys { stored[value]!.release() }
   }
+
+  /// What reading streamed weights has taken so far.
+  package var traffic: WeightTraffic { stream?.traffic ?? WeightTraffic() }
 
   /// Replaces trained values; those that are not named stay.
   ///
@@ -101,9 +116,10 @@ package final class Executor {
   ///   - queries: values of the graph's inputs by name; of type i32 if the input is.
   ///   - wanted: names of the outputs to compute, nil for all; nodes that serve others alone are left out, with
   ///     their inputs and the reading of their weights.
+  ///   - goesOn: a run like this one follows, so that its first weights may be read ahead.
   /// - Throws: `CancellationError` between two nodes, `WeightFileError` where streamed weights cannot be read.
   package func run(
-    _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil
+    _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil, goesOn: Bool = false
   ) throws -> [[String: HostTensor]] {
     let walk = walks[wanted] ?? Walk(graph, plan, only: wanted)
     walks[wanted] = walk
@@ -114,7 +130,7 @@ package final class Executor {
     for start in stride(from: 0, to: queries.count, by: plan.lanes) {
       let group = queries[start..<min(start + plan.lanes, queries.count)]
       for (lane, query) in group.enumerated() { write(query, for: walk, lane: lane) }
-      try take(walk, lanes: group.count)
+      try take(walk, lanes: group.count, goesOn: goesOn || group.endIndex < queries.endIndex)
       results += group.indices.map { read(walk.outputs, lane: $0 - start) }
     }
     return results
@@ -131,26 +147,20 @@ package final class Executor {
 
   private static let pattern: UInt8 = 0x7f
 
-  private func take(_ walk: Walk, lanes: Int) throws {
-    var released: [StoredWeight] = []
-    ahead.begin(walk.fetches)
+  private func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
+    if !walk.blocks.isEmpty { stream!.begin(walk.blocks, goesOn: goesOn) }
+    var streamed: [Value: UnsafeMutableRawPointer] = [:]
+    yield(atOnce: true)
     for (position, step) in walk.steps.enumerated() {
       try Task.checkCancellation()
       switch step {
-      case .fetch(let value, let offset):
-        let place = stored[value]!
-        streamedBytes += graph.type(value).byteCount
-        ahead.isFetched()
-        if mapped[value] != nil {
-          place.prefetch()
-          released.append(place)
-        } else {
-          try WeightLoader(weight: graph.weight(value)!, stored: place).load(
-            into: window.address + offset, staging: staging, pool: pool)
-        }
-      case .run(let index, let streamed):
-        if position > 0, case .fetch = walk.steps[position - 1] { ahead.ask { stored[$0]!.prefetch() } }
+      case .fetch(let weights):
+        streamed = try stream!.take()
+        streamedBytes += weights.reduce(0) { $0 + graph.type($1).byteCount }
+      case .run(let index):
         let node = graph.nodes[index]
+        yield()
+        onDemand.prefetch(for: walk.steps[position...], of: graph)
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
           try onNode?(node, inputs)
@@ -160,17 +170,33 @@ package final class Executor {
               scratch: scratch.address, pool: pool))
           afterNode?(node)
         }
+        onDemand.release(node)
       case .drop:
-        for weight in released { weight.release() }
-        released = []
-        if isPoisoned { window.fill(Self.pattern) }
+        stream!.release(filling: isPoisoned ? Self.pattern : nil)
+        streamed = [:]
       }
     }
-    staging.giveBack()
     try weights.checkUnchanged()
   }
 
-  private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: Int]) throws -> [TensorRef] {
+  /// Gives weights back where memory has become scarce. They are asked for by name from now on, one node ahead.
+  private func yield(atOnce: Bool = false) {
+    guard let missing, onDemand.isDue(atOnce: atOnce) else { return }
+    let wanted = missing()
+    guard wanted > onDemand.byteCount else { return }
+    // From the end of the network: what comes first is there already when the next pass begins.
+    for (value, _) in plan.residentOffset.sorted(by: { $0.value > $1.value }) where mapped[value] != nil {
+      guard wanted > onDemand.byteCount else { return }
+      onDemand.add(value, stored[value]!)
+    }
+  }
+
+  /// Bytes of resident weights that were given back under pressure.
+  package var yieldedBytes: Int { onDemand.byteCount }
+
+  private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: UnsafeMutableRawPointer]) throws
+    -> [TensorRef]
+  {
     let node = graph.nodes[index]
     func place(_ value: Value) -> TensorRef {
       graph.weight(value) == nil ? self.place(of: value, lane) : weight(value, streamed)
@@ -181,15 +207,9 @@ package final class Executor {
     return node.inputs.map { $0 == lookup.table ? rows : $0 == lookup.indices ? positions : place($0) }
   }
 
-  private func weight(_ value: Value, _ streamed: [Value: Int]) -> TensorRef {
+  private func weight(_ value: Value, _ streamed: [Value: UnsafeMutableRawPointer]) -> TensorRef {
     let address =
-      if let place = mapped[value] {
-        place
-      } else if let offset = plan.residentOffset[value] {
-        resident.address + offset
-      } else {
-        window.address + streamed[value]!
-      }
+      mapped[value] ?? plan.residentOffset[value].map { resident.address + $0 } ?? streamed[value]!
     return TensorRef(graph.type(value), at: address)
   }
 

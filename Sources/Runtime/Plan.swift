@@ -2,15 +2,12 @@ import NeuralGraph
 import Tensors
 
 /// One action of a run.
-///
-/// A place in the window belongs to the step: the same weight may lie elsewhere where another node reads it beside
-/// others.
 package enum Step: Hashable, Sendable {
-  /// Bring a weight to a place of the streaming window; weights that stay resident are fetched before the first run.
-  case fetch(Value, at: Int)
-  /// Execute a node, for every lane. `window` says where the weights lie that were fetched for it.
-  case run(node: Int, window: [Value: Int])
-  /// The window's contents are no longer needed.
+  /// Bring weights to the streaming window; those that stay resident are fetched before the first run.
+  case fetch([Value])
+  /// Execute a node, for every lane.
+  case run(node: Int)
+  /// What was fetched last is no longer needed.
   case drop
 }
 
@@ -42,12 +39,13 @@ package struct Plan: Sendable {
   package internal(set) var residentBytes = 0
   /// Weights that are fetched anew for every pass: the largest node's share.
   package internal(set) var windowBytes = 0
-  /// Of the file, read ahead while the node before computes; 0 where the budget has no room for it.
+  /// By so much the window is larger than that: weights that are read while the nodes before them compute. 0 where the
+  /// budget has no room for it.
   package internal(set) var readAheadBytes = 0
   /// Rows of a checkpoint tensor on their way from the file into kernel layout.
   package internal(set) var stagingBytes = 0
 
-  /// What the executor allocates for this plan, and what it lets the system read ahead.
+  /// What the executor allocates for this plan.
   package var peakBytes: Int {
     arenaBytes * lanes + scratchBytes + parameterBytes + residentBytes + windowBytes + readAheadBytes
       + stagingBytes

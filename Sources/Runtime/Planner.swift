@@ -106,7 +106,7 @@ package struct Planner {
         plan.lanes =
           (1...max(lanes, 1)).filter { ($0 - 1) * arena <= room }
           .min { readPerQuery($0) < readPerQuery($1) } ?? 1
-        // What the next node needs is read while one computes.
+        // What the next nodes need is read while one computes.
         if room - (plan.lanes - 1) * arena >= window { plan.readAheadBytes = window }
         var left = budget - plan.peakBytes - window
         resident = []
@@ -122,22 +122,7 @@ package struct Planner {
       plan.residentBytes += bytes.aligned
     }
     plan.windowBytes = window
-    var present: [Value: Int] = [:]
-    plan.steps = Step.schedule(
-      zip(order, perNode).map { node, weights -> (node: Int, window: [Value: Int]) in
-        let streamed = weights.filter { !resident.contains($0.value) }
-        guard !streamed.isEmpty else { return (node, [:]) }
-        // Where the backward pass turns round, what it needs is there.
-        if !streamed.allSatisfy({ present[$0.value] != nil }) {
-          present = [:]
-          var offset = 0
-          for (value, bytes) in streamed {
-            present[value] = offset
-            offset += bytes.aligned
-          }
-        }
-        return (node, present.filter { place in streamed.contains { $0.value == place.key } })
-      })
+    plan.steps = Step.schedule(order, of: graph) { !resident.contains($0) }
   }
 }
 

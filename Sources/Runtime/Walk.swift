@@ -9,21 +9,21 @@ struct Walk {
   let parameters: Set<Value>
   let steps: [Step]
   /// What the steps fetch, in order.
-  let fetches: [(value: Value, bytes: Int)]
+  let blocks: [WeightBlock]
 
   /// - Parameter wanted: names of the outputs, nil for all.
   init(_ graph: Graph, _ plan: Plan, only wanted: Set<String>?) {
     outputs = wanted.map { wanted in plan.outputs.filter { wanted.contains($0.key) } } ?? plan.outputs
-    let nodes = Set(graph.nodesNeeded(for: outputs.values))
-    let runs = plan.steps.compactMap { step -> (node: Int, window: [Value: Int])? in
-      if case .run(let node, let window) = step, nodes.contains(node) { (node, window) } else { nil }
+    let needed = Set(graph.nodesNeeded(for: outputs.values))
+    let nodes = plan.steps.compactMap { step -> Int? in
+      if case .run(let node) = step, needed.contains(node) { node } else { nil }
     }
-    steps = Step.schedule(runs)
-    fetches = steps.compactMap { step in
-      if case .fetch(let value, _) = step { (value, graph.type(value).byteCount) } else { nil }
+    steps = Step.schedule(nodes, of: graph) { plan.residentOffset[$0] == nil }
+    blocks = steps.compactMap { step in
+      if case .fetch(let weights) = step { WeightBlock(weights, of: graph) } else { nil }
     }
     var (inputs, parameters) = ([String: Value](), Set<Value>())
-    for value in runs.flatMap({ graph.nodes[$0.node].inputs }) + outputs.values {
+    for value in nodes.flatMap({ graph.nodes[$0].inputs }) + outputs.values {
       switch graph.origin(value) {
       case .input(let name): inputs[name] = value
       case .parameter: parameters.insert(value)
@@ -35,23 +35,22 @@ struct Walk {
 }
 
 extension Step {
-  /// Nodes with the places of their streamed weights, and between them the fetching and dropping that this takes: a
-  /// weight that lies in its place already is not fetched again.
-  static func schedule(_ runs: [(node: Int, window: [Value: Int])]) -> [Step] {
+  /// Nodes, and between them the fetching and dropping that their streamed weights take. What is there already is not
+  /// fetched again: where a backward pass turns round, it finds what it needs.
+  static func schedule(_ nodes: [Int], of graph: Graph, isStreamed: (Value) -> Bool) -> [Step] {
     var steps: [Step] = []
-    var present: [Value: Int] = [:]
-    // The last node that reads what is in the window.
+    var present: Set<Value> = []
+    // Behind the last node that reads what is in the window.
     var end = 0
-    for (node, window) in runs {
-      if !window.allSatisfy({ present[$0.key] == $0.value }) {
+    for node in nodes {
+      let weights = graph.weights(ofNode: node).map(\.value).filter(isStreamed)
+      if !present.isSuperset(of: weights) {
         if !present.isEmpty { steps.insert(.drop, at: end) }
-        for (value, place) in window.sorted(by: { $0.value < $1.value }) {
-          steps.append(.fetch(value, at: place))
-        }
-        present = window
+        steps.append(.fetch(weights))
+        present = Set(weights)
       }
-      steps.append(.run(node: node, window: window))
-      if !window.isEmpty { end = steps.count }
+      steps.append(.run(node: node))
+      if !weights.isEmpty { end = steps.count }
     }
     if !present.isEmpty { steps.insert(.drop, at: end) }
     return steps

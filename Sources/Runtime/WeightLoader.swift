@@ -6,14 +6,14 @@ import WeightStorage
 /// Brings a tensor of a checkpoint into the layout of the kernels. (Those of a container are there already: the
 /// executor uses them where their file is mapped.)
 ///
-/// Rows come through a staging buffer in blocks of a few megabytes, and their pages are dropped from the page
+/// Rows come through a staging buffer in blocks of a megabyte, and their pages are dropped from the page
 /// cache behind them, so that loading costs no second copy of the model.
 struct WeightLoader {
   let weight: Weight
   let stored: StoredWeight
 
   /// Rows of a GEMM weight are moved in blocks of about this size.
-  private static let blockBytes = 4 << 20
+  private static let blockBytes = 1 << 20
 
   /// Staging that `load` needs for one weight.
   static func stagingBytes(_ weight: Weight, bytes: Int) -> Int {

@@ -84,7 +84,7 @@ private func blockAndAttention(_ g: Scope, _ x: Value, _ context: Value) throws 
     let gradient = try network.differentiate(wrt: ["context"], recompute: false)
     let plan = try network.plan(gradient)
     let backward = plan.steps.compactMap { step in
-      if case .run(let node, _) = step, node >= forward { node } else { nil }
+      if case .run(let node) = step, node >= forward { node } else { nil }
     }
     let used = Set(
       backward.flatMap { network.builder.graph.nodes[$0].inputs }

@@ -88,6 +88,34 @@ import Testing
     #expect(limit("nonsense\n", [:]) == nil)
   }
 
+  @Test("in a control group is what others in it leave, of whom page cache does not count") func neighbours()
+  {
+    let (two, one) = ("/sys/fs/cgroup", "/sys/fs/cgroup/memory")
+    func limit(_ groups: String, own: Int, _ files: [String: String]) -> Int? {
+      ProcessMemory.controlGroupLimit(groups, own: own) { files[$0] }
+    }
+    let mine = ["\(two)/a/memory.max": "700\n", "\(two)/a/memory.stat": "anon 130\nfile 500\n"]
+    #expect(limit("0::/a\n", own: 30, mine) == 600)
+    #expect(limit("0::/a\n", own: 140, mine) == 700, "a figure that is older than the other")
+    let around = mine.merging(
+      ["\(two)/memory.max": "900\n", "\(two)/memory.stat": "anon 480\n"], uniquingKeysWith: { a, _ in a })
+    #expect(limit("0::/a\n", own: 30, around) == 450, "the neighbours of the group count where they are")
+    #expect(
+      limit(
+        "4:memory:/a\n", own: 5,
+        ["\(one)/a/memory.limit_in_bytes": "90\n", "\(one)/a/memory.stat": "rss 1\ntotal_rss 25\n"]) == 70)
+    #expect(limit("0::/a\n", own: 0, mine.merging(["\(two)/a/memory.max": "100\n"]) { $1 }) == 0)
+  }
+
+  @Test("that shrinks while a run goes on is missed by what the plan lacks, and a little more")
+  func pressure() {
+    func missing(_ reachable: Int?) -> Int {
+      MemoryPressure(planned: 400_000_000, reachable: { reachable }).missing()
+    }
+    #expect(missing(nil) == 0 && missing(400_000_000) == 0)
+    #expect(missing(350_000_000) == 50_000_000 + MemoryPressure.margin)
+  }
+
   @Test("that is too small is named in megabytes of 10⁶ bytes, rounded so that they would do") func units() {
     let error = RequestError.overBudget(stage: "denoise", needed: 7_000_001, budget: 6_999_999)
     #expect(

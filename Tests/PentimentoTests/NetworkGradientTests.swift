@@ -96,7 +96,7 @@ private struct Subject {
     let stage = try Subject(configuration).stage(keeping: .contextGradient)
     let backward = stage.graph.nodes.last!.block
     var read: Set<String> = []
-    for case .run(let node, _) in stage.plan.steps where stage.graph.nodes[node].block == backward {
+    for case .run(let node) in stage.plan.steps where stage.graph.nodes[node].block == backward {
       read.formUnion(stage.graph.nodes[node].inputs.compactMap { stage.graph.weight($0)?.name })
     }
     let order = stage.graph.weights.map(\.name)

@@ -21,7 +21,7 @@ import Testing
   func lifetimes() throws {
     let (graph, y) = try graph()
     let plan = try Planner(threads: 2).plan(graph, keep: ["y": y])
-    let order = plan.steps.compactMap { if case .run(let node, _) = $0 { node } else { nil } }
+    let order = plan.steps.compactMap { if case .run(let node) = $0 { node } else { nil } }
     #expect(order.count == graph.nodes.count - 1, "a node whose result nobody reads is left out")
 
     func bytes(_ value: Value) -> Range<Int> {

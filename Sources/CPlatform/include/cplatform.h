@@ -14,6 +14,17 @@ int cplatform_unnamed_file(void);
  * cannot. */
 int cplatform_exchange(const char *a, const char *b);
 
+/* --- heap ------------------------------------------------------------------------------------ */
+
+/* Has what is freed go back to the system, for the whole process and for good. */
+void cplatform_keep_heap_small(void);
+
+/* Bytes of address space that the process may have; -1 without a limit. */
+int64_t cplatform_address_space(void);
+
+/* Gives back what is free on the heap now. */
+void cplatform_trim_heap(void);
+
 /* --- threads --------------------------------------------------------------------------------- */
 
 /* How many processors this process may run on; 0 where the system does not say. */

@@ -7,6 +7,7 @@ extension EditJob {
     _ work: NetworkWork, int8Decibels: Double?, cut: [String], _ remarks: Remarks, seconds: Double
   ) -> EditReport {
     let (model, geometry) = (editor.model, pictures.geometry)
+    let streamed = StreamLog.current?.streamed ?? []
     return EditReport(
       method: prepared.name, model: model.name, lora: model.adapters,
       parameters: prepared.method.report(prepared.outline),
@@ -27,6 +28,7 @@ extension EditJob {
       cutPrompts: cut,
       warnings: remarks.warnings,
       mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,
-      peakBytes: ProcessMemory.peak, seconds: seconds)
+      peakBytes: ProcessMemory.peak, streamedBytes: streamed.reduce(0) { $0 + $1.bytes },
+      stalledSeconds: streamed.reduce(0) { $0 + $1.stalledSeconds }, streamed: streamed, seconds: seconds)
   }
 }

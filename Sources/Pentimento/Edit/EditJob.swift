@@ -76,6 +76,15 @@ public struct EditJob: Sendable {
     _ part: Part, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> EditResult {
     if let learning { return try await run(after: learning, part, progress) }
+    let pressure = editor.memoryLimit.map { _ in MemoryPressure(planned: plan.peak) }
+    return try await MemoryPressure.$current.withValue(pressure) {
+      try await StreamLog.$current.withValue(StreamLog()) { try await compute(part, progress) }
+    }
+  }
+
+  private func compute(
+    _ part: Part, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
+  ) async throws -> EditResult {
     let clock = ContinuousClock.now
     let thread = try NetworkThread()
     try await thread.run { try editor.model.verify() }
@@ -162,6 +171,7 @@ public struct EditJob: Sendable {
       }
     }
     let latent = try await prepared.method.resumableRun(inputs, in: context)
+    if let network { StreamLog.current?.add("denoise", await network.traffic) }
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
@@ -203,7 +213,9 @@ extension EditJob {
   ) async throws -> NoiseNetwork {
     try await thread.run {
       try NoiseNetwork(
-        stages.noise!, model: editor.model, pool: editor.pool, on: thread, onEvaluation: onEvaluation)
+        stages.noise!, model: editor.model, pool: editor.pool, on: thread,
+        expecting: NetworkWork(evaluations: prepared.evaluations, gradients: prepared.gradients),
+        onEvaluation: onEvaluation)
     }
   }
 }

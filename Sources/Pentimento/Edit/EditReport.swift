@@ -52,6 +52,10 @@ public struct EditReport: Sendable, Codable {
   /// As the kernel counted for this process until the edit was done; who writes the result may ask `ProcessMemory`
   /// again.
   public var peakBytes: Int
+  /// Weights that were read again and again, in all and by stage, and seconds for which computing waited for them.
+  public var streamedBytes: Int
+  public var stalledSeconds: Double
+  public var streamed: [StreamedWeights]
   public var seconds: Double
 }
 

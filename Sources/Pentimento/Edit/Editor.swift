@@ -15,7 +15,7 @@ public struct Editor: Sendable {
   /// What the process may hold in all, nil for no limit. Where the weights do not fit, they are read again and again;
   /// the result is the same.
   public let memoryLimit: MemoryLimit?
-  /// What the process held when the editor was made, bytes.
+  /// What the process held when the editor was made, and what the kernel counts beside what an edit asks for; bytes.
   let baseline: Int
   let pool: ThreadPool
   package let identity: ModelIdentity
@@ -30,11 +30,11 @@ public struct Editor: Sendable {
 
   /// - Parameters:
   ///   - reachable: what the kernel would let the process take.
-  ///   - baseline: bytes that the process holds already.
+  ///   - baseline: bytes that the process holds already, and that the kernel counts beside what an edit asks for.
   ///   - kernels: those that compute.
   package init(
     model: Model, threads: Int, maximumMemory: Int?, reachable: MemoryLimit?,
-    baseline: Int = ProcessMemory.resident, kernels: KernelSet = .chosen
+    baseline: Int = ProcessMemory.resident + ProcessMemory.overhead, kernels: KernelSet = .chosen
   ) throws {
     self.model = model
     self.threads = threads

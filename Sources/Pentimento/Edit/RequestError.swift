@@ -83,6 +83,7 @@ extension MemoryLimit.Source {
     case .caller: "are allowed"
     case .controlGroup: "are allowed by the control group of this process"
     case .machine: "can be had on this machine"
+    case .addressSpace: "are left of the address space that this process may have"
     }
   }
 
@@ -92,6 +93,7 @@ extension MemoryLimit.Source {
     case .caller: "allow more memory"
     case .controlGroup: "raise the limit of the group"
     case .machine: "free some memory"
+    case .addressSpace: "raise its limit (ulimit -v)"
     }
   }
 }

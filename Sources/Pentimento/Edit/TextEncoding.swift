@@ -57,13 +57,14 @@ struct PromptEncoder {
   func states(of texts: [String], encoder index: Int) throws -> [TextStates] {
     let (part, stage) = (model.textEncoders[index], stages[index])
     let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-    return try texts.map { text in
+    defer { StreamLog.current?.add(stage.name, executor.traffic) }
+    return try texts.enumerated().map { i, text in
       let encoding = try part.tokenizer().encode(text, maxLength: part.encoder.configuration.tokens)
       try part.encoder.configuration.check(ids: encoding.ids)
       let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
       func run(adapterScale: Float) throws -> [String: HostTensor] {
         let scale = HostTensor(shape: [1], values: [adapterScale])
-        return try executor.run([["ids": ids, Adapter.scaleName: scale]])[0]
+        return try executor.run([["ids": ids, Adapter.scaleName: scale]], goesOn: i + 1 < texts.count)[0]
       }
       let out = try run(adapterScale: 1)
       guard out.values.allSatisfy(\.isFinite) else {

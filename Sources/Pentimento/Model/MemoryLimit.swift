@@ -7,6 +7,8 @@ public struct MemoryLimit: Sendable, Equatable {
     case controlGroup
     /// What is free on the machine.
     case machine
+    /// The address space that the process may have (`ulimit -v`).
+    case addressSpace
   }
 
   public var bytes: Int

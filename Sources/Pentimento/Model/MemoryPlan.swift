@@ -52,7 +52,8 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
   public var stages: [Stage]
   /// What stays in memory from the first stage to the last: pictures, an inversion that was given.
   public var held: Int
-  /// The process before it starts: program, libraries, configuration; measured.
+  /// The process before it starts: program, libraries, configuration, which are measured, and what the kernel counts beside
+  /// what a run asks for (`ProcessMemory.overhead`).
   public var baseline: Int
 
   public var peak: Int { baseline + held + (stages.map(\.total).max() ?? 0) }

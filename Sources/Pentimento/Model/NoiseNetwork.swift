@@ -27,22 +27,36 @@ package actor NoiseNetwork: NoisePredictor {
   /// Latents stay within a few units; one this large, left by too much guidance, may overflow in sound weights.
   private static let ordinary: Float = 1000
   private let onEvaluation: @Sendable (NetworkWork) -> Void
+  /// What it will do in all; nil where nobody knows.
+  private let expected: NetworkWork?
   /// Done so far.
   package private(set) var work = NetworkWork()
 
-  /// - Parameter onEvaluation: told what was done, whenever something was.
+  /// - Parameters:
+  ///   - expected: what it will do in all: behind the last evaluation nothing is read ahead.
+  ///   - onEvaluation: told what was done, whenever something was.
   init(
     _ stage: Stage, model: Model, pool: ThreadPool, on thread: NetworkThread,
+    expecting expected: NetworkWork? = nil,
     onEvaluation: @escaping @Sendable (NetworkWork) -> Void = { _ in }
   ) throws {
     self.thread = thread
     executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    executor.missing = MemoryPressure.current?.missing
     maps = stage.plan.outputs.keys.filter { $0.hasPrefix(DenoisingNetwork.attentionPrefix) }.sorted()
     parameters = stage.graph.parameters.map { ($0.name, stage.graph.type($0.value).shape) }
     configuration = model.unet.configuration
     schedule = model.schedule
     (label, adapters) = (stage.weights.label, model.adapters)
-    self.onEvaluation = onEvaluation
+    (self.expected, self.onEvaluation) = (expected, onEvaluation)
+  }
+
+  /// What reading streamed weights has taken so far.
+  package var traffic: WeightTraffic { executor.traffic }
+
+  /// Whether there is more to do behind so many evaluations.
+  private func goesOn(behind evaluations: Int) -> Bool {
+    expected.map { work.evaluations + evaluations < $0.evaluations } ?? true
   }
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -57,7 +71,8 @@ package actor NoiseNetwork: NoisePredictor {
       let group = queries[start..<min(start + lanes, queries.count)]
       let readsMaps = !maps.isEmpty && group.contains(where: \.wantsAttention)
       let results = try executor.run(
-        group.map(configuration.inputs), only: readsMaps ? Set(maps + ["out"]) : ["out"])
+        group.map(configuration.inputs), only: readsMaps ? Set(maps + ["out"]) : ["out"],
+        goesOn: goesOn(behind: group.count))
       for (query, result) in zip(group, results) {
         let noise = epsilon(Latent(result["out"]!), query)
         guard noise.isFinite || !query.latent.isWithin(Self.ordinary) else { throw try notFinite(query) }
@@ -81,7 +96,8 @@ package actor NoiseNetwork: NoisePredictor {
   ) throws -> (loss: Double, gradients: [String: HostTensor]) {
     let names = targets.map { DenoisingNetwork.gradientPrefix + $0 }
     let inputs = configuration.inputs(query).merging(loss.inputs) { _, new in new }
-    let result = try executor.run([inputs], only: Set(names + [DenoisingNetwork.loss]))[0]
+    let result = try executor.run(
+      [inputs], only: Set(names + [DenoisingNetwork.loss]), goesOn: goesOn(behind: 1))[0]
     // Of a sound answer it is for those who use the gradient to say what was too much for it.
     if !result.values.allSatisfy(\.isFinite),
       try !executor.run([inputs], only: ["out"])[0]["out"]!.isFinite
