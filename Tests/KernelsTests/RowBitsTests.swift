@@ -37,7 +37,7 @@ import Testing
       print.add([set.quantize_row(rows.n, rows.x, 128, &q)])
       print.add(q)
     },
-    Line("quantize_row_16", 0, exact: true) { set, rows, print in
+    Line("quantize_row_16", 0xe051_d0e1_049c_2ca4, exact: true) { set, rows, print in
       var high = [UInt8](repeating: 0, count: (rows.n + 3) / 4 * 4)
       var low = high
       print.add([set.quantize_row_16(rows.n, rows.x, 128, &high, &low)])

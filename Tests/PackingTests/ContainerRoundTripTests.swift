@@ -210,7 +210,7 @@ import WeightStorage
     #expect(report.entries.contains { $0.to == "s8" } && report.worst(10).count == 10)
     let wide = report.entries.filter { $0.activationBits == 16 }.map(\.name)
     #expect(file.metadata["pentimento.format"] == (wide.isEmpty ? "1" : "2"))
-    #expect(wide.allSatisfy { $0.hasPrefix("unet.up_blocks.1.attentions.") })
+    #expect(wide.allSatisfy { $0.hasPrefix("unet.up_blocks.3.attentions.") })
     let container = try ContainerFile(file).weights(of: "unet")
     for entry in report.entries where entry.name.hasPrefix("unet.") && entry.to == "s8" {
       let format = try container.format(of: String(entry.name.dropFirst(5)))

@@ -84,7 +84,7 @@ extension Model {
     let quantizer = Quantizer(precision: .int8, scales: request.scales, keeping: request.kept)
     let items = try packingList()
     let int8 = zip(items, quantizer.formats(of: items)).compactMap {
-      $1 == WeightFormat(.s8) ? $0.name : nil
+      $1.element == .s8 ? $0.name : nil
     }
     calibration.rotations = try await rotations(for: sample, threads: threads).filter {
       int8.contains($0.weight)
