@@ -33,22 +33,55 @@ package func groupNorm(
 package func groupStatistics(
   _ x: TensorRef, groups: Int, epsilon: Float, into stats: TensorRef, _ pool: ThreadPool
 ) {
-  let (rows, c) = x.rowsAndColumns
-  precondition(
-    c % groups == 0 && stats.type.count == 2 * groups,
-    "groupStatistics: \(x.shape) in \(groups) groups, \(stats.shape)")
-  let (from, statistics) = (x.floats, stats.floats)
-  let set = pool.kernels.table
-  let size = c / groups
-  byGroups(groups, size, pool) { channels, sums, _ in
-    set.pointee.channel_sums(
-      rows, channels.count, from + channels.lowerBound, c, from + channels.lowerBound, c, sums)
-    for first in stride(from: 0, to: channels.count, by: size) {
-      let (sum, squares) = total(sums + 2 * first, size)
+  withUnsafeTemporaryAllocation(
+    byteCount: GroupSums.byteCount(channels: x.shape.last!), alignment: MemoryLayout<Double>.alignment
+  ) { memory in
+    var sums = GroupSums(channels: x.shape.last!, groups: groups, at: memory.baseAddress!)
+    sums.add(x, pool)
+    sums.finish(epsilon: epsilon, into: stats)
+  }
+}
+
+/// `groupStatistics` of a picture that comes some lines at a time, with the same bits: a channel's sum goes on where it
+/// stopped.
+package struct GroupSums {
+  private let channels: Int, groups: Int
+  /// Σx and Σx² of every channel.
+  private let sums: UnsafeMutablePointer<Double>
+  private var rows = 0
+
+  package static func byteCount(channels: Int) -> Int { 2 * channels * MemoryLayout<Double>.stride }
+
+  /// - Parameter memory: `byteCount(channels:)` bytes.
+  package init(channels: Int, groups: Int, at memory: UnsafeMutableRawPointer) {
+    precondition(channels % groups == 0, "\(channels) channels in \(groups) groups")
+    (self.channels, self.groups) = (channels, groups)
+    sums = memory.bindMemory(to: Double.self, capacity: 2 * channels)
+    sums.update(repeating: 0, count: 2 * channels)
+  }
+
+  /// Adds the next rows (pixels) `[…, C]`.
+  package mutating func add(_ x: TensorRef, _ pool: ThreadPool) {
+    let (count, c) = x.rowsAndColumns
+    precondition(c == channels, "\(x.shape) into sums of \(channels) channels")
+    let (from, set, sums, size) = (x.floats, pool.kernels.table, sums, channels / groups)
+    let parts = min(groups, pool.threads)
+    pool.run(parts) { part, _ in
+      let own = groups * part / parts * size..<groups * (part + 1) / parts * size
+      let first = from + own.lowerBound
+      set.pointee.channel_sums(count, own.count, first, c, first, c, sums + 2 * own.lowerBound)
+    }
+    rows += count
+  }
+
+  package func finish(epsilon: Float, into stats: TensorRef) {
+    precondition(stats.type.count == 2 * groups, "statistics of \(groups) groups into \(stats.shape)")
+    let (statistics, size) = (stats.floats, channels / groups)
+    for group in 0..<groups {
+      let (sum, squares) = total(sums + 2 * group * size, size)
       let count = Double(rows * size)
       let mean = sum / count
       let variance = max(0, squares / count - mean * mean)
-      let group = (channels.lowerBound + first) / size
       statistics[2 * group] = Float(mean)
       statistics[2 * group + 1] = Float(1 / (variance + Double(epsilon)).squareRoot())
     }

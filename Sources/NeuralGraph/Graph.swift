@@ -15,6 +15,8 @@ package enum Origin: Hashable, Sendable {
   case parameter(String)
   /// Output of the node with this index.
   case node(Int)
+  /// Computed line by line wherever something reads it (`LinePipeline`); nowhere in memory.
+  case lines
 }
 
 /// One operator applied to values. Inputs are defined before the node, outputs by it.

@@ -2,7 +2,7 @@ import Tensors
 
 /// Collects the nodes of one graph.
 package final class GraphBuilder {
-  package fileprivate(set) var graph = Graph()
+  package internal(set) var graph = Graph()
   private var block = 0
   private var weights: [String: Value] = [:]
   /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
@@ -19,6 +19,11 @@ package final class GraphBuilder {
   /// Side branches by the path of their layer.
   let adapters: [String: [Adapter]]
   private var scaleOfAdapters: Value?
+  /// What may be kept of a network's pictures; nil for all of them.
+  let lineLimits: LineLimits?
+  let activations: ActivationPrecision
+  /// Convolutions that no node computes yet.
+  var deferred: [Value: DeferredLayer] = [:]
 
   /// - Parameters:
   ///   - formatOf: how the checkpoint stores a tensor.
@@ -30,10 +35,13 @@ package final class GraphBuilder {
   ///   - attention: of floats everywhere, or of bytes: in a network that `multipliesBytes` in other places, and between
   ///     layers that do.
   ///   - recomputing: for the network's `gradient(of:)`.
+  ///   - lineLimits: what is computed line by line instead of being kept; nil, and no gradient, else.
+  ///   - activations: in what blocks hand pictures on (`Scope.kept`).
   package init(
     adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
     keepsFloats: Bool = false, fusing: Bool = true, attention: AttentionArithmetic = .int8,
-    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [],
+    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [], lineLimits: LineLimits? = nil,
+    activations: ActivationPrecision = .f32,
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
     self.formatOf = formatOf
@@ -42,6 +50,7 @@ package final class GraphBuilder {
     self.attention = attention
     self.multipliesBytes = multipliesBytes
     recomputed = blocks
+    (self.lineLimits, self.activations) = (lineLimits, activations)
   }
 
   fileprivate func format(of name: String) -> WeightFormat {
@@ -69,7 +78,7 @@ package final class GraphBuilder {
   /// Nodes from here on belong to a new unit of recomputation.
   package func beginBlock() { block += 1 }
 
-  fileprivate func define(_ type: TensorType, _ origin: Origin) -> Value {
+  func define(_ type: TensorType, _ origin: Origin) -> Value {
     graph.types.append(type)
     graph.origins.append(origin)
     return Value(id: graph.types.count - 1)
@@ -96,11 +105,22 @@ package final class GraphBuilder {
   }
 
   fileprivate func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
+    guard lineLimits == nil && activations == .f32 else { return try emitByLines(op, inputs) }
+    return try emitNode(op, inputs)
+  }
+
+  func emitNode(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
     let types = try op.outputTypes(inputs.map(graph.type))
     let node = graph.nodes.count
     let outputs = types.map { define($0, .node(node)) }
     graph.nodes.append(Node(op: op, inputs: inputs, outputs: outputs, block: block))
     return outputs
+  }
+
+  /// Emits the operator of a value that is there already.
+  func define(_ value: Value, by op: any Op, _ inputs: [Value]) {
+    graph.origins[value.id] = .node(graph.nodes.count)
+    graph.nodes.append(Node(op: op, inputs: inputs, outputs: [value], block: block))
   }
 }
 

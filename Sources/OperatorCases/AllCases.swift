@@ -12,5 +12,8 @@ extension OperatorCase {
     "FeedForwardLayer":
       "gradient graphs have the operators that it stands for, to choose what is computed again",
     "Int8Projections": "gradient graphs compute in floats, with the operators that it stands for",
+    "LoadedLines": "gradient graphs keep pictures as floats",
+    "PipelineResult": "gradient graphs have the convolutions that it stands for",
+    "PipelineStatistics": "gradient graphs have the convolutions that it stands for",
   ]
 }

@@ -44,8 +44,8 @@ struct CompareCommand: RunCommand {
       reading.open(URL(fileURLWithPath: model)), reading.open(URL(fileURLWithPath: reference))
     )
     let fidelity = try await Fidelity(
-      of: model.computingAttention(in: numerics.attention),
-      against: reference.computingAttention(in: referenceAttention), picture: OpenPicture(picture),
+      of: model.computing(attention: numerics.attention, activations: numerics.precision),
+      against: reference.computing(attention: referenceAttention), picture: OpenPicture(picture),
       prompts: (sourcePrompt, prompt),
       size: size.request, withEdits: edits, threads: parallel.threads,
       progress: { note("comparing: \($0)") })

@@ -38,7 +38,8 @@ struct ModelOptions: ParsableArguments {
   }
 
   func open(_ url: URL) throws -> Model {
-    try reading.open(url).adapted(by: references).computingAttention(in: numerics.attention)
+    try reading.open(url).adapted(by: references).computing(
+      attention: numerics.attention, activations: numerics.precision)
   }
 }
 
@@ -48,9 +49,16 @@ struct NumericsOptions: ParsableArguments {
       "Attention between layers of an int8 model: int8 (faster) or float. Gradients and other models take float."
   )
   var attention = AttentionArithmetic.int8
+
+  @Option(
+    help: ArgumentHelp(
+      "In what the autoencoder keeps pictures between its blocks: f32, or f16 with a power of two for every line, "
+        + "which takes half the memory.", valueName: "f32|f16"))
+  var precision = ActivationPrecision.f32
 }
 
 extension AttentionArithmetic: ExpressibleByArgument {}
+extension ActivationPrecision: ExpressibleByArgument {}
 
 /// What computes.
 struct ThreadOptions: ParsableArguments {

@@ -6,8 +6,12 @@ import Tensors
 
 struct PlanCommand: RunCommand {
   static let configuration = CommandConfiguration(
-    commandName: "plan", abstract: "Say what an edit will hold in memory, before anything is computed.",
-    discussion: "Takes the options of 'edit'. Without a picture, --size is its size.")
+    commandName: "plan",
+    abstract: "Say what an edit will hold in memory, what it will read and how long it will take.",
+    discussion: """
+      Takes the options of 'edit'. Without a picture, --size is its size. Times are estimates: the first plan on a machine \
+      measures for two seconds how fast it computes and reads, and the user's cache folder remembers that.
+      """)
 
   @OptionGroup var edit: EditOptions
   @OptionGroup var runtime: RuntimeOptions
@@ -29,12 +33,14 @@ struct PlanCommand: RunCommand {
     let (request, choice) = try edit.request(imagined: ImaginedPicture(extent: imagined))
     if let choice { note(choice) }
     let values = try edit.settings.list
-    let plan =
-      values.isEmpty
-      ? try editor.prepare(request).plan
-      : try editor.prepare(request, SettingOptions.listed, values: values).plan
+    let series = values.isEmpty ? nil : try editor.prepare(request, SettingOptions.listed, values: values)
+    let job = try series?.first ?? editor.prepare(request)
+    var plan = series?.plan ?? job.plan
+    // What cannot be measured is left open: a plan is of use without it.
+    let speed = try? job.machineSpeed()
+    if let speed { plan = plan.timed(at: speed) }
     if report == .json { return try StandardOutput.write(json: plan) }
-    try StandardOutput.write(table(plan))
+    try StandardOutput.write(table(plan) + "\n\n" + workTable(plan, speed))
   }
 }
 
@@ -64,6 +70,37 @@ private func table(_ plan: MemoryPlan) -> String {
     lines.append(row("attention", [attention.rawValue.aligned(to: 11)]))
   }
   for stage in plan.stages { lines += stage.gradient.map { explanation($0, of: stage) } ?? [] }
+  return lines.joined(separator: "\n")
+}
+
+/// One row per network: what it computes and reads, in megabytes, and how long that takes.
+private func workTable(_ plan: MemoryPlan, _ speed: MachineSpeed?) -> String {
+  func row(_ name: String, _ cells: [String]) -> String {
+    name.padding(to: 20) + cells.map { $0.aligned(to: 11) }.joined(separator: " ")
+  }
+  func seconds(_ seconds: Double?) -> String { seconds.map { "\(Double(Int($0 * 10)) / 10)" } ?? "unknown" }
+  func mb(_ bytes: Int) -> String { String(megabytes: bytes) }
+  var lines = [
+    row("work", ["evaluations", "gradients", "GMAC", "MB once", "MB a pass", "MB read", "seconds"])
+  ]
+  for stage in plan.stages {
+    guard let work = stage.work else { continue }
+    lines.append(
+      row(
+        stage.name,
+        [
+          "\(work.evaluations)", "\(work.gradients)", "\(work.allMultiplyAdds / 1_000_000_000)",
+          mb(work.bytesOnce),
+          mb(work.gradients > 0 ? work.bytesPerGradient : work.bytesPerPass), mb(work.bytes),
+          seconds(work.seconds),
+        ]))
+  }
+  lines.append(row("sum", ["", "", "", "", "", mb(plan.bytesRead), seconds(plan.seconds)]))
+  if let speed {
+    lines.append(
+      "estimated from \(Int(speed.multiplyAddsPerSecond / 1e9)) GMAC/s and \(Int(speed.bytesPerSecond / 1e6)) MB/s, "
+        + "as measured on this machine")
+  }
   return lines.joined(separator: "\n")
 }
 

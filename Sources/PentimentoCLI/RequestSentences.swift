@@ -88,7 +88,8 @@ extension RequestError {
     case .pasteBackWithoutPicture:
       "what lies outside the mask is put back from the picture: name it with --image, or give --no-paste-back"
     case .overBudget(let stage, let needed, let budget, let source):
-      "the stage \"\(stage)\" needs at least \(needed.megabytesUp) MB and \(budget.megabytesDown) MB "
+      // What the program itself takes differs by some hundred kilobytes from start to start.
+      "the stage \"\(stage)\" needs at least \((needed + 1_000_000).megabytesUp) MB and \(budget.megabytesDown) MB "
         + "\(source.allows): use a smaller "
         + "\(stage.hasSuffix("picture") ? "picture, a smaller --size" : "--size") or \(source.remedy)"
     case .pictureSize:
@@ -157,7 +158,7 @@ extension JournalError.Difference {
       difference.asked = asked == value ? "given" : "left out"
     }
     switch what {
-    case "prompt", "source prompt", "negative prompt", "seed", "task", "attention":
+    case "prompt", "source prompt", "negative prompt", "seed", "task", "attention", "precision":
       difference.what = "--" + what.replacing(" ", with: "-")
     case "concepts": difference.what = "--concept"
     case "points": difference.what = "--drag"

@@ -39,6 +39,9 @@ package struct NetworkWeights: Sendable {
   /// How errors name them.
   package var label: String { checkpoint.label }
 
+  /// Number of the device that they are read from; nil where there are none.
+  package var device: UInt64? { checkpoint.files.first?.stamp.device }
+
   /// Whether any is stored as bytes.
   package var hasBytes: Bool { stored.values.contains { $0.format.element == .s8 } }
 

@@ -43,7 +43,7 @@ extension Graph {
   func isHeld(_ value: Value) -> Bool {
     switch origin(value) {
     case .weight, .parameter: true
-    case .input, .node: false
+    case .input, .node, .lines: false
     }
   }
 }

@@ -27,10 +27,26 @@ struct Walk {
       switch graph.origin(value) {
       case .input(let name): inputs[name] = value
       case .parameter: parameters.insert(value)
-      case .weight, .node: break
+      case .weight, .node, .lines: break
       }
     }
     (self.inputs, self.parameters) = (inputs, parameters)
+  }
+}
+
+extension Plan {
+  /// Bytes that are read from files for every run of these outputs, nil for all: of the weights that are streamed.
+  package func streamedBytes(
+    of graph: Graph, _ weights: NetworkWeights, only wanted: Set<String>? = nil
+  ) -> Int {
+    Walk(graph, self, only: wanted).blocks.flatMap(\.weights).reduce(0) { sum, place in
+      sum + weights[graph.weight(place.value)!].byteCount
+    }
+  }
+
+  /// Bytes that are read from files before the first run: of the weights that stay.
+  package func bytesOnce(of graph: Graph, _ weights: NetworkWeights) -> Int {
+    residentOffset.keys.reduce(0) { $0 + weights[graph.weight($1)!].byteCount }
   }
 }
 

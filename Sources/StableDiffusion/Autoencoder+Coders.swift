@@ -11,13 +11,14 @@ extension Autoencoder {
     /// x `[H, W, 3]` → `[H/8, W/8, 8]`
     func callAsFunction(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
       let c = configuration
-      var x = try g["conv_in"].conv(x, to: c.channels[0], kernel: 3)
+      var x = try g.kept(g["conv_in"].conv(x, to: c.channels[0], kernel: 3))
       for (i, channels) in c.channels.enumerated() {
         let g = g["down_blocks"][i]
-        for j in 0..<c.resnets { x = try c.resBlock(channels)(x, nil, g["resnets"][j]) }
+        for j in 0..<c.resnets { x = try g.kept(c.resBlock(channels)(x, nil, g["resnets"][j])) }
         guard i < c.channels.count - 1 else { break }
-        x = try g["downsamplers"][0]["conv"].conv(  // zeros below and at the right only
-          x, to: channels, kernel: 3, .init(stride: 2, top: 0, left: 0, bottom: 1, right: 1))
+        x = try g.kept(
+          g["downsamplers"][0]["conv"].conv(  // zeros below and at the right only
+            x, to: channels, kernel: 3, .init(stride: 2, top: 0, left: 0, bottom: 1, right: 1)))
       }
       x = try Middle(configuration: c, naming: naming)(x, g["mid_block"])
       let last = c.norm(x, g["conv_norm_out"]).activated()
@@ -39,7 +40,7 @@ extension Autoencoder {
       x = try Middle(configuration: c, naming: naming)(x, g["mid_block"])
       for (i, channels) in c.channels.reversed().enumerated() {
         let g = g["up_blocks"][i]
-        for j in 0...c.resnets { x = try c.resBlock(channels)(x, nil, g["resnets"][j]) }
+        for j in 0...c.resnets { x = try g.kept(c.resBlock(channels)(x, nil, g["resnets"][j])) }
         guard i < c.channels.count - 1 else { break }
         let size = g.shape(x)
         x = try g["upsamplers"][0]["conv"].conv(

@@ -15,21 +15,24 @@ struct ByteNetwork {
   private let build: @Sendable (Scope, Value) throws -> Value
   private let isTwin: Bool
   private let input: [Int], gradient: Bool
+  private let limits: LineLimits?, activations: ActivationPrecision
 
   init(
-    _ input: [Int], gradient: Bool = false, rotation: Int? = nil,
-    _ build: @escaping @Sendable (Scope, Value) throws -> Value
+    _ input: [Int], gradient: Bool = false, rotation: Int? = nil, limits: LineLimits? = nil,
+    activations: ActivationPrecision = .f32, _ build: @escaping @Sendable (Scope, Value) throws -> Value
   ) throws {
-    try self.init(input, gradient: gradient, rotation: rotation, tensors: nil, build)
+    try self.init(
+      input, gradient: gradient, rotation: rotation, limits: limits, activations: activations, tensors: nil,
+      build)
   }
 
   /// - Parameter tensors: of a network of floats; nil for bytes of random weights.
   private init(
-    _ input: [Int], gradient: Bool, rotation: Int?, tensors: [String: HostTensor]?,
-    _ build: @escaping @Sendable (Scope, Value) throws -> Value
+    _ input: [Int], gradient: Bool, rotation: Int?, limits: LineLimits?, activations: ActivationPrecision,
+    tensors: [String: HostTensor]?, _ build: @escaping @Sendable (Scope, Value) throws -> Value
   ) throws {
     let element: ElementType = tensors == nil ? .s8 : .f32
-    let builder = GraphBuilder {
+    let builder = GraphBuilder(lineLimits: limits, activations: activations) {
       $0.hasSuffix("weight") ? WeightFormat(element, rotation: rotation) : WeightFormat(.f32)
     }
     let x = builder.root.input("x", TensorType(input))
@@ -39,10 +42,11 @@ struct ByteNetwork {
       let dy = builder.root.input("dy", TensorType(seedShape))
       output = try builder.root.gradient(of: y, seed: dy, wrt: [x])[0]!
     } else {
-      output = y
+      output = try builder.whole(y)
     }
     (graph, self.input, self.gradient) = (builder.graph, input, gradient)
     (self.rotation, self.build, isTwin) = (rotation, build, tensors != nil)
+    (self.limits, self.activations) = (limits, activations)
     self.tensors = tensors ?? randomWeights(of: builder.graph).filter { !$0.key.hasSuffix("scale") }
   }
 
@@ -52,7 +56,9 @@ struct ByteNetwork {
     for weight in graph.weights where weight.role == .matrix || weight.role == .convolution {
       floats[weight.name] = dequantized(rotated(tensors[weight.name]!))
     }
-    return try! ByteNetwork(input, gradient: gradient, rotation: nil, tensors: floats, build)
+    return try! ByteNetwork(
+      input, gradient: gradient, rotation: nil, limits: limits, activations: activations, tensors: floats,
+      build)
   }
 
   func run(_ inputs: [String: HostTensor], _ pool: ThreadPool) -> HostTensor {
@@ -63,7 +69,7 @@ struct ByteNetwork {
       case .input(let name): memory[value]!.write(inputs[name]!.values)
       case .weight(let weight): load(weight, graph.type(value), into: memory[value]!)
       case .parameter(let name): memory[value]!.write(inputs[name]!.values)
-      case .node: break
+      case .node, .lines: break
       }
     }
     for node in graph.nodes {
@@ -84,6 +90,11 @@ struct ByteNetwork {
 
   private var values: Set<Value> {
     Set(graph.nodes.flatMap { $0.inputs + $0.outputs })
+  }
+
+  /// Of pictures, together.
+  var valueBytes: Int {
+    values.filter { graph.weight($0) == nil }.reduce(0) { $0 + graph.type($1).byteCount }
   }
 
   private func load(_ weight: Weight, _ type: TensorType, into memory: Memory) {

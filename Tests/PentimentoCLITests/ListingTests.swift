@@ -108,6 +108,8 @@ import Testing
     struct Plan: Decodable {
       struct Stage: Decodable {
         var name: String, arena: Int, scratch: Int, residentWeights: Int, streaming: Int, stored: Int
+        struct Work: Decodable { var evaluations: Int, bytesPerPass: Int, seconds: Double }
+        var work: Work?
       }
       var stages: [Stage], held: Int, baseline: Int
     }
@@ -119,8 +121,12 @@ import Testing
     // At least the working picture of 96×64 pixels, of which the result is made.
     #expect(plan.stages.first!.stored > 0 && plan.stages.last!.stored > 96 * 64 * 3)
     #expect(plan.baseline > 0)
+    #expect(
+      plan.stages.allSatisfy {
+        ($0.work?.seconds ?? 1) > 0 && ($0.work != nil) == !$0.name.contains("picture")
+      })
     let table = try await output("plan", "--method", "sega", "-p", "a cat", "--concept", "+snow")
-    #expect(table.contains("peak") && !table.contains("encode"))
+    #expect(table.contains("peak") && table.contains("MB read") && !table.contains("encode"))
     let other = try await Command.run(["plan", "-p", "a cat"], in: .furnished())
     #expect(other.output.contains("encode"))
     #expect(

@@ -52,6 +52,29 @@ import Testing
     #expect(try results[0].pixels == results[1].pixels)
   }
 
+  @Test("makes a run read the weights that the plan says, and the report says how many") func bytesRead()
+    async throws
+  {
+    let free = try Editor(
+      model: model, threads: 1, maximumMemory: nil, reachable: nil, baseline: Self.baseline)
+    let whole = try free.prepare(request())
+    #expect(try await whole.run().report.streamedBytes == 0)
+    for missing in [3_000_000, 6_000_000] {
+      let bounded = try Editor(
+        model: model, threads: 1, maximumMemory: whole.plan.peak - missing, reachable: nil,
+        baseline: Self.baseline)
+      let job = try bounded.prepare(request())
+      let report = try await job.run().report
+      let work = job.plan.stages.compactMap(\.work)
+      let planned = work.reduce(0) { $0 + $1.bytes - $1.bytesOnce }
+      #expect(planned > 0)
+      #expect(report.streamedBytes == planned)
+      #expect(report.streamed.contains { $0.stage == "denoise" && $0.passes > 1 })
+      #expect(report.streamed.allSatisfy { $0.readSeconds > 0 && (0...1).contains($0.overlap) })
+      #expect(report.stalledSeconds <= report.seconds)
+    }
+  }
+
   @Test("that a network cannot keep is refused by the name of the stage, with the figure that is needed")
   func tooLittle() throws {
     func plan(_ limit: Int) throws -> MemoryPlan {

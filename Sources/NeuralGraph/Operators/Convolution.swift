@@ -23,41 +23,20 @@ struct Convolution: Op {
     return [y]
   }
 
-  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
-
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    let (x, weight) = (inputs[0], inputs[1])
-    func bytes(_ x: TensorType, _ geometry: ConvolutionGeometry, _ enlargement: Enlargement) -> Int {
-      convolutionScratchBytes(
-        x: x, weight: weight, geometry, enlarged: enlargement, epilogue: fusion.hasEpilogue,
-        threads: threads)
-    }
-    guard fusion.hasPrologue else { return bytes(x, geometry, Enlargement(by: fusion.enlargement)) }
-    let bands = geometry.bands(of: x, weight.shape, enlargedBy: fusion.enlargement)
-    return TensorRef.scratchBytes(bands, of: x, threads: threads) { band in
-      bytes(x.lines(band.lines.count), band.geometry, band.enlargement)
-    }
+    guard !fusion.hasPrologue else { return bandScratchBytes(inputs, threads: threads) }
+    return convolutionScratchBytes(
+      x: inputs[0], weight: inputs[1], geometry, enlarged: Enlargement(by: fusion.enlargement),
+      epilogue: fusion.hasEpilogue, threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {
+    guard !fusion.hasPrologue else { return runInBands(io) }
     let (own, fused) = fusion.split(io.inputs)
-    let (x, weight, y, epilogue) = (own[0], own[1], io[out: 0], fusion.epilogue(fused))
-    let bias = own.count > 2 ? own[2] : nil
-    guard fusion.hasPrologue else {
-      return convolution(
-        x, weight: weight, bias: bias, geometry, enlarged: Enlargement(by: fusion.enlargement), epilogue,
-        into: y, scratch: io.scratch, io.pool)
-    }
-    let pool = io.pool
-    TensorRef.forEachBand(
-      geometry.bands(of: x.type, weight.type.shape, enlargedBy: fusion.enlargement), of: x,
-      fusion.prologue(fused), nil, scratch: io.scratch, pool
-    ) { band, buffer, scratch in
-      convolution(
-        buffer.lines(0..<band.lines.count), weight: weight, bias: bias, band.geometry,
-        enlarged: band.enlargement, epilogue.lines(band.output), into: y.lines(band.output),
-        scratch: scratch, pool)
-    }
+    convolution(
+      own[0], weight: own[1], bias: own.count > 2 ? own[2] : nil, geometry,
+      enlarged: Enlargement(by: fusion.enlargement), fusion.epilogue(fused), into: io[out: 0],
+      scratch: io.scratch, io.pool)
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

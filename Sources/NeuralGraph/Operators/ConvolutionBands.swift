@@ -17,21 +17,29 @@ struct ConvolutionBand {
 extension ConvolutionGeometry {
   /// Bands for x `[H, W, C]`, every pixel of which stands for `factor`² of them, and a weight `[O, kh, kw, C]`.
   func bands(of x: TensorType, _ weight: [Int], enlargedBy factor: Int = 1) -> [ConvolutionBand] {
-    let (height, width, kernel) = (x.shape[0] * factor, x.shape[1] * factor, weight[1])
-    let rows = outputSize(height: height, width: width, kernel: (kernel, weight[2])).height
+    let (height, width) = (x.shape[0] * factor, x.shape[1] * factor)
+    let rows = outputSize(height: height, width: width, kernel: (weight[1], weight[2])).height
     let step = max(1, ConvolutionBand.valueCount / (x.shape[1] * x.shape[2]) * factor / stride)
-    return Swift.stride(from: 0, to: rows, by: step).map { first in
-      let end = min(first + step, rows)
-      let start = first * stride - top
-      let enlarged = max(start, 0)..<max(min((end - 1) * stride - top + kernel, height), max(start, 0))
-      var part = self
-      part.top = enlarged.lowerBound - start
-      part.bottom = (end - first - 1) * stride + kernel - part.top - enlarged.count
-      var enlargement = Enlargement(by: factor)
-      let lines = enlarged.lowerBound / factor..<(enlarged.upperBound + factor - 1) / factor
-      (enlargement.phase, enlargement.lines) = (enlarged.lowerBound % factor, enlarged.count)
-      return ConvolutionBand(output: first..<end, lines: lines, geometry: part, enlargement: enlargement)
+    return Swift.stride(from: 0, to: rows, by: step).map {
+      band($0..<min($0 + step, rows), of: x, weight, enlargedBy: factor)
     }
+  }
+
+  /// The band of these lines of the result.
+  func band(
+    _ output: Range<Int>, of x: TensorType, _ weight: [Int], enlargedBy factor: Int = 1
+  ) -> ConvolutionBand {
+    let (height, kernel) = (x.shape[0] * factor, weight[1])
+    let start = output.lowerBound * stride - top
+    let end = min((output.upperBound - 1) * stride - top + kernel, height)
+    let enlarged = max(start, 0)..<max(end, start, 0)
+    var part = self
+    part.top = enlarged.lowerBound - start
+    part.bottom = (output.count - 1) * stride + kernel - part.top - enlarged.count
+    var enlargement = Enlargement(by: factor)
+    let lines = enlarged.lowerBound / factor..<(enlarged.upperBound + factor - 1) / factor
+    (enlargement.phase, enlargement.lines) = (enlarged.lowerBound % factor, enlarged.count)
+    return ConvolutionBand(output: output, lines: lines, geometry: part, enlargement: enlargement)
   }
 }
 

@@ -75,42 +75,22 @@ struct DequantizedConvolution: Op {
     try Int8Convolution(geometry: geometry, rotation: rotation, fusion: fusion).outputTypes(inputs)
   }
 
-  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
-
   private var changesRows: Bool { rotation != nil || fusion.hasPrologue }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    let (x, weight) = (inputs[0], inputs[1])
-    func bytes(_ x: TensorType, _ geometry: ConvolutionGeometry, _ enlargement: Enlargement) -> Int {
-      convolutionScratchBytes(
-        x: x, weight: weight, geometry, enlarged: enlargement, epilogue: fusion.hasEpilogue,
-        threads: threads)
-    }
-    guard changesRows else { return bytes(x, geometry, Enlargement(by: fusion.enlargement)) }
-    let bands = geometry.bands(of: x, weight.shape, enlargedBy: fusion.enlargement)
-    return TensorRef.scratchBytes(bands, of: x, threads: threads) { band in
-      bytes(x.lines(band.lines.count), band.geometry, band.enlargement)
-    }
+    guard !changesRows else { return bandScratchBytes(inputs, threads: threads) }
+    return convolutionScratchBytes(
+      x: inputs[0], weight: inputs[1], geometry, enlarged: Enlargement(by: fusion.enlargement),
+      epilogue: fusion.hasEpilogue, threads: threads)
   }
 
   func run(_ io: borrowing OpIO) {
+    guard !changesRows else { return runInBands(io) }
     let (own, fused) = fusion.split(io.inputs)
-    let (x, y, weight, epilogue) = (own[0], io[out: 0], io.int8Weight, fusion.epilogue(fused))
-    let (bias, pool) = (own.count > 3 ? own[3] : nil, io.pool)
-    guard changesRows else {
-      return convolution(
-        x, weight: weight, bias: bias, geometry, enlarged: Enlargement(by: fusion.enlargement), epilogue,
-        into: y, scratch: io.scratch, pool)
-    }
-    TensorRef.forEachBand(
-      geometry.bands(of: x.type, own[1].type.shape, enlargedBy: fusion.enlargement), of: x,
-      fusion.prologue(fused), rotation, scratch: io.scratch, pool
-    ) { band, buffer, scratch in
-      convolution(
-        buffer.lines(0..<band.lines.count), weight: weight, bias: bias, band.geometry,
-        enlarged: band.enlargement, epilogue.lines(band.output), into: y.lines(band.output),
-        scratch: scratch, pool)
-    }
+    convolution(
+      own[0], weight: io.int8Weight, bias: own.count > 3 ? own[3] : nil, geometry,
+      enlarged: Enlargement(by: fusion.enlargement), fusion.epilogue(fused), into: io[out: 0],
+      scratch: io.scratch, io.pool)
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

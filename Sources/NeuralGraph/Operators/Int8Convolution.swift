@@ -21,32 +21,9 @@ struct Int8Convolution: Op {
       .outputTypes([inputs[0], inputs[1]] + inputs.dropFirst(3))
   }
 
-  func overwritten(of inputs: Int) -> Int? { fusion.overwritten(of: inputs) }
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int { bandScratchBytes(inputs, threads: threads) }
 
-  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
-    let (x, weight) = (inputs[0], inputs[1])
-    let bands = geometry.bands(of: x, weight.shape, enlargedBy: fusion.enlargement)
-    return Int8Rows.scratchBytes(bands, of: x, threads: threads) { band in
-      int8ConvolutionScratchBytes(
-        x: x.lines(band.lines.count), weight: weight, band.geometry, enlarged: band.enlargement,
-        epilogue: fusion.hasEpilogue, threads: threads)
-    }
-  }
-
-  func run(_ io: borrowing OpIO) {
-    let (own, fused) = fusion.split(io.inputs)
-    let (x, y, weight, epilogue) = (own[0], io[out: 0], io.int8Weight, fusion.epilogue(fused))
-    let (bias, pool) = (own.count > 3 ? own[3] : nil, io.pool)
-    Int8Rows.forEachBand(
-      geometry.bands(of: x.type, own[1].type.shape, enlargedBy: fusion.enlargement), of: x,
-      fusion.prologue(fused), rotation, scratch: io.scratch, pool
-    ) { band, rows, scratch in
-      convolution(
-        rows.lines(0..<band.lines.count), weight: weight, bias: bias, band.geometry,
-        enlarged: band.enlargement, epilogue.lines(band.output), into: y.lines(band.output),
-        scratch: scratch, pool)
-    }
-  }
+  func run(_ io: borrowing OpIO) { runInBands(io) }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
     try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) {

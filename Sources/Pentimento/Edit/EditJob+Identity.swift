@@ -54,6 +54,7 @@ extension Editor {
     run.tie("seed", "\(seed)")
     run.tie("generator of noise", SeededTape.generator)
     run.tie("attention", model.attention.rawValue)
+    run.tie("precision", model.activations.rawValue)
     run.tie("kernels", pool.kernels.name)
     return run
   }

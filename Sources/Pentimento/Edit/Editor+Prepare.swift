@@ -38,7 +38,7 @@ extension Editor {
       demands: prepared.demands, translator: request.translator, lanes: lanes,
       comparing: request.comparesInt8 ? prepared.name : nil, beside: taken + stored.most, &refused)
     let plan = MemoryPlan(
-      stages: rows(stages, stored, pictures), held: held, baseline: baseline)
+      stages: rows(stages, stored, pictures, request, prepared), held: held, baseline: baseline)
     return EditJob(
       editor: self, request: request, methodReason: reason, plan: plan, prepared: prepared,
       pictures: pictures,
@@ -69,18 +69,23 @@ extension Editor {
   }
 
   /// The plan's rows.
-  private func rows(_ stages: EditStages, _ stored: StoredBytes, _ pictures: EditPictures) -> [MemoryPlan
-    .Stage]
-  {
+  private func rows(
+    _ stages: EditStages, _ stored: StoredBytes, _ pictures: EditPictures, _ request: EditRequest,
+    _ prepared: PreparedMethod
+  ) -> [MemoryPlan.Stage] {
     var rows: [MemoryPlan.Stage] = []
     if pictures.reading > 0 { rows.append(.init(name: "read picture", stored: pictures.reading)) }
-    rows += stages.text.map { .init("text", $0, stored: stored.conditions) }
+    let texts = [request.prompt, request.sourcePrompt].compactMap { $0 }.count + request.concepts.count + 1
+    rows += stages.text.map { .init("text", $0, stored: stored.conditions, evaluations: texts) }
     if let encoder = stages.encoder {
       rows.append(.init("encode", encoder, stored: stored.conditions + stored.signal))
     }
     for (name, stage) in [("denoise", stages.noise), ("translate", stages.translation)] {
       guard let stage else { continue }
-      rows.append(.init(name, stage, stored: stored.conditions + stored.latents))
+      rows.append(
+        .init(
+          name, stage, stored: stored.conditions + stored.latents,
+          evaluations: max(1, prepared.evaluations), gradients: prepared.gradients))
     }
     if let int8 = stages.int8 {
       rows.append(

@@ -19,6 +19,8 @@ package struct Component: Sendable {
   /// Tensors that are values of a run.
   let trained: TrainedTensors
   let attention: AttentionArithmetic
+  /// In what the networks keep pictures between their blocks, where they can.
+  let activations: ActivationPrecision
   /// What the networks read, validated.
   let weights: NetworkWeights
   let graphs = GraphCache()
@@ -30,11 +32,11 @@ package struct Component: Sendable {
   package init(
     _ name: String, _ networks: [any Network], _ facts: Facts, in checkpoint: Checkpoint,
     adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
-    attention: AttentionArithmetic = .int8
+    attention: AttentionArithmetic = .int8, activations: ActivationPrecision = .f32
   ) throws {
     (self.name, self.networks, self.facts) = (name, networks, facts)
     (self.checkpoint, self.adapters, self.trained) = (checkpoint, adapters, trained)
-    self.attention = attention
+    (self.attention, self.activations) = (attention, activations)
     var read: [Weight] = []
     for network in networks {
       // A tensor that is missing is reported below, with its name.
@@ -56,40 +58,48 @@ package struct Component: Sendable {
   func adapted(by more: Adapters, in matrices: Checkpoint) throws -> Component {
     try Component(
       name, networks, facts, in: Checkpoint(checkpoint, adding: [matrices]),
-      adapters: adapters.merging(more) { $0 + $1 }, trained: trained, attention: attention)
+      adapters: adapters.merging(more) { $0 + $1 }, trained: trained, attention: attention,
+      activations: activations)
   }
 
-  /// The component with its attention computed in another way.
-  init(_ component: Component, attention: AttentionArithmetic) {
+  /// The component with other arithmetic; nil is its own.
+  init(_ component: Component, attention: AttentionArithmetic?, activations: ActivationPrecision?) {
     (name, networks, facts) = (component.name, component.networks, component.facts)
     (checkpoint, adapters, trained) = (component.checkpoint, component.adapters, component.trained)
-    (weights, self.attention) = (component.weights, attention)
+    weights = component.weights
+    self.attention = attention ?? component.attention
+    self.activations = activations ?? component.activations
   }
 
   /// The graph of one of the networks, built when it is first asked for.
   ///
   /// - Parameters:
   ///   - blocks: those that a backward pass computes again.
+  ///   - lines: how much of its pictures is kept, of a network that works by lines.
   ///   - known: the graph, where it has just been defined.
   func graph(
     of network: any Network, _ size: NetworkSize?, keeping kept: KeptValues = [],
-    recomputing blocks: Set<Int> = [], known: NetworkGraph? = nil
+    recomputing blocks: Set<Int> = [], within lines: LineLimits? = nil, known: NetworkGraph? = nil
   ) throws -> NetworkGraph {
     let key = GraphCache.Key(
-      network: network.name, size: network.sizeMultiple == nil ? nil : size, kept: kept, recomputed: blocks)
+      network: network.name, size: network.sizeMultiple == nil ? nil : size, kept: kept, recomputed: blocks,
+      lines: lines)
     return try graphs.graph(key) {
-      try known ?? defined(network, size, keeping: kept, recomputing: blocks)
+      try known ?? defined(network, size, keeping: kept, recomputing: blocks, within: lines)
     }
   }
 
   /// A graph that is not remembered.
   func defined(
-    _ network: any Network, _ size: NetworkSize?, keeping kept: KeptValues, recomputing blocks: Set<Int>
+    _ network: any Network, _ size: NetworkSize?, keeping kept: KeptValues, recomputing blocks: Set<Int>,
+    within lines: LineLimits? = nil
   ) throws -> NetworkGraph {
+    // Who reads values inside a network reads them whole, as floats.
+    let byLines = network.worksByLines && kept.isDisjoint(with: [.taps, .layerInputs])
     let builder = GraphBuilder(
       adapters: adapters, trained: trained, keepsFloats: kept.keepsFloats,
       fusing: !kept.contains(.layerInputs), attention: attention, multipliesBytes: weights.hasBytes,
-      recomputing: blocks
+      recomputing: blocks, lineLimits: byLines ? lines : nil, activations: byLines ? activations : .f32
     ) { weights[$0].format }
     return try NetworkGraph(network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
   }

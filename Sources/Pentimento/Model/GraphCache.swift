@@ -1,3 +1,4 @@
+import NeuralGraph
 import Synchronization
 
 /// The graphs of a component's networks: each is built once for a size, for what is kept of it, and for what is computed
@@ -9,6 +10,7 @@ final class GraphCache: Sendable {
     let size: NetworkSize?
     let kept: KeptValues
     let recomputed: Set<Int>
+    let lines: LineLimits?
   }
 
   private struct State {

@@ -28,7 +28,35 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
     /// Of a network that is differentiated: what a loss with its gradient takes.
     public var gradient: Gradient?
 
+    /// What a network does in the stage; nil for pictures.
+    public var work: Work?
+
     public var total: Int { arena + scratch + parameters + residentWeights + streaming + stored }
+  }
+
+  /// What a network computes and reads in its stage.
+  public struct Work: Sendable, Codable, Equatable {
+    /// Evaluations of the network, those with a gradient not among them.
+    public var evaluations: Int
+    public var gradients: Int
+    /// Evaluations that share a pass over the weights, where a method asks for so many at once.
+    public var lanes: Int
+    /// Weights that are read at the start and stay, bytes.
+    public var bytesOnce: Int
+    /// Weights that are read for every pass over the network.
+    public var bytesPerPass: Int
+    public var bytesPerGradient: Int
+    /// Of an evaluation, and of a loss with its gradient.
+    public var multiplyAdds: Int
+    public var gradientMultiplyAdds: Int
+    /// What it will take on this machine: an estimate; nil where the machine was not measured.
+    public var seconds: Double?
+
+    public var passes: Int { (evaluations + lanes - 1) / lanes }
+    /// Bytes of weights that the stage reads in all.
+    public var bytes: Int { bytesOnce + passes * bytesPerPass + gradients * bytesPerGradient }
+    /// Multiply-adds of the stage.
+    public var allMultiplyAdds: Int { evaluations * multiplyAdds + gradients * gradientMultiplyAdds }
   }
 
   /// A loss with its gradient. Blocks of the network are kept for the backward pass or computed again, as the budget
@@ -57,20 +85,60 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
   public var baseline: Int
 
   public var peak: Int { baseline + held + (stages.map(\.total).max() ?? 0) }
+  /// Weights that are read from their files, bytes.
+  public var bytesRead: Int { stages.reduce(0) { $0 + ($1.work?.bytes ?? 0) } }
+  /// The networks' time on this machine: an estimate; nil where the machine was not measured.
+  public var seconds: Double? {
+    let known = stages.compactMap { $0.work?.seconds }
+    return known.isEmpty ? nil : known.reduce(0, +)
+  }
   /// The stage that needs most.
   public var largestStage: Stage? { stages.max { $0.total < $1.total } }
 }
 
 extension MemoryPlan.Stage {
-  init(_ name: String, _ stage: Pentimento.Stage, stored: Int) {
+  init(
+    _ name: String, _ stage: Pentimento.Stage, stored: Int, evaluations: Int = 1, gradients: Int = 0
+  ) {
     let plan = stage.plan
     self.init(
       name: name, arena: plan.arenaBytes * plan.lanes, scratch: plan.scratchBytes,
       parameters: plan.parameterBytes,
       residentWeights: plan.residentBytes,
       streaming: plan.windowBytes + plan.readAheadBytes + plan.stagingBytes,
-      stored: stored, attention: stage.graph.attention, gradient: stage.gradient.map(MemoryPlan.Gradient.init)
-    )
+      stored: stored, attention: stage.graph.attention,
+      gradient: stage.gradient.map(MemoryPlan.Gradient.init),
+      work: MemoryPlan.Work(stage, evaluations: evaluations - gradients, gradients: gradients))
+  }
+}
+
+extension MemoryPlan.Work {
+  init(_ stage: Pentimento.Stage, evaluations: Int, gradients: Int) {
+    let (plan, graph) = (stage.plan, stage.graph)
+    let forward = plan.outputs.filter {
+      $0.key != DenoisingNetwork.loss && !$0.key.hasPrefix(DenoisingNetwork.gradientPrefix)
+    }
+    self.init(
+      evaluations: evaluations, gradients: gradients, lanes: plan.lanes,
+      bytesOnce: plan.bytesOnce(of: graph, stage.weights),
+      bytesPerPass: plan.streamedBytes(of: graph, stage.weights, only: Set(forward.keys)),
+      bytesPerGradient: gradients == 0 ? 0 : plan.streamedBytes(of: graph, stage.weights),
+      multiplyAdds: graph.multiplyAdds(for: forward.values),
+      gradientMultiplyAdds: gradients == 0 ? 0 : graph.multiplyAdds(for: plan.outputs.values))
+  }
+}
+
+extension MemoryPlan {
+  /// The plan with the time that it will take on a machine of such speed: reading goes on while something is computed, so
+  /// a stage takes as long as the slower of the two.
+  public func timed(at speed: MachineSpeed) -> MemoryPlan {
+    var plan = self
+    for i in plan.stages.indices {
+      guard let work = plan.stages[i].work else { continue }
+      plan.stages[i].work!.seconds = max(
+        Double(work.allMultiplyAdds) / speed.multiplyAddsPerSecond, Double(work.bytes) / speed.bytesPerSecond)
+    }
+    return plan
   }
 }
 

@@ -35,6 +35,6 @@ extension Component {
     return try Component(
       name, networks, facts, in: checkpoint, adapters: adapters.merging(branches) { $0 + $1 },
       trained: .named(Set(branches.keys.flatMap { ["\($0).lora_A.weight", "\($0).lora_B.weight"] })),
-      attention: attention)
+      attention: attention, activations: activations)
   }
 }

@@ -65,9 +65,20 @@ public final class Model: Sendable {
   /// In what its networks compute attention, where they can.
   public var attention: AttentionArithmetic { components[0].attention }
 
-  /// The model with its attention computed in another way.
-  public func computingAttention(in arithmetic: AttentionArithmetic) -> Model {
-    Model(self, components: components.map { Component($0, attention: arithmetic) }, adapters: adapters)
+  /// In what its networks keep pictures between their blocks, where they can.
+  public var activations: ActivationPrecision { components[0].activations }
+
+  /// The model with other arithmetic; nil leaves what it has.
+  ///
+  /// - Parameters:
+  ///   - attention: in what networks compute it, where they can.
+  ///   - activations: in what the autoencoder keeps pictures between its blocks.
+  public func computing(
+    attention: AttentionArithmetic? = nil, activations: ActivationPrecision? = nil
+  ) -> Model {
+    Model(
+      self, components: components.map { Component($0, attention: attention, activations: activations) },
+      adapters: adapters)
   }
 
   /// What people call models of this kind.

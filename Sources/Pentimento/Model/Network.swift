@@ -56,6 +56,8 @@ package protocol Network: Sendable {
   var sizeMultiple: Int? { get }
   /// The most queries that are worth computing side by side where weights are streamed.
   var lanes: Int { get }
+  /// Whether its pictures may be computed line by line where they are read.
+  var worksByLines: Bool { get }
   /// The same network with its weights called what files call them today.
   var withCurrentNames: any Network { get }
 
@@ -70,6 +72,7 @@ package protocol Network: Sendable {
 
 extension Network {
   package var lanes: Int { 1 }
+  package var worksByLines: Bool { false }
   package var withCurrentNames: any Network { self }
 
   /// Emits the network for the smallest picture: it reads the same weights as for any other.
@@ -92,6 +95,7 @@ struct NetworkGraph: Sendable {
     if kept.contains(.taps) {
       outputs.merge(builder.graph.taps.map { ("block.\($0)", $1) }) { own, _ in own }
     }
+    outputs = try outputs.mapValues { try builder.whole($0) }
     (graph, self.outputs) = (builder.graph, outputs)
   }
 }

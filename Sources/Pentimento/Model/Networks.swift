@@ -84,6 +84,7 @@ struct EncodingNetwork: Network {
   var autoencoder: any LatentAutoencoder
 
   let name = "encode"
+  let worksByLines = true
   var sizeMultiple: Int? { autoencoder.pixelsPerLatent }
   var withCurrentNames: any Network { EncodingNetwork(autoencoder: autoencoder.withCurrentNames) }
 
@@ -97,6 +98,7 @@ struct DecodingNetwork: Network {
   var autoencoder: any LatentAutoencoder
 
   let name = "decode"
+  let worksByLines = true
   var sizeMultiple: Int? { autoencoder.pixelsPerLatent }
   var withCurrentNames: any Network { DecodingNetwork(autoencoder: autoencoder.withCurrentNames) }
 

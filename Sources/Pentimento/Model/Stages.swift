@@ -94,6 +94,10 @@ package struct Stages: Sendable {
           name: network.name, graph: defined.graph, plan: choice.plan, weights: weights,
           gradient: choice.cost)
       }
+      guard !network.worksByLines else {
+        let (defined, plan) = try planByLines(network, of: component, size, keeping: kept, planner)
+        return Stage(name: network.name, graph: defined.graph, plan: plan, weights: weights, gradient: nil)
+      }
       let defined = try component.graph(of: network, size, keeping: kept)
       let plan = try planner.plan(defined.graph, keep: defined.outputs)
       return Stage(name: network.name, graph: defined.graph, plan: plan, weights: weights, gradient: nil)

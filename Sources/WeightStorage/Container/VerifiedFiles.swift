@@ -17,11 +17,7 @@ package struct VerifiedFiles: Sendable {
 
   /// `$XDG_CACHE_HOME/pentimento/verified`, or below `~/.cache`.
   package static var ofUser: VerifiedFiles {
-    let environment = ProcessInfo.processInfo.environment
-    // The specification of the base directories has relative paths ignored.
-    let given = [environment["XDG_CACHE_HOME"], environment["HOME"].map { "\($0)/.cache" }]
-    let cache = given.compactMap(\.self).first { $0.hasPrefix("/") }
-    return VerifiedFiles(folder: cache.map { "\($0)/pentimento/verified" })
+    VerifiedFiles(folder: UserCache.folder("verified"))
   }
 
   func contains(_ stamp: FileStamp) -> Bool {
@@ -33,14 +29,9 @@ package struct VerifiedFiles: Sendable {
 
   /// Remembers a file. That it could not is no error.
   func insert(_ stamp: FileStamp) {
-    guard let folder, let place = place(of: stamp), Self.makeFolder(folder) else { return }
+    guard let folder, let place = place(of: stamp), UserCache.makeFolder(folder) else { return }
     stamp.settle()
-    let draft = "\(place).\(getpid())-\(UInt32.random(in: 0...UInt32.max)).tmp"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { return }
-    var text = stamp.text
-    let isWritten = text.withUTF8 { write(descriptor, $0.baseAddress, $0.count) == $0.count }
-    if close(descriptor) != 0 || !isWritten || rename(draft, place) != 0 { unlink(draft) }
+    UserCache.write(stamp.text, to: place)
     trim(folder)
   }
 
@@ -50,13 +41,6 @@ package struct VerifiedFiles: Sendable {
 
   private func place(of stamp: FileStamp) -> String? {
     folder.map { "\($0)/\(String(stamp.device, radix: 16))-\(String(stamp.inode, radix: 16))" }
-  }
-
-  /// Makes a folder and those above it, for the user alone.
-  private static func makeFolder(_ path: String) -> Bool {
-    if FileReader.isFolder(path) { return true }
-    guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return false }
-    return makeFolder(String(path[..<slash])) && (mkdir(path, 0o700) == 0 || FileReader.isFolder(path))
   }
 
   /// Drafts that a killed run left are old one day too.
