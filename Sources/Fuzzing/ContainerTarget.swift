@@ -8,7 +8,8 @@ import WeightStorage
 struct ContainerTarget: FuzzTarget {
   let seeds: [[[UInt8]]]
   let words = [
-    "pentimento.format", "pentimento.shapes", "pentimento.rotations", "unet.a.weight", "unet.a.weight.scale",
+    "pentimento.format", "pentimento.shapes", "pentimento.rotations", "pentimento.activations",
+    "unet.a.weight", "unet.a.weight.scale",
     "I8", "F16", "F32", "U8", "_pad.0", "unet/config.json",
   ]
 

@@ -203,14 +203,12 @@ package func quantizeRows(
   let buffers = (0..<pool.threads).map { _ in cursor.take(channels, of: Float.self) }
   let transform = RowTransform(
     prologue, channels: channels, rotation: rotation, scratch: vectors, pool.kernels)
-  let quantize = pool.kernels.table.pointee.quantize_row
-  let zero = pool.kernels.table.pointee.s8_zero
+  let set = pool.kernels.table
   let from = UnsafePointer(x.floats)
   let some = max(1, 8192 / max(channels, 1))
   pool.run((rows.rows + some - 1) / some) { piece, thread in
     for row in piece * some..<min(rows.rows, (piece + 1) * some) {
-      let values = transform(from + row * channels, buffers[thread])
-      rows.scales[row] = quantize(channels, values, zero, rows.bytes + row * rows.rowBytes)
+      rows.quantize(row, transform(from + row * channels, buffers[thread]), set)
     }
   }
 }

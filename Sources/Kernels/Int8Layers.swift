@@ -3,35 +3,37 @@ import Tensors
 /// y = x·Wᵀ + bias on quantized rows and weights
 ///
 /// - Parameters:
-///   - x: rows `[…, K]`
-///   - weight: int8 panels `[N, K]`
+///   - x: rows `[…, K]`, of one plane or two
+///   - weight: int8 panels `[N, K]`, or `[N, 1, 1, K]` of a 1×1 convolution, which is the same of pixels
 ///   - bias: `[N]`
 ///   - y: `[…, N]`
 package func linear(
   _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, _ epilogue: Epilogue = .none, into y: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  let (n, k) = (weight.shape[0], weight.shape[1])
+  let (n, k) = (weight.shape[0], weight.shape.last!)
   precondition(
-    weight.shape.count == 2 && x.shape.last == k && y.rowsAndColumns == (x.rows, n),
+    weight.shape.dropFirst().dropLast().allSatisfy { $0 == 1 } && x.shape.last == k
+      && y.rowsAndColumns == (x.rows, n),
     "linear: \(x.shape) × \(weight.shape) into \(y.shape)")
-  Int8Product(rows: x.rows, columns: n, taps: 1, depth: x.rowBytes).run(
+  Int8Product(rows: x.rows, columns: n, taps: 1, planes: x.planes, depth: x.rowBytes).run(
     weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, epilogue, into: y.floats,
     scratch: scratch, pool
-  ) { _, range, addresses, scales in
+  ) { _, plane, range, addresses, scales in
     for (i, row) in range.enumerated() {
-      (addresses[i], scales[i]) = (UnsafePointer(x.bytes + row * x.rowBytes), x.scales[row])
+      let place = row * x.planes + plane
+      (addresses[i], scales[i]) = (UnsafePointer(x.bytes + place * x.rowBytes), x.scales[place])
     }
   }
 }
 
 /// Scratch of the int8 `linear`; `x` is the type of the floats.
 package func int8LinearScratchBytes(
-  x: TensorType, weight: TensorType, epilogue: Bool = false, threads: Int
+  x: TensorType, weight: TensorType, planes: Int = 1, epilogue: Bool = false, threads: Int
 ) -> Int {
-  let k = weight.shape[1]
+  let k = weight.shape.last!
   return Int8Product(
-    rows: x.count / max(k, 1), columns: weight.shape[0], taps: 1, depth: (k + 3) / 4 * 4
+    rows: x.count / max(k, 1), columns: weight.shape[0], taps: 1, planes: planes, depth: (k + 3) / 4 * 4
   ).scratchBytes(threads: threads, epilogue: epilogue)
 }
 
@@ -51,7 +53,9 @@ package func convolution(
   enlarged: Enlargement = .none, _ epilogue: Epilogue = .none, into y: TensorRef,
   scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
-  precondition(x.shape.count == 3 && weight.shape.count == 4, "convolution: \(x.shape) × \(weight.shape)")
+  precondition(
+    x.shape.count == 3 && x.planes == 1 && weight.shape.count == 4,
+    "convolution: \(x.shape) × \(weight.shape)")
   let (image, n) = (enlarged.image(x.shape), weight.shape[0])
   let (kh, kw) = (weight.shape[1], weight.shape[2])
   let size = geometry.outputSize(height: image.height, width: image.width, kernel: (kh, kw))
@@ -62,7 +66,7 @@ package func convolution(
   Int8Product(rows: size.height * size.width, columns: n, taps: kh * kw, depth: x.rowBytes).run(
     weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, epilogue, into: y.floats,
     scratch: scratch, pool
-  ) { tap, range, addresses, scales in
+  ) { tap, _, range, addresses, scales in
     geometry.forEachSource(
       of: range, outputWidth: size.width, tap: tap, kernelWidth: kw, in: image
     ) { row, source in

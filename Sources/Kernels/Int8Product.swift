@@ -4,19 +4,19 @@ import Tensors
 /// Quantized rows reached through pointers times an int8 weight, tap by tap: the loop under int8 linear
 /// layers and convolutions.
 ///
-///     y[r][n] = bias[n] + scale[n]·Σ_tap s(tap, r)·float(Σ_k q(tap, r)[k]·B(tap)[k][n])
+///     y[r][n] = bias[n] + scale[n]·Σ_tap Σ_p s(tap, p, r)·float(Σ_k q(tap, p, r)[k]·B(tap)[k][n])
 ///
-/// The inner sums are exact integers and the outer one runs over taps in one order, so neither the cut nor
+/// with the planes p of rows of 16 bits. The inner sums are exact integers and the outer ones run over taps and planes in one order, so neither the cut nor
 /// the kernel set changes a bit. Work is cut into row blocks × column chunks; partial sums over taps lie
 /// in y, or beside it where an epilogue follows: y may then be what is added.
 struct Int8Product {
-  /// Rows and columns of y, taps, and bytes per tap and row, a multiple of 4.
-  var rows: Int, columns: Int, taps: Int, depth: Int
+  /// Rows and columns of y, taps, and bytes per tap, plane and row, a multiple of 4.
+  var rows: Int, columns: Int, taps: Int, planes = 1, depth: Int
 
-  /// Writes addresses and scales of the rows `q(tap, r)` for a range of r; a scale of 0 makes a row zero,
+  /// Writes addresses and scales of the rows `q(tap, plane, r)` for a range of r; a scale of 0 makes a row zero,
   /// wherever its address points.
   typealias Sources = (
-    _ tap: Int, _ rows: Range<Int>, _ addresses: UnsafeMutablePointer<UnsafePointer<UInt8>>,
+    _ tap: Int, _ plane: Int, _ rows: Range<Int>, _ addresses: UnsafeMutablePointer<UnsafePointer<UInt8>>,
     _ scales: UnsafeMutablePointer<Float>
   ) -> Void
 
@@ -26,10 +26,12 @@ struct Int8Product {
 
   /// Rows that pass over the same panels before the next columns are read: a quarter of a megabyte of
   /// bytes at most, for the second-level cache; a multiple of every tile height.
-  private var rowBlock: Int { min(384, max(96, 262_144 / max(depth, 1))) / 12 * 12 }
+  private var rowBlock: Int { min(384, max(96, 262_144 / max(planes * depth, 1))) / 12 * 12 }
 
   private var rowBlocks: Int { max(1, (rows + rowBlock - 1) / rowBlock) }
-  private var tableRows: Int { min(rowBlock, rows) * taps }
+  /// Products of a row: with every tap's panel as often as there are planes.
+  private var passes: Int { taps * planes }
+  private var tableRows: Int { min(rowBlock, rows) * passes }
 
   /// Floats of an item's columns that wait for their epilogue.
   private func strip(_ epilogue: Bool) -> Int { epilogue ? min(rowBlock, rows) * Self.widestTile : 0 }
@@ -80,8 +82,9 @@ struct Int8Product {
       let table = tables[thread]
       let range = (index / chunks * block)..<min(rows, (index / chunks + 1) * block)
       guard !range.isEmpty else { return }
-      for tap in 0..<taps {
-        sources(tap, range, table.addresses + tap * range.count, table.scales + tap * range.count)
+      for pass in 0..<passes {
+        let place = pass * range.count
+        sources(pass / planes, pass % planes, range, table.addresses + place, table.scales + place)
       }
 
       let chunk = index % chunks
@@ -92,15 +95,15 @@ struct Int8Product {
         let (sums, stride) =
           epilogue.isNone
           ? (y + range.lowerBound * columns + column, columns) : (table.strip, Self.widestTile)
-        for tap in 0..<taps {
-          let b = panels + (column / 16 * taps + tap) * tapBytes
+        for pass in 0..<passes {
+          let b = panels + (column / 16 * taps + pass / planes) * tapBytes
           for r in Swift.stride(from: 0, to: range.count, by: tile.rows) {
-            let (entry, m) = (tap * range.count + r, min(tile.rows, range.count - r))
+            let (entry, m) = (pass * range.count + r, min(tile.rows, range.count - r))
             gemm(
-              m, n, depth, table.addresses + entry, table.scales + entry, b, taps * tapBytes, tap == 0,
-              tap == taps - 1, scales + column, bias.map { $0 + column } ?? UnsafePointer(zeros),
+              m, n, depth, table.addresses + entry, table.scales + entry, b, taps * tapBytes, pass == 0,
+              pass == passes - 1, scales + column, bias.map { $0 + column } ?? UnsafePointer(zeros),
               sums + r * stride, stride)
-            if tap == taps - 1 && !epilogue.isNone {
+            if pass == passes - 1 && !epilogue.isNone {
               epilogue.finish(
                 sums + r * stride, stride: stride, rows: m, count: n, row: range.lowerBound + r,
                 column: column, into: y, kernels)

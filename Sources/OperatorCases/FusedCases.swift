@@ -96,7 +96,7 @@ private func addedLinear(rows: Int, k: Int, to outputs: Int) -> OperatorCase {
       .input("x", rows, k), .matrix("l.weight", outputs, k), .vector("l.bias", outputs),
       .input("r", rows, outputs),
     ],
-    storages: [.trained, .halves, .floatsOnBytes, .bytes], forward: forward, gradient: gradient,
+    storages: [.trained, .halves, .floatsOnBytes, .bytes, .wide], forward: forward, gradient: gradient,
     build: { g, v in try g["l"].linear(LayerInput(v["x"]), to: outputs, residual: v["r"]) },
     evaluate: { n in
       let y = Scalar.linear(n["x"], n["l.weight"], n["l.bias"], k: k)

@@ -13,7 +13,9 @@ func layerCases(_ n: Sizes) -> [OperatorCase] {
     convolution("convolution 3×3, narrow", [n(4, 16), n(3, 16), n(6, 1280)], to: n(5, 1280), bias: false),
     convolution("convolution 3×3, stride 2", [n(7, 64), n(6, 64), n(3, 320)], to: n(5, 320), half),
     convolution("convolution, below and right", [n(6, 64), n(5, 64), n(3, 320)], to: n(4, 320), lower),
-    convolution("convolution 1×1", [n(3, 64), n(4, 64), n(5, 640)], to: n(6, 320), kernel: 1),
+    convolution(
+      "convolution 1×1", [n(3, 64), n(4, 64), n(5, 640)], to: n(6, 320), kernel: 1,
+      storages: [.trained, .halves, .floatsOnBytes, .bytes, .wide]),
     convolution(
       "convolution, rotated", [n(4, 32), n(5, 32), n(16, 640)], to: n(3, 640), storages: [.rotated(16)]),
     adaptedLinear(rows: n(5, 4096), k: n(7, 320), to: n(9, 320), rank: n(2, 16)),
@@ -30,7 +32,7 @@ private func bounds(k: Int, outputs: Int, rows: Int) -> (OperatorCase.Tolerance,
 
 private func linear(
   _ name: String, rows: Int, k: Int, to outputs: Int, bias: Bool = true,
-  storages: [Storage] = [.trained, .halves, .floatsOnBytes, .bytes]
+  storages: [Storage] = [.trained, .halves, .floatsOnBytes, .bytes, .wide]
 ) -> OperatorCase {
   let (forward, gradient) = bounds(k: k, outputs: outputs, rows: rows)
   return OperatorCase(

@@ -68,17 +68,20 @@ package struct Storage: Hashable, Sendable, CustomStringConvertible {
   package var keepsFloats = false
   /// Of bytes: width of the rotated groups.
   package var rotation: Int?
+  /// Of bytes: multiplied by 16 bits.
+  package var isWide = false
 
   package static let trained = Storage(element: .f32, isTrained: true)
   static let halves = Storage(element: .f16)
   package static let bytes = Storage(element: .s8)
+  package static let wide = Storage(element: .s8, isWide: true)
   static let floatsOnBytes = Storage(element: .s8, keepsFloats: true)
   static func rotated(_ width: Int) -> Storage { Storage(element: .s8, keepsFloats: true, rotation: width) }
 
   package var description: String {
     if isTrained { return "trained" }
     return element.rawValue + (keepsFloats ? " times floats" : "")
-      + (rotation.map { ", rotated by \($0)" } ?? "")
+      + (rotation.map { ", rotated by \($0)" } ?? "") + (isWide ? " times 16 bits" : "")
   }
 }
 

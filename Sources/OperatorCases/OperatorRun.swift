@@ -27,7 +27,10 @@ package final class OperatorRun {
     let builder = GraphBuilder(
       adapters: subject.adapters, trained: storage.isTrained ? .all : .none, keepsFloats: storage.keepsFloats
     ) {
-      matrices.contains($0) ? WeightFormat(storage.element, rotation: storage.rotation) : WeightFormat(.f32)
+      matrices.contains($0)
+        ? WeightFormat(
+          storage.element, rotation: storage.rotation, activations: storage.isWide ? .sixteen : .eight)
+        : WeightFormat(.f32)
     }
     let root = builder.root
 

@@ -17,9 +17,12 @@ public struct QuantizationReport: Sendable, Codable, Equatable {
     public var signalToNoise: Double?
     /// Groups that the input channels were rotated in.
     public var rotation: Int?
+    /// Bits of every value that an int8 weight is multiplied by.
+    public var activationBits: Int?
 
     enum CodingKeys: String, CodingKey {
       case name, shape, from, to, bytes, rotation
+      case activationBits = "activation_bits"
       case signalToNoise = "snr_db"
     }
   }

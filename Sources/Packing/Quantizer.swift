@@ -36,17 +36,33 @@ package struct Quantizer {
   }
 
   /// What each weight becomes, unless sixteen bits are too narrow for it.
-  package func elements(of items: [Item]) -> [ElementType] {
-    elements(of: items.map { ($0.name, $0.weight) })
+  package func formats(of items: [Item]) -> [WeightFormat] {
+    formats(of: items.map { ($0.name, $0.weight) })
   }
 
   /// The same of weights by their names in the container.
-  package func elements(of weights: [(name: String, weight: Weight)]) -> [ElementType] {
+  package func formats(of weights: [(name: String, weight: Weight)]) -> [WeightFormat] {
     let sensitive = SensitiveLayers(of: weights.map(\.name), keeping: kept)
     return weights.map { name, weight in
-      precision.element(
-        for: weight, isSensitive: sensitive.contains(name) || only.map(name.hasPrefix) == false)
+      let int8 = only.map(name.hasPrefix) == false ? WeightFormat(.f16) : sensitive.format(of: name)
+      var format = precision.format(for: weight, int8: int8)
+      if format.element == .s8 { format.rotation = rotations[name] }
+      return format
     }
+  }
+
+  /// What readers have to know of weights beside their shapes, as the container's metadata has it.
+  package static func tables(_ weights: [(name: String, format: WeightFormat)]) -> [String: String] {
+    func table(_ entry: (WeightFormat) -> Int?) -> String? {
+      let entries = weights.compactMap { name, format in entry(format).map { "\"\(name)\":\($0)" } }
+      return entries.isEmpty ? nil : "{\(entries.joined(separator: ","))}"
+    }
+    var tables: [String: String] = [:]
+    tables[ContainerFile.Table.rotations.rawValue] = table(\.rotation)
+    tables[ContainerFile.Table.activations.rawValue] = table {
+      $0.activations == .eight ? nil : $0.activations.rawValue
+    }
+    return tables
   }
 
   /// - Parameters:
@@ -62,16 +78,15 @@ package struct Quantizer {
     let start = ContinuousClock.now
     let names = items.flatMap { [$0.name, $0.name + ContainerFile.scaleSuffix] }
     // A text is longer in JSON, at most by a backslash for every byte; a row of the tables has at most 120 bytes.
-    let tables = items.reduce(0) { $0 + 2 * $1.name.utf8.count + 240 }
+    let tables = items.reduce(0) { $0 + 3 * $1.name.utf8.count + 250 }
     let bytes = texts.reduce(0) { $0 + $1.key.utf8.count + 2 * $1.value.utf8.count + 8 } + tables
     let writer = try ContainerWriter(path: path, names: names, metadataBytes: bytes)
     let packer = WeightPacker(writer, scales: scales, pool)
     var report = QuantizationReport(precision: precision, scales: scales)
-    for (i, (item, element)) in zip(items, elements(of: items)).enumerated() {
+    let formats = formats(of: items)
+    for (i, (item, format)) in zip(items, formats).enumerated() {
       report.entries.append(
-        try packer.pack(
-          item.weight, as: item.name, element, rotation: element == .s8 ? rotations[item.name] : nil,
-          from: item.source, of: item.checkpoint))
+        try packer.pack(item.weight, as: item.name, format, from: item.source, of: item.checkpoint))
       onWeight(i + 1)
     }
     try packer.writeScales()
@@ -82,10 +97,7 @@ package struct Quantizer {
     let shapes = panels.map { "\"\($1.name)\":[\($1.shape.map(String.init).joined(separator: ","))]" }
     let losses = report.entries.compactMap { entry in entry.signalToNoise.map { "\"\(entry.name)\":\($0)" } }
     metadata[ContainerFile.Table.shapes.rawValue] = "{\(shapes.joined(separator: ","))}"
-    let turned = report.entries.compactMap { entry in entry.rotation.map { "\"\(entry.name)\":\($0)" } }
-    if !turned.isEmpty {
-      metadata[ContainerFile.Table.rotations.rawValue] = "{\(turned.joined(separator: ","))}"
-    }
+    metadata.merge(Self.tables(zip(items, formats).map { ($0.name, $1) })) { $1 }
     metadata[ContainerFile.Table.report.rawValue] =
       "{\"weights\":\"\(precision.rawValue)\",\"scales\":\"\(scales.rawValue)\","
       + "\"snr\":{\(losses.joined(separator: ","))}}"

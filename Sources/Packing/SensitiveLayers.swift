@@ -1,35 +1,56 @@
 import FoundationEssentials
+import Tensors
 
-/// The layers that stay f16 in an int8 container: an error there reaches everything behind it undiminished, and they
-/// are small. `README.md` has the figures.
+/// The layers of an int8 container whose error reaches everything behind it undiminished; they are small. `README.md`
+/// has the figures.
 ///
+/// f16:
 /// - first and last convolutions, time embedding: one number in, or out, of every pixel or of every block;
-/// - shortcuts, the 1×1 convolutions that carry a block's input past it, straight to the output;
-/// - the attention of the noise network's last block, which nothing evens out any more.
+/// - shortcuts, the 1×1 convolutions that carry a block's input past it, straight to the output, in the autoencoder and
+///   in the noise network's last block.
+///
+/// int8, with activations of 16 bits: what lies in the way through the attention of that block, which nothing evens out
+/// any more. Weights are not what costs there.
 struct SensitiveLayers {
-  private var kept: [String]
+  private let kept: [String]
+  /// `unet.up_blocks.3.`
+  private let lastBlock: String?
 
   private static let always: [(component: String, layer: Substring)] = [
     ("unet", "conv_in"), ("unet", "conv_out"), ("unet", "time_embedding"), ("unet", "add_embedding"),
-    ("unet", "time_emb_proj"), ("unet", "conv_shortcut"), ("vae", "conv_in"), ("vae", "conv_out"),
-    ("vae", "quant_conv"), ("vae", "post_quant_conv"), ("vae", "conv_shortcut"),
-    ("text_encoder", "text_projection"),
+    ("unet", "time_emb_proj"), ("vae", "conv_in"), ("vae", "conv_out"), ("vae", "quant_conv"),
+    ("vae", "post_quant_conv"), ("vae", "conv_shortcut"), ("text_encoder", "text_projection"),
+  ]
+  /// Of the attention of the last block; queries, keys, values and all of the cross-attention need no more than bytes.
+  private static let wide: [(layer: Substring, part: Substring?)] = [
+    ("proj_in", nil), ("proj_out", nil), ("attn1", "to_out"), ("ff", nil),
   ]
 
   /// - Parameters:
   ///   - names: of all weights of a model, component first.
-  ///   - kept: parts of names that the user wants to be treated so too.
+  ///   - kept: parts of names that the user wants to stay f16 too.
   init(of names: some Sequence<String>, keeping kept: [String]) {
     self.kept = kept
     let ups = names.compactMap { name in
       name.hasPrefix("unet.up_blocks.") ? Int(name.split(separator: ".")[2]) : nil
     }
-    if let last = ups.max() { self.kept.append("unet.up_blocks.\(last).attentions.") }
+    lastBlock = ups.max().map { "unet.up_blocks.\($0)." }
   }
 
-  func contains(_ name: String) -> Bool {
+  /// How a matrix or convolution is stored in an int8 container.
+  func format(of name: String) -> WeightFormat {
     let parts = name.split(separator: ".")
-    return kept.contains(where: name.contains)
-      || Self.always.contains { name.hasPrefix($0.component) && parts.contains($0.layer) }
+    let isLast = lastBlock.map(name.hasPrefix) == true
+    if kept.contains(where: name.contains) || isLast && parts.contains("conv_shortcut")
+      || Self.always.contains(where: { name.hasPrefix($0.component) && parts.contains($0.layer) })
+    {
+      return WeightFormat(.f16)
+    }
+    let isWide =
+      isLast && parts.contains("attentions")
+      && Self.wide.contains { layer, part in
+        parts.contains(layer) && part.map { parts.contains($0) } != false
+      }
+    return WeightFormat(.s8, activations: isWide ? .sixteen : .eight)
   }
 }

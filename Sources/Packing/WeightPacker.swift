@@ -24,35 +24,33 @@ final class WeightPacker {
 
   /// - Parameters:
   ///   - name: the weight's name in the container.
-  ///   - element: what it becomes; f16 becomes f32 where a value does not fit.
-  ///   - rotation: of an int8 weight's input channels.
+  ///   - format: what it becomes; f16 becomes f32 where a value does not fit.
   ///   - source: its name in the checkpoint.
   /// - Throws: `WeightFileError`, `CancellationError`.
   func pack(
-    _ weight: Weight, as name: String, _ element: ElementType, rotation: Int? = nil, from source: String,
-    of checkpoint: Checkpoint
+    _ weight: Weight, as name: String, _ format: WeightFormat, from source: String, of checkpoint: Checkpoint
   ) throws -> QuantizationReport.Entry {
     let blocks = try WeightBlocks(weight, source, checkpoint, values: Self.blockValues, memory)
     do {
-      return try pack(blocks, as: name, element, rotation, source, checkpoint)
+      return try pack(blocks, as: name, format, source, checkpoint)
     } catch is HalfOverflow {
       writer.cancelTensor()
-      return try pack(blocks, as: name, .f32, nil, source, checkpoint)
+      return try pack(blocks, as: name, WeightFormat(.f32), source, checkpoint)
     }
   }
 
   private func pack(
-    _ blocks: WeightBlocks, as name: String, _ element: ElementType, _ rotation: Int?, _ source: String,
+    _ blocks: WeightBlocks, as name: String, _ format: WeightFormat, _ source: String,
     _ checkpoint: Checkpoint
   ) throws -> QuantizationReport.Entry {
-    let weight = blocks.weight
+    let (weight, element) = (blocks.weight, format.element)
     let type = weight.type(storedAs: element)
     let start = writer.byteCount
     try writer.begin(name, StoredElement(element), Self.storedShape(type))
     var energies = QuantizationEnergies()
     switch (weight.role, element) {
     case (.matrix, .s8), (.convolution, .s8):
-      let quantizer = Int8Quantizer(checkpointShape: weight.shape, choice: choice, rotation: rotation)
+      let quantizer = Int8Quantizer(checkpointShape: weight.shape, choice: choice, rotation: format.rotation)
       scales.append((name, try appendInt8(blocks, quantizer, &energies)))
     case (.matrix, _), (.convolution, _): try appendPanels(blocks, element, &energies)
     case (.vector, _), (.table, _): try appendPlain(blocks, element, &energies)
@@ -64,7 +62,8 @@ final class WeightPacker {
     return QuantizationReport.Entry(
       name: name, shape: weight.shape, from: blocks.element.rawValue, to: element.rawValue,
       bytes: writer.byteCount - start + (element == .s8 ? 4 * weight.shape[0] : 0),
-      signalToNoise: energies.rounded, rotation: rotation)
+      signalToNoise: energies.rounded, rotation: format.rotation,
+      activationBits: element == .s8 ? format.activations.rawValue : nil)
   }
 
   /// Writes the scales of all int8 weights.

@@ -11,12 +11,12 @@ extension WeightPrecision {
   ///
   /// Biases and norms are always f32, embeddings at most f16.
   ///
-  /// - Parameter isSensitive: it stays f16 in an int8 container.
-  func element(for weight: Weight, isSensitive: Bool) -> ElementType {
+  /// - Parameter int8: how an int8 container has it.
+  func format(for weight: Weight, int8: WeightFormat) -> WeightFormat {
     switch (weight.role, self) {
-    case (.vector, _), (_, .fp32): .f32
-    case (.table, _), (_, .fp16): .f16
-    case (.matrix, .int8), (.convolution, .int8): isSensitive ? .f16 : .s8
+    case (.vector, _), (_, .fp32): WeightFormat(.f32)
+    case (.table, _), (_, .fp16): WeightFormat(.f16)
+    case (.matrix, .int8), (.convolution, .int8): int8
     }
   }
 }

@@ -21,17 +21,17 @@ enum MadeUpModel: String, CaseIterable {
   /// - Throws: `WeightFileError`
   func write(to path: String, precision: WeightPrecision, threads: Int) throws {
     let weights = try self.weights()
-    let elements = Quantizer(precision: precision, scales: .maxAbs).elements(of: weights)
+    let formats = Quantizer(precision: precision, scales: .maxAbs).formats(of: weights)
     let texts = configurations
     let names = weights.flatMap { [$0.name, $0.name + ContainerFile.scaleSuffix] }
     let bytes = weights.reduce(texts.values.reduce(4096) { $0 + 2 * $1.utf8.count }) {
-      $0 + 2 * $1.name.utf8.count + 240
+      $0 + 3 * $1.name.utf8.count + 250
     }
     let writer = try ContainerWriter(path: path, names: names, metadataBytes: bytes)
     let random = RandomWeights(try ThreadPool(threads: threads))
     var scales: [(name: String, count: Int, value: Float)] = []
-    for ((name, weight), element) in zip(weights, elements) {
-      if let scale = try random.write(weight, as: name, element, to: writer) {
+    for ((name, weight), format) in zip(weights, formats) {
+      if let scale = try random.write(weight, as: name, format.element, to: writer) {
         scales.append((name + ContainerFile.scaleSuffix, weight.shape[0], scale))
       }
     }
@@ -45,7 +45,8 @@ enum MadeUpModel: String, CaseIterable {
         ? "\"\(name)\":[\(weight.shape.map(String.init).joined(separator: ","))]" : nil
     }
     let tables = [ContainerFile.Table.shapes.rawValue: "{\(shapes.joined(separator: ","))}"]
-    try writer.finish(metadata: texts.merging(tables) { own, _ in own })
+    let more = Quantizer.tables(zip(weights, formats).map { ($0.name, $1) })
+    try writer.finish(metadata: texts.merging(tables) { own, _ in own }.merging(more) { $1 })
   }
 
   /// Of all networks, by their names in a container, each once.

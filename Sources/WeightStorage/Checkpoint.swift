@@ -162,7 +162,8 @@ package final class Checkpoint: Sendable {
   ///
   /// - Throws: `missingTensor`, `unsupportedElement`.
   package func format(of name: String) throws(WeightFileError) -> WeightFormat {
-    WeightFormat(try element(of: name), rotation: try place(of: name).tensor.rotation)
+    let tensor = try place(of: name).tensor
+    return WeightFormat(try element(of: name), rotation: tensor.rotation, activations: tensor.activations)
   }
 
   package func floats(_ name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {

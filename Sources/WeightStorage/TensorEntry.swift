@@ -13,15 +13,17 @@ package struct TensorEntry: Sendable, Equatable {
   package let layout: Layout
   /// Groups of input channels that were rotated (`WeightFormat`).
   package let rotation: Int?
+  package let activations: ActivationBits
   /// What all values are multiplied by (scaled eight-bit floating point); nil for 1.
   package let scale: Float?
 
   init(
     name: String, element: StoredElement, shape: [Int], range: Range<Int>, isTransposed: Bool = false,
-    layout: Layout = .plain, rotation: Int? = nil, scale: Float? = nil
+    layout: Layout = .plain, rotation: Int? = nil, activations: ActivationBits = .eight, scale: Float? = nil
   ) {
     (self.name, self.element, self.shape, self.range) = (name, element, shape, range)
     (self.isTransposed, self.layout, self.rotation, self.scale) = (isTransposed, layout, rotation, scale)
+    self.activations = activations
   }
 
   /// What a network reads it as; nil for elements that are no weights here. Scaled values are 32 bits wide, for a
@@ -59,20 +61,21 @@ extension TensorEntry {
   package func renamed(_ name: String) -> TensorEntry {
     TensorEntry(
       name: name, element: element, shape: shape, range: range, isTransposed: isTransposed, layout: layout,
-      rotation: rotation, scale: scale)
+      rotation: rotation, activations: activations, scale: scale)
   }
 
   /// Values that are multiplied by `scale` when they are read.
   package func scaled(by scale: Float) -> TensorEntry {
     TensorEntry(
       name: name, element: element, shape: shape, range: range, isTransposed: isTransposed, layout: layout,
-      rotation: rotation, scale: scale)
+      rotation: rotation, activations: activations, scale: scale)
   }
 
   /// Bytes that are the panels of a weight of this shape.
-  func packed(_ shape: [Int], rotation: Int?) -> TensorEntry {
+  func packed(_ shape: [Int], rotation: Int?, _ activations: ActivationBits) -> TensorEntry {
     TensorEntry(
-      name: name, element: element, shape: shape, range: range, layout: .panels, rotation: rotation)
+      name: name, element: element, shape: shape, range: range, layout: .panels, rotation: rotation,
+      activations: activations)
   }
 
   /// Part `index` of `count` equal parts of the rows; nil if they cannot be divided so, or would end inside a block.

@@ -135,6 +135,54 @@ import Testing
     }
   }
 
+  @Test(
+    "rows become 16 bits as with the scalar twin, the upper ones as with eight", arguments: KernelSet.runnable
+  )
+  func quantizeWide(set: KernelSet) {
+    let scalar = KernelSet.named("scalar")!.table.pointee
+    for n in TwinTests.lengths {
+      for (name, make) in Self.rows {
+        let x = FencedRow(n, seed: 0)
+        for (j, value) in make(n).enumerated() { x.floats[j] = value }
+        let count = (n + 3) / 4 * 4
+        let (twin, own) = ((FencedBytes(count), FencedBytes(count)), (FencedBytes(count), FencedBytes(count)))
+        let eight = FencedBytes(count)
+        withExtendedLifetime(x) {
+          let scales = [
+            scalar.quantize_row(n, x.floats, 0, eight.bytes),
+            scalar.quantize_row_16(n, x.floats, 0, twin.0.bytes, twin.1.bytes),
+            set.table.pointee.quantize_row_16(n, x.floats, 128, own.0.bytes, own.1.bytes),
+          ].map(\.bitPattern)
+          #expect(scales[0] == scales[1] && scales[0] == scales[2], "\(name), \(n)")
+        }
+        #expect(twin.0.values == eight.values, "\(name), \(n)")
+        #expect(twin.0.values == own.0.values.map { $0 &- 128 }, "\(name), \(n)")
+        #expect(twin.1.values == own.1.values.map { $0 &- 128 }, "\(name), \(n)")
+      }
+    }
+  }
+
+  @Test("16 bits leave half a step of max|x|/(127·254)")
+  func steps() {
+    let quantize = KernelSet.named("scalar")!.table.pointee.quantize_row_16
+    for n in [1, 2, 5, 64, 300] {
+      for (name, make) in Self.rows where !["infinite", "not a number", "vanishing"].contains(name) {
+        let x = make(n)
+        var (high, low) = (
+          [UInt8](repeating: 0, count: (n + 3) / 4 * 4), [UInt8](repeating: 0, count: (n + 3) / 4 * 4)
+        )
+        let scale = Double(quantize(n, x, 0, &high, &low))
+        for j in 0..<n {
+          let (upper, lower) = (Double(Int8(bitPattern: high[j])), Double(Int8(bitPattern: low[j])))
+          // Scale, its inverse and t round once each, t and the scale beside 127 steps; 254·(t − round(t)) once more.
+          let bound = scale * (0.5 / 254 + 127 * 6 * unit)
+          #expect(
+            abs(lower) <= 127 && abs(Double(x[j]) - scale * (upper + lower / 254)) <= bound, "\(name), \(n)")
+        }
+      }
+    }
+  }
+
   @Test("the scalar twin rounds x·127/max to even, and says what a row became")
   func twin() {
     let quantize = KernelSet.named("scalar")!.table.pointee.quantize_row

@@ -31,6 +31,30 @@ import Testing
     }
   }
 
+  @Test("a linear layer of rows of 16 bits equals a direct loop exactly", arguments: KernelSet.runnable)
+  func wide(set: KernelSet) {
+    let pool = ThreadPool.of(2, kernels: set)
+    for (rows, k, n) in [(1, 1, 1), (5, 4, 16), (13, 37, 33), (7, 260, 18), (400, 31, 70)] {
+      let x = Self.rowsWithExtremes(rows, k)
+      let (w, bias) = (QuantizedWeight(random: [n, k], seed: 2), Buffer(random: [n], seed: 3))
+      let v = w.quantized
+      var wanted: [Float] = []
+      for i in 0..<rows {
+        let row = x.values[i * k..<(i + 1) * k]
+        let size = row.map(abs).max()!
+        let steps = row.map { size == 0 ? 0 : $0 * (127 / size) }
+        let high = steps.map { $0.rounded(.toNearestOrEven) }
+        let low = zip(steps, high).map { (($0 - $1) * 254).rounded(.toNearestOrEven) }
+        for j in 0..<n {
+          func sum(_ q: [Float]) -> Float { Float((0..<k).reduce(0) { $0 + Int(q[$1]) * v[j * k + $1] }) }
+          let both = size / 127 * sum(high) + size / 127 / 254 * sum(low)
+          wanted.append(both * w.scales.floats[j] + bias.floats[j])
+        }
+      }
+      #expect(run(x, w, bias, planes: 2, pool).values == wanted, "\(rows)×\(k)×\(n)")
+    }
+  }
+
   @Test("a convolution equals a direct loop exactly", arguments: KernelSet.runnable, ConvolutionTests.cases)
   func convolution(set: KernelSet, example: ConvolutionTests.Case) {
     let e = Example(example)
@@ -117,10 +141,14 @@ import Testing
     return x
   }
 
-  private func run(_ x: Buffer, _ w: QuantizedWeight, _ bias: Buffer?, _ pool: ThreadPool) -> Buffer {
-    let q = QuantizedRows(x, pool)
+  private func run(
+    _ x: Buffer, _ w: QuantizedWeight, _ bias: Buffer?, planes: Int = 1, _ pool: ThreadPool
+  ) -> Buffer {
+    let q = QuantizedRows(x, planes: planes, pool)
     let y = Buffer([x.type.shape[0], w.checkpointShape[0]])
-    withScratch(int8LinearScratchBytes(x: x.type, weight: w.panels.type, threads: pool.threads)) { scratch in
+    let bytes = int8LinearScratchBytes(
+      x: x.type, weight: w.panels.type, planes: planes, threads: pool.threads)
+    withScratch(bytes) { scratch in
       withExtendedLifetime(q) {
         Kernels.linear(q.rows, weight: w.weight, bias: bias?.ref, into: y.ref, scratch: scratch, pool)
       }

@@ -59,9 +59,9 @@ final class QuantizedRows {
   private let memory: Buffer
 
   /// `rows` points into memory that ends with this object.
-  init(_ x: Buffer, _ pool: ThreadPool) {
-    memory = Buffer([Int8Rows.byteCount(x.type)], element: .s8)
-    rows = Int8Rows(x.type, at: memory.address)
+  init(_ x: Buffer, planes: Int = 1, _ pool: ThreadPool) {
+    memory = Buffer([Int8Rows.byteCount(x.type, planes: planes)], element: .s8)
+    rows = Int8Rows(x.type, planes: planes, at: memory.address)
     quantizeRows(x.ref, into: rows, pool)
   }
 }

@@ -37,6 +37,12 @@ import Testing
       print.add([set.quantize_row(rows.n, rows.x, 128, &q)])
       print.add(q)
     },
+    Line("quantize_row_16", 0xe051_d0e1_049c_2ca4, exact: true) { set, rows, print in
+      var high = [UInt8](repeating: 0, count: (rows.n + 3) / 4 * 4)
+      var low = high
+      print.add([set.quantize_row_16(rows.n, rows.x, 128, &high, &low)])
+      print.add(high + low)
+    },
     Line("dequantize_block", 0xa0d3_d408_2097_be08, exact: true) { set, rows, print in
       for count in [1, 7, 16] {
         print.add(floats: count * 16) {

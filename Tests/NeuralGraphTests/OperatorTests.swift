@@ -45,8 +45,9 @@ import Testing
     for set in KernelSet.runnable {
       let run = try use.run(.of(2, kernels: set))
       var numbers = run.numbers
-      if use.storage == .bytes {
-        numbers.values["x"] = dequantizedRows(numbers["x"], columns: numbers.columns("x"))
+      if use.storage == .bytes || use.storage == .wide {
+        numbers.values["x"] = dequantizedRows(
+          numbers["x"], columns: numbers.columns("x"), isWide: use.storage == .wide)
       }
       let wanted = use.subject.evaluate(numbers)
       let y = run.floats(run.output)
@@ -181,12 +182,18 @@ import Testing
     return numbers.values[name]!.indices.map { (loss($0, 1e-5) - loss($0, -1e-5)) / 2e-5 }
   }
 
-  /// s·round(x/s) with s = max|x|/127 over every row, in the arithmetic of floats.
-  private func dequantizedRows(_ x: [Double], columns: Int) -> [Double] {
+  /// s·round(x/s) with s = max|x|/127 over every row, in the arithmetic of floats; of 16 bits, what this leaves in steps of
+  /// s/254 too.
+  private func dequantizedRows(_ x: [Double], columns: Int, isWide: Bool) -> [Double] {
     stride(from: 0, to: x.count, by: columns).flatMap { start -> [Double] in
       let row = x[start..<start + columns].map { Float($0) }
       let size = row.map(abs).max()!
-      return row.map { Double(($0 * (127 / size)).rounded(.toNearestOrEven)) * Double(size / 127) }
+      return row.map { value in
+        let steps = value * (127 / size)
+        let high = steps.rounded(.toNearestOrEven)
+        let low = isWide ? ((steps - high) * 254).rounded(.toNearestOrEven) : 0
+        return (Double(high) + Double(low) / 254) * Double(size / 127)
+      }
     }
   }
 }

@@ -51,8 +51,9 @@ private final class Written {
       "(scheduler/scheduler_config.json): there is no such file"
     ),
     (#"\"cross_attention_dim\":32"#, #"\"cross_attention_dim\":48"#, "text states of width 48"),
-    (#""pentimento.format":"1""#, #""pentimento.format":"7""#, "is a container of version 7"),
-    (#""pentimento.format":"1","#, "", "is a container of version none"),
+    (#""pentimento.format":"2""#, #""pentimento.format":"7""#, "is a container of version 7"),
+    (#""pentimento.format":"2","#, "", "is a container of version none"),
+    (#""pentimento.format":"2""#, #""pentimento.format":"1""#, "activations of 16 bits are of version 2"),
     (#""unet.conv_in.bias":{"#, #""unet.conv_im.bias":{"#, "has no tensor conv_in.bias"),
     (#"\"unet.conv_in.weight\":["#, #"\"unet.conv_im.weight\":["#, "has no tensor unet.conv_im.weight"),
   ]

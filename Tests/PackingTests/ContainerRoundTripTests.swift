@@ -208,6 +208,17 @@ import WeightStorage
       if entry.to == "f32" { #expect(entry.signalToNoise == nil) }
     }
     #expect(report.entries.contains { $0.to == "s8" } && report.worst(10).count == 10)
+    let wide = report.entries.filter { $0.activationBits == 16 }.map(\.name)
+    #expect(file.metadata["pentimento.format"] == (wide.isEmpty ? "1" : "2"))
+    #expect(wide.allSatisfy { $0.hasPrefix("unet.up_blocks.3.attentions.") })
+    let container = try ContainerFile(file).weights(of: "unet")
+    for entry in report.entries where entry.name.hasPrefix("unet.") && entry.to == "s8" {
+      let format = try container.format(of: String(entry.name.dropFirst(5)))
+      #expect(format.activations.rawValue == entry.activationBits, "\(entry.name)")
+    }
+    for part in ["proj_in", "proj_out", "attn1.to_out.0", "ff.net.0.proj", "ff.net.2"] {
+      #expect(wide.contains { $0.contains(part) }, "\(part)")
+    }
   }
 
   @Test("starts every tensor at a multiple of 64 bytes and puts the scales together at the end")

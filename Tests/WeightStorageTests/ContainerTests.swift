@@ -10,6 +10,7 @@ private struct Draft {
   var version: String? = ContainerFile.version
   var shapes: String? = #"{"unet.a.weight":[20,16],"unet.b.weight":[4,8,3,3]}"#
   var rotations: String?
+  var activations: String?
   var texts: [String: String] = [:]
   var tensors: [(name: String, dtype: String, shape: [Int], bytes: [UInt8])] = [
     // Two panels of 16 columns, each with 16 sums of 32 bits before its 16 channels.
@@ -37,6 +38,7 @@ private struct Draft {
     metadata["pentimento.format"] = version
     metadata["pentimento.shapes"] = shapes
     metadata["pentimento.rotations"] = rotations
+    metadata["pentimento.activations"] = activations
     func quoted(_ text: String) -> String {
       String(decoding: try! JSONEncoder().encode(text), as: UTF8.self)
     }
@@ -99,13 +101,13 @@ struct ContainerDamage: Sendable, CustomTestStringConvertible {
   }
 
   static let versions: [ContainerDamage] =
-    [("0", "older"), ("2", "newer"), ("", "empty"), ("one", "wrong")]
+    [("0", "older"), ("3", "newer"), ("", "empty"), ("one", "wrong")]
     .map { version, name in
-      ContainerDamage("\(name) version", .containerVersion(file: "f", found: version, supported: "1")) {
+      ContainerDamage("\(name) version", .containerVersion(file: "f", found: version, supported: "1 and 2")) {
         $0.version = version
       }
     } + [
-      ContainerDamage("missing version", .containerVersion(file: "f", found: "none", supported: "1")) {
+      ContainerDamage("missing version", .containerVersion(file: "f", found: "none", supported: "1 and 2")) {
         $0.version = nil
       }
     ]
@@ -217,6 +219,19 @@ struct ContainerDamage: Sendable, CustomTestStringConvertible {
     bad("the 16 input channels of unet.a.weight cannot be rotated in groups of \(width)")
   }
 
+  static let activations: [ContainerDamage] =
+    [
+      (#"{"unet.a.weight":8}"#, "unet.a.weight cannot be multiplied by activations of 8 bits"),
+      (#"{"unet.b.weight":16}"#, "unet.b.weight cannot be multiplied by activations of 16 bits"),
+      (#"{"unet.c.weight":16}"#, "unet.c.weight cannot be multiplied by activations of 16 bits"),
+    ].map { table, reason in
+      ContainerDamage("activations \(table)", bad(reason)) { ($0.version, $0.activations) = ("2", table) }
+    } + [
+      ContainerDamage("activations of an older version", bad("activations of 16 bits are of version 2")) {
+        $0.activations = #"{"unet.a.weight":16}"#
+      }
+    ]
+
   static let rotations: [ContainerDamage] =
     [0, 1, 4, 15, 64, 256, 1024].map { width in
       rotated("rotation in groups of \(width)", #"{"unet.a.weight":\#(width)}"#, noGroups(width))
@@ -282,10 +297,20 @@ struct ContainerDamage: Sendable, CustomTestStringConvertible {
     #expect(try UInt(bitPattern: weights.address(of: "a.weight")) % 64 == 0)
   }
 
+  @Test("of version 2 says which weights are multiplied by 16 bits; of version 1 none is")
+  func activations() throws {
+    var draft = Draft()
+    #expect(try open(draft.bytes()).weights(of: "unet").format(of: "a.weight").activations == .eight)
+    (draft.version, draft.activations) = ("2", #"{"unet.a.weight":16}"#)
+    let weights = try open(draft.bytes()).weights(of: "unet")
+    #expect(try weights.format(of: "a.weight") == WeightFormat(.s8, activations: .sixteen))
+    #expect(try weights.format(of: "b.weight") == WeightFormat(.f16))
+  }
+
   @Test(
     "is refused by name",
     arguments: ContainerDamage.versions + ContainerDamage.scales + ContainerDamage.shapes
-      + ContainerDamage.rotations + ContainerDamage.places)
+      + ContainerDamage.rotations + ContainerDamage.activations + ContainerDamage.places)
   func refuses(damage: ContainerDamage) throws {
     do {
       _ = try open(damage.bytes)

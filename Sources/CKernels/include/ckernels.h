@@ -53,6 +53,11 @@ typedef float max_size_fn(size_t n, const float *x);
  * zeros, scale 0; one with an infinity or NaN has zeros and a scale of NaN, so that it is not lost.  */
 typedef float quantize_row_fn(size_t n, const float *x, uint8_t zero, uint8_t *q);
 
+/* The same with what rounding left as bytes of their own: x ≈ scale·(high − zero) + scale/254·(low − zero).
+ * high[j] = round(t) + zero, low[j] = round(254·(t − round(t))) + zero, t = x[j]·(127/max|x|), ties to even; |low − zero|
+ * is at most 127. Returns the scale of high.                                                        */
+typedef float quantize_row_16_fn(size_t n, const float *x, uint8_t zero, uint8_t *high, uint8_t *low);
+
 /* Packs `rows` ≤ 16 consecutive rows of a weight [N][channels][taps], taps ≤ 256, into an int8 panel:
  * for every tap 16 column sums, then ceil(channels/4) groups of [16 columns][4 channels], what is missing
  * being 0 (see gemm_s8_fn). q = round(x/scale[row]), ties to even, values beyond ±127 become ±127, and a
@@ -212,6 +217,7 @@ uint32_t cpu_features(void);
   K(narrow_fn, narrow_f16)                                                          \
   K(max_size_fn, max_size)                                                          \
   K(quantize_row_fn, quantize_row)                                                  \
+  K(quantize_row_16_fn, quantize_row_16)                                            \
   K(dequantize_block_fn, dequantize_block)                                          \
   K(dequantize_rows_fn, dequantize_rows)                                            \
   K(pack_panel_s8_fn, pack_panel_s8)                                                \

@@ -101,13 +101,15 @@ struct FeedForwardLayer: Op {
 struct RowLayer: Hashable, Sendable {
   var isBytes: Bool
   var rotation: Int?
+  var activations = ActivationBits.eight
   var hasBias: Bool
 
   /// Weight, scales, bias.
   var inputCount: Int { 1 + (isBytes ? 1 : 0) + (hasBias ? 1 : 0) }
 
   func op(_ fusion: LayerFusion) -> any Op {
-    isBytes ? Int8Linear(rotation: rotation, fusion: fusion) : Linear(fusion: fusion)
+    isBytes
+      ? Int8Linear(rotation: rotation, activations: activations, fusion: fusion) : Linear(fusion: fusion)
   }
 }
 
@@ -119,7 +121,9 @@ extension Scope {
     _ x: Value, norm: Scope, width: Int, epsilon: Float = 1e-5
   ) throws(GraphError) -> Value {
     let (inner, outer) = (self["net"][0]["proj"], self["net"][2])
-    guard builder.fuses, !builder.keepsFloats, !inner.isAdapted, !outer.isAdapted, !inner.isTrained, !outer.isTrained else {
+    guard builder.fuses, !builder.keepsFloats, !inner.isAdapted, !outer.isAdapted, !inner.isTrained,
+      !outer.isTrained
+    else {
       let h = try geglu(inner.linear(norm.layerNorm(x, epsilon: epsilon), to: 2 * width))
       return try outer.linear(LayerInput(h), to: channels(x), residual: x)
     }
@@ -139,7 +143,8 @@ extension Scope {
   ) -> (layer: RowLayer, inputs: [Value]) {
     let (format, shape) = (format("weight"), [outputs, inputs])
     guard format.element != .s8 else {
-      let layer = RowLayer(isBytes: true, rotation: format.rotation, hasBias: bias)
+      let layer = RowLayer(
+        isBytes: true, rotation: format.rotation, activations: format.activations, hasBias: bias)
       return (layer, int8Weight("weight", shape, .matrix, bias: bias))
     }
     let weight = [weight("weight", shape, .matrix)]

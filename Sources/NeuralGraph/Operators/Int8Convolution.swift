@@ -74,9 +74,17 @@ extension Scope {
     _ fusion: LayerFusion, bias: Bool
   ) throws(GraphError) -> Value {
     let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias) + fused
-    let rotation = format("weight").rotation
-    return try builder.keepsFloats
-      ? emit(DequantizedConvolution(geometry: geometry, rotation: rotation, fusion: fusion), inputs)[0]
-      : emit(Int8Convolution(geometry: geometry, rotation: rotation, fusion: fusion), inputs)[0]
+    let (format, rotation) = (format("weight"), format("weight").rotation)
+    if builder.keepsFloats {
+      return try emit(DequantizedConvolution(geometry: geometry, rotation: rotation, fusion: fusion), inputs)[
+        0]
+    }
+    if format.activations == .sixteen, geometry == ConvolutionGeometry(padding: 0), fusion.enlargement == 1,
+      type(inputs[1]).isOneByOne
+    {
+      // Every pixel by itself: a linear layer.
+      return try emit(Int8Linear(rotation: rotation, activations: .sixteen, fusion: fusion), inputs)[0]
+    }
+    return try emit(Int8Convolution(geometry: geometry, rotation: rotation, fusion: fusion), inputs)[0]
   }
 }

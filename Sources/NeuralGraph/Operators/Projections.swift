@@ -64,7 +64,7 @@ extension Scope {
     of x: Value, _ layers: [Scope], to outputs: Int, epsilon: Float = 1e-5
   ) throws(GraphError) -> [Value] {
     let formats = layers.map { $0.format("weight") }
-    let isShared = formats.allSatisfy { $0.element == .s8 && $0.rotation == formats[0].rotation }
+    let isShared = formats.allSatisfy { $0 == WeightFormat(.s8, rotation: formats[0].rotation) }
     guard builder.fuses, isShared, !builder.keepsFloats, !layers.contains(where: \.isAdapted) else {
       let n = try layerNorm(x, epsilon: epsilon)
       var results: [Value] = []

@@ -8,9 +8,11 @@ extension Inspection {
     let report = try container.table(.report)
     let provenance = try container.table(.provenance)
     let rotations = try container.table(.rotations).keys.count
+    let wide = try container.table(.activations).keys.count
     var lines = [
-      "container    version \(ContainerFile.version), \(try report["weights"].string()) weights, scales by "
+      "container    version \(container.version), \(try report["weights"].string()) weights, scales by "
         + "\(try report["scales"].string())" + (rotations == 0 ? "" : ", \(rotations) weights rotated")
+        + (wide == 0 ? "" : ", \(wide) weights with activations of 16 bits")
     ]
     let losses = try report["snr"].keys.map { (try report["snr"][$0].real(), $0) }
     if let (worst, name) = losses.min(by: { $0 < $1 }) {

@@ -83,7 +83,9 @@ extension Model {
     progress("activations")
     let quantizer = Quantizer(precision: .int8, scales: request.scales, keeping: request.kept)
     let items = try packingList()
-    let int8 = zip(items, quantizer.elements(of: items)).compactMap { $1 == .s8 ? $0.name : nil }
+    let int8 = zip(items, quantizer.formats(of: items)).compactMap {
+      $1.element == .s8 ? $0.name : nil
+    }
     calibration.rotations = try await rotations(for: sample, threads: threads).filter {
       int8.contains($0.weight)
     }

@@ -13,12 +13,25 @@ struct ContainerCheck {
   private let shapes: [String: [Int]]
   /// Widths of the groups of input channels that were rotated.
   private let rotations: [String: Int]
+  /// Weights that are multiplied by 16 bits.
+  private let wide: Set<String>
 
   /// - Throws: `configuration`, `missingTensor`, `badContainer`.
   init(_ file: SafetensorsFile) throws(WeightFileError) {
     (self.file, label) = (file, file.reader.label)
     shapes = try Self.table(.shapes, file) { (scanner) throws(JSONError) in try scanner.sizes() }
     rotations = try Self.table(.rotations, file) { (scanner) throws(JSONError) in try scanner.size() }
+    let activations = try Self.table(.activations, file) { (scanner) throws(JSONError) in try scanner.size() }
+    wide = Set(activations.keys)
+    guard activations.isEmpty || file.metadata[ContainerFile.formatKey] == ContainerFile.wideVersion else {
+      throw bad("activations of 16 bits are of version \(ContainerFile.wideVersion)")
+    }
+    for (name, bits) in activations {
+      // Only where a pixel or token is multiplied by itself.
+      guard let shape = shapes[name], file[name]?.element == .i8, shape.dropFirst(2).allSatisfy({ $0 == 1 }),
+        bits == ActivationBits.sixteen.rawValue
+      else { throw bad("\(name) cannot be multiplied by activations of \(bits) bits") }
+    }
     for name in shapes.keys where file[name] == nil { throw .missingTensor(file: label, tensor: name) }
     for name in rotations.keys where shapes[name] == nil || file[name]?.element != .i8 {
       throw bad("\(name) is said to be rotated and is no int8 weight")
@@ -83,7 +96,7 @@ struct ContainerCheck {
     if let rotation, ![16, 64, 256].contains(rotation) || shape[1] % rotation != 0 {
       throw bad("the \(shape[1]) input channels of \(tensor.name) cannot be rotated in groups of \(rotation)")
     }
-    return tensor.packed(shape, rotation: rotation)
+    return tensor.packed(shape, rotation: rotation, wide.contains(tensor.name) ? .sixteen : .eight)
   }
 
   /// One finite scale for every output channel of an int8 weight.

@@ -4,7 +4,7 @@ import Tensors
 
 /// A whole model in one safetensors file, with its weights in the layout of the kernels.
 ///
-///     __metadata__   pentimento.format   "1"
+///     __metadata__   pentimento.format   "1", or "2" where a weight is multiplied by 16 bits
 ///                    pentimento.shapes   {"unet.conv_in.weight": [320, 4, 3, 3], …}  of the weights in panels
 ///                    pentimento.…        other tables, see `Table`
 ///                    unet/config.json    {…}  and the other small files of a diffusers folder
@@ -16,7 +16,9 @@ import Tensors
 ///
 /// Nothing is converted when it is opened or read: kernels compute from the mapped file.
 package struct ContainerFile: Sendable {
-  package static let version = "1"
+  /// Of containers that need nothing newer, and of those with the table `activations`, from which a reader that does not
+  /// know it would compute something else.
+  package static let version = "1", wideVersion = "2"
   package static let alignment = 64
   static let formatKey = "pentimento.format"
   package static let scaleSuffix = ".scale"
@@ -28,6 +30,8 @@ package struct ContainerFile: Sendable {
     case shapes = "pentimento.shapes"
     /// The groups that the input channels of a weight were rotated in, of those that were.
     case rotations = "pentimento.rotations"
+    /// The bits of every value that an int8 weight is multiplied by, of weights where these are 16.
+    case activations = "pentimento.activations"
     /// SHA-256 of every tensor's bytes.
     case hashes = "pentimento.sha256"
     /// What was asked for, and the signal-to-noise ratio of every weight that lost something, in decibels.
@@ -37,6 +41,8 @@ package struct ContainerFile: Sendable {
   }
 
   package let file: SafetensorsFile
+  /// What the file says its version is.
+  package let version: String
   /// By component, under the component's own names.
   private let tensors: [String: [TensorEntry]]
 
@@ -53,9 +59,11 @@ package struct ContainerFile: Sendable {
   package init(_ file: SafetensorsFile) throws(WeightFileError) {
     self.file = file
     let found = file.metadata[Self.formatKey] ?? "none"
-    guard found == Self.version else {
-      throw .containerVersion(file: file.reader.label, found: found, supported: Self.version)
+    guard found == Self.version || found == Self.wideVersion else {
+      throw .containerVersion(
+        file: file.reader.label, found: found, supported: "\(Self.version) and \(Self.wideVersion)")
     }
+    version = found
     let check = try ContainerCheck(file)
     var tensors: [String: [TensorEntry]] = [:]
     for tensor in file.tensors {

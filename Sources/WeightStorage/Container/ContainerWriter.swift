@@ -117,7 +117,9 @@ package final class ContainerWriter {
   @discardableResult package func finish(metadata: [String: String]) throws -> Duration {
     try thread.wait()
     var metadata = metadata
-    metadata[ContainerFile.formatKey] = ContainerFile.version
+    metadata[ContainerFile.formatKey] =
+      metadata[ContainerFile.Table.activations.rawValue] == nil
+      ? ContainerFile.version : ContainerFile.wideVersion
     let hashes = self.hashes.map { "\"\($0.name)\":\"\($0.digits)\"" }
     metadata[ContainerFile.Table.hashes.rawValue] = "{\(hashes.joined(separator: ","))}"
     var table = SafetensorsTable(metadata)
