@@ -58,9 +58,10 @@ let package = Package(
     room("Editing", ["Tensors", "JSON"]),
     .systemLibrary(
       name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c, linkerSettings: [.linkedLibrary("png")]),
+    .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c,
+      linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
     .target(name: "CJPEG", cSettings: c, linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
-    room("Pictures", ["Tensors"]),
+    room("Pictures", ["Tensors", "Platform"]),
     room("ImageFiles", ["Pictures", "Files", "Tensors", "CPNG", "CJPEG", "Platform"]),
 
     // The library and what is made of it.

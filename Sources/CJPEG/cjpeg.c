@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef __APPLE__
@@ -13,7 +14,9 @@
 
 /* TurboJPEG's flat interface as of version 2.0, declared here so that its headers are not needed. */
 typedef void *tj_handle;
-enum { TJPF_RGB = 0, TJPF_GRAY = 6, TJFLAG_LIMITSCANS = 32768, TJERR_WARNING = 0 };
+enum { TJPF_RGB = 0, TJPF_GRAY = 6, TJERR_WARNING = 0, TJSAMP_444 = 0, TJSAMP_420 = 2 };
+/* The accurate transform gives the same bytes on every machine. */
+enum { TJFLAG_NOREALLOC = 1024, TJFLAG_ACCURATEDCT = 4096, TJFLAG_LIMITSCANS = 32768 };
 
 static struct {
   tj_handle (*init)(void);
@@ -24,6 +27,9 @@ static struct {
   char *(*error)(tj_handle);
   int (*error_code)(tj_handle);
   int (*destroy)(tj_handle);
+  tj_handle (*init_compress)(void);
+  int (*compress)(tj_handle, const unsigned char *pixels, int width, int pitch, int height, int format,
+                  unsigned char **bytes, unsigned long *count, int subsampling, int quality, int flags);
   bool is_complete, is_missing;
 } tj;
 
@@ -39,7 +45,9 @@ static void look(void) {
   tj.is_complete = library && find(library, "tjInitDecompress", &tj.init) &&
                    find(library, "tjDecompressHeader3", &tj.header) &&
                    find(library, "tjDecompress2", &tj.decompress) && find(library, "tjGetErrorStr2", &tj.error) &&
-                   find(library, "tjGetErrorCode", &tj.error_code) && find(library, "tjDestroy", &tj.destroy);
+                   find(library, "tjGetErrorCode", &tj.error_code) && find(library, "tjDestroy", &tj.destroy) &&
+                   find(library, "tjInitCompress", &tj.init_compress) &&
+                   find(library, "tjCompress2", &tj.compress);
   bool is_refused = why && (strstr(why, "failed to map") || strstr(why, "annot allocate"));
   tj.is_missing = !tj.is_complete && !is_refused;
 }
@@ -73,3 +81,53 @@ cjpeg_outcome cjpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, u
   tj.destroy(handle);
   return outcome;
 }
+
+struct cjpeg_writer {
+  tj_handle handle;
+  unsigned char *bytes;
+  size_t capacity;
+  uint32_t width;
+  int quality, subsampling;
+};
+
+/* A block of 64 samples takes at most 64·(16 + 10) bits and its share of escapes; the tables less than 2 kB. */
+static size_t most_bytes(uint32_t width, uint32_t height) {
+  return ((size_t)width + 31) / 16 * 16 * ((height + 31) / 16 * 16) * 6 + 4096;
+}
+
+size_t cjpeg_writer_bytes(uint32_t width, uint32_t height) {
+  /* Of the encoder: rows of three components before and after its transform. */
+  return most_bytes(width, height) + 64 * ((size_t)width + 64) + (128 << 10);
+}
+
+cjpeg_writer *cjpeg_writer_new(uint32_t width, uint32_t height, int quality, bool halves_color) {
+  cjpeg_writer *writer = calloc(1, sizeof *writer);
+  if (!writer) return NULL;
+  writer->width = width;
+  writer->quality = quality;
+  writer->subsampling = halves_color ? TJSAMP_420 : TJSAMP_444;
+  writer->capacity = most_bytes(width, height);
+  writer->bytes = malloc(writer->capacity);
+  writer->handle = writer->bytes && cjpeg_is_available() ? tj.init_compress() : NULL;
+  if (writer->handle) return writer;
+  cjpeg_writer_free(writer);
+  return NULL;
+}
+
+void cjpeg_writer_free(cjpeg_writer *writer) {
+  if (!writer) return;
+  if (writer->handle) tj.destroy(writer->handle);
+  free(writer->bytes);
+  free(writer);
+}
+
+const uint8_t *cjpeg_encode(cjpeg_writer *writer, const uint8_t *pixels, uint32_t height, size_t *count) {
+  unsigned long size = writer->capacity;
+  if (tj.compress(writer->handle, pixels, (int)writer->width, 0, (int)height, TJPF_RGB, &writer->bytes, &size,
+                  writer->subsampling, writer->quality, TJFLAG_NOREALLOC | TJFLAG_ACCURATEDCT))
+    return NULL;
+  *count = size;
+  return writer->bytes;
+}
+
+const char *cjpeg_writer_message(const cjpeg_writer *writer) { return tj.error(writer->handle); }

@@ -3,6 +3,7 @@
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { MESSAGE_BYTES = 160 };
 
@@ -71,19 +72,19 @@ bool cpng_read_header(cpng_reader *reader, cpng_header *header) {
   return true;
 }
 
-bool cpng_read_start(cpng_reader *reader, size_t channels) {
+bool cpng_read_start(cpng_reader *reader, size_t channels, bool deep) {
   png_structp png = reader->png;
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_expand(png); /* palette → RGB, 1, 2, 4 bits → 8, tRNS → alpha */
-  png_set_scale_16(png);
+  if (!deep) png_set_scale_16(png);
   if (channels >= 3) png_set_gray_to_rgb(png);
   if (channels == 4)
-    png_set_add_alpha(png, 255, PNG_FILLER_AFTER);
+    png_set_add_alpha(png, deep ? 65535 : 255, PNG_FILLER_AFTER);
   else
     png_set_strip_alpha(png);
   png_set_interlace_handling(png);
   png_read_update_info(png, reader->info);
-  if (png_get_rowbytes(png, reader->info) != png_get_image_width(png, reader->info) * channels)
+  if (png_get_rowbytes(png, reader->info) != png_get_image_width(png, reader->info) * channels * (deep ? 2 : 1))
     png_error(png, "rows of another length than its header states");
   return true;
 }
@@ -151,13 +152,14 @@ static bool is_ascii(const char *text) {
   return !*text;
 }
 
-bool cpng_write_start(cpng_writer *writer, uint32_t width, uint32_t height, size_t channels, const char *texts,
-                      size_t text_count) {
+bool cpng_write_start(cpng_writer *writer, uint32_t width, uint32_t height, size_t channels, unsigned bits,
+                      const char *texts, size_t text_count) {
   png_structp png = writer->png;
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_write_fn(png, writer, push, flush);
-  png_set_IHDR(png, writer->info, width, height, 8, channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
-               PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  int type = channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY;
+  png_set_IHDR(png, writer->info, width, height, (int)bits, type, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   const char *key = texts;
   for (size_t i = 0; i < text_count; i++) {
     const char *value = key + strlen(key) + 1;
@@ -167,6 +169,12 @@ bool cpng_write_start(cpng_writer *writer, uint32_t width, uint32_t height, size
     key = value + strlen(value) + 1;
   }
   png_write_info(png, writer->info);
+  return true;
+}
+
+bool cpng_write_chunk(cpng_writer *writer, const char *name, const uint8_t *bytes, size_t count) {
+  if (setjmp(png_jmpbuf(writer->png))) return false;
+  png_write_chunk(writer->png, (png_const_bytep)name, bytes, count);
   return true;
 }
 
@@ -181,3 +189,17 @@ bool cpng_write_end(cpng_writer *writer) {
   png_write_end(writer->png, writer->info);
   return true;
 }
+
+/* ------------------------------------------------- zlib -------------------------------------------------- */
+
+size_t cpng_inflate(const uint8_t *bytes, size_t count, uint8_t *into, size_t room) {
+  uLongf size = room;
+  return uncompress(into, &size, bytes, count) == Z_OK ? size : 0;
+}
+
+size_t cpng_deflate(const uint8_t *bytes, size_t count, uint8_t *into, size_t room) {
+  uLongf size = room;
+  return compress(into, &size, bytes, count) == Z_OK ? size : 0;
+}
+
+size_t cpng_deflate_room(size_t count) { return compressBound(count); }

@@ -14,8 +14,11 @@ struct JPEGHeader: Equatable, Sendable {
   /// The pixels come in several scans, so that the decoder keeps all coefficients.
   var hasManyScans: Bool
   var isProgressive: Bool
-  var orientation: Orientation
-  var hasProfile: Bool
+  var exif: [UInt8]?
+  /// Whole, or nothing.
+  var profile: [UInt8]?
+
+  var orientation: Orientation { exif.flatMap { EXIF($0[...])?.orientation } ?? .upright }
 
   /// Coefficients that a decoder of several scans keeps: two bytes a sample, components padded to whole blocks and
   /// to whole units of the coarsest one.
@@ -37,7 +40,8 @@ struct JPEGHeader: Equatable, Sendable {
   init(_ input: PictureInput) throws(PictureFileError) {
     let cursor = InputCursor(input, bufferBytes: InputCursor.lookingBytes)
     var (frame, isProgressive): (Frame?, Bool) = (nil, false)
-    var (orientation, hasProfile): (Orientation?, Bool) = (nil, false)
+    var exif: [UInt8]?
+    var parts = ProfileParts()
     func damaged(_ reason: String) -> PictureFileError { cursor.damage(reason) }
     func unsupported(_ kind: String) -> PictureFileError { .unsupported(path: input.path, format: kind) }
 
@@ -76,11 +80,15 @@ struct JPEGHeader: Equatable, Sendable {
       case 0xC5...0xC7, 0xCD...0xCF: throw unsupported("hierarchical JPEG")
       case 0xE1:
         let bytes = try data(length)
-        if orientation == nil, bytes.starts(with: Array("Exif\0\0".utf8)) {
-          orientation = Orientation(tiff: bytes[...])
-        }
+        if exif == nil, bytes.starts(with: EXIF.mark), EXIF(bytes[...]) != nil { exif = bytes }
       case 0xE2:
-        if try data(length, atMost: 12) == Array("ICC_PROFILE\0".utf8) { hasProfile = true }
+        // Other segments of this number may be of any size, and many: pictures beside the first.
+        let start = cursor.bytes(min(length, ProfileParts.mark.count))
+        guard start == ProfileParts.mark else {
+          cursor.skip(length - start.count)
+          break
+        }
+        parts.add(try data(length - start.count))
       case 0xDA:
         guard let frame else { throw damaged("its pixels come before its header") }
         guard let count = try data(length).first, (1...frame.components.count).contains(Int(count)) else {
@@ -90,8 +98,8 @@ struct JPEGHeader: Equatable, Sendable {
         components = frame.components
         self.isProgressive = isProgressive
         hasManyScans = isProgressive || Int(count) < frame.components.count
-        self.orientation = orientation ?? .upright
-        self.hasProfile = hasProfile
+        self.exif = exif
+        profile = parts.whole
         return
       default: cursor.skip(length)
       }
@@ -126,5 +134,28 @@ private struct Frame {
     guard components.allSatisfy({ (1...4).contains($0.horizontal) && (1...4).contains($0.vertical) }) else {
       return nil
     }
+  }
+}
+
+/// A profile comes in segments of 64 kB, each with its number and how many there are (ICC.1:2022, B.4).
+struct ProfileParts {
+  static let mark = Array("ICC_PROFILE\0".utf8)
+
+  private var parts: [Int: [UInt8]] = [:]
+  private var count = 0
+  private var bytes = 0
+
+  mutating func add(_ segment: [UInt8]) {
+    guard segment.count > 2, bytes + segment.count <= ICCProfile.maximumBytes else { return }
+    count = Int(segment[1])
+    bytes += segment.count
+    parts[Int(segment[0])] = Array(segment[2...])
+  }
+
+  /// Nil where a part is missing.
+  var whole: [UInt8]? {
+    guard count > 0, parts.count == count else { return nil }
+    let ordered = (1...count).compactMap { parts[$0] }
+    return ordered.count == count ? Array(ordered.joined()) : nil
   }
 }

@@ -10,11 +10,12 @@ enum JPEGReader {
     guard cjpeg_is_available() else { throw SystemRefusal.memory(bytes: 1_000_000, code: ENOMEM) }
     return RasterHeader(
       stored: jpeg.stored, orientation: jpeg.orientation, bits: 8, isGrey: jpeg.components.count == 1,
-      hasAlpha: false, hasProfile: jpeg.hasProfile, coding: .jpeg(jpeg))
+      hasAlpha: false, color: jpeg.profile.map { FileColor(profile: $0) } ?? .plain, exif: jpeg.exif,
+      coding: .jpeg(jpeg))
   }
 
   static func whole(_ input: PictureInput, _ header: RasterHeader, channels: Int) throws -> PixelBuffer {
-    let pixels = try PixelBuffer(header.stored, channels: channels)
+    let pixels = try PixelBuffer(header.stored, bytesPerPixel: channels)
     let file = try PixelBuffer.allocate(input.byteCount)
     defer { free(file) }
     let cursor = InputCursor(input)

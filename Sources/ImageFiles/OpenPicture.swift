@@ -1,68 +1,102 @@
 import Pictures
 import Synchronization
 
-/// What a file has beside the pixels that are taken from it.
+/// What a file has beside eight bits of red, green and blue.
 public struct PictureFacts: Sendable, Equatable {
-  /// Per sample; more than 8 are rounded to 8.
+  /// What becomes of its colours.
+  public enum Colors: Sendable, Equatable {
+    /// They are sRGB, or nothing is said of them.
+    case standard
+    /// From a profile of that name to sRGB and back.
+    case converted(String)
+    /// The profile is of a kind that is not understood: samples are taken for sRGB, and the profile goes with them.
+    case carried(String)
+    /// What is said of them is not understood, and cannot go with the result.
+    case ignored(String)
+  }
+
+  /// Per sample. The networks see 8.
   public var bits: Int
   /// Transparency.
   public var hasAlpha: Bool
-  /// An ICC profile, or gamma or chromaticities in a PNG: colours are taken as they are stored.
-  public var hasProfile: Bool
+  public var colors: Colors
   /// The file is held otherwise than it is stored (EXIF); rows are handed out upright.
   public var isTurned: Bool
 
   init(_ header: RasterHeader) {
     bits = header.bits
     hasAlpha = header.hasAlpha
-    hasProfile = header.hasProfile
+    colors =
+      switch header.color {
+      case .standard: .standard
+      case .converted(_, _, let name): .converted(name)
+      case .carried(_, let name): .carried(name)
+      case .ignored(let name): .ignored(name)
+      }
     isTurned = header.orientation != .upright
   }
 }
 
 /// A picture in a file that stays open, so that every pass reads the same file whatever happens to its name.
 ///
-/// A pass that finds other pixels than the first one throws `PictureFileError.changed` with its last row, or earlier.
-public struct OpenPicture: PictureSource {
+/// What the networks see of it is sRGB of eight bits, transparency laid over white. A pass that finds other pixels than the
+/// first one throws `PictureFileError.changed` with its last row, or earlier.
+public struct OpenPicture: PhotoSource {
   private let file: RasterFile
   private let alpha: PictureFile.Alpha
+  public let color: PictureColor
 
   /// Reads the header.
   ///
+  /// - Parameters:
+  ///   - path: `-` for standard input, which is read to its end.
+  ///   - alpha: what becomes of transparency.
   /// - Throws: `PictureFileError`; `SystemRefusal.openFiles`.
-  public init(_ path: String, alpha: PictureFile.Alpha = .drop) throws {
+  public init(_ path: String, alpha: PictureFile.Alpha = .onWhite) throws {
     file = try RasterFile(path) { header in
-      alpha == .onWhite && header.hasAlpha ? 4 : header.isGrey ? 1 : 3
+      let channels = alpha == .onWhite && header.hasAlpha ? 4 : header.isGrey ? 1 : 3
+      return RasterLayout(channels: channels, isDeep: header.bits > 8)
     }
     self.alpha = alpha
+    color = file.header.color.color
   }
 
   public var path: String { file.path }
   public var facts: PictureFacts { PictureFacts(file.header) }
   public var extent: Extent { file.header.extent }
-  public var passBytes: Int { file.passBytes + (channels == 3 ? 0 : channels * extent.width) }
+  public var format: PixelFormat {
+    PixelFormat(hasAlpha: file.layout.channels == 4, isDeep: file.layout.isDeep)
+  }
 
-  private var channels: Int { file.channels }
+  /// The EXIF that goes with what is made of the picture: upright, of its size, without a small copy of it.
+  public var exif: [UInt8]? { file.header.exif.flatMap { EXIF($0[...])?.edited(extent) } }
+
+  /// SHA-256 of the file.
+  package func fileHash() throws -> String { try file.fileHash() }
+
+  public var storedPassBytes: Int {
+    file.passBytes + (isGrey ? file.layout.bytesPerPixel * extent.width : 0)
+  }
+
+  public var passBytes: Int {
+    isPlain ? storedPassBytes : storedPassBytes + SeenRows.bytes(format, color.space, width: extent.width)
+  }
+
+  private var isGrey: Bool { file.layout.channels == 1 }
+  private var isPlain: Bool { format == .plain && color.space == nil }
 
   public func pass() throws -> any RowPass {
-    let rows = try file.pass()
-    return switch channels {
-    case 1:
-      ConvertedRows(rows, channels: 1, width: extent.width) { from, to in
-        for x in from.indices { (to[3 * x], to[3 * x + 1], to[3 * x + 2]) = (from[x], from[x], from[x]) }
-      }
-    case 4: ConvertedRows(rows, channels: 4, width: extent.width, layOverWhite)
-    default: rows
-    }
+    isPlain ? try storedPass() : SeenRows(try storedPass(), format, color.space, width: extent.width)
   }
-}
 
-/// RGBA → RGB: round((alpha·colour + (255 − alpha)·255)/255).
-private func layOverWhite(_ from: [UInt8], _ to: UnsafeMutableBufferPointer<UInt8>) {
-  for pixel in 0..<from.count / 4 {
-    let alpha = Int(from[4 * pixel + 3])
-    for c in 0..<3 {
-      to[3 * pixel + c] = UInt8((alpha * Int(from[4 * pixel + c]) + (255 - alpha) * 255 + 127) / 255)
+  public func storedPass() throws -> any RowPass {
+    let rows = try file.pass()
+    guard isGrey else { return rows }
+    let bytes = file.layout.bytesPerPixel
+    return ConvertedRows(rows, channels: bytes, width: extent.width) { from, to in
+      for x in 0..<from.count / bytes {
+        for i in 0..<3 * bytes { to[3 * bytes * x + i] = from[bytes * x + i % bytes] }
+      }
     }
   }
 }
@@ -85,19 +119,21 @@ public struct OpenMask: MaskSource {
   ///
   /// - Throws: `PictureFileError`; `SystemRefusal.openFiles`.
   public init(_ path: String) throws {
-    file = try RasterFile(path) { header in header.hasAlpha ? 4 : header.isGrey ? 1 : 3 }
+    file = try RasterFile(path) { RasterLayout(channels: $0.hasAlpha ? 4 : $0.isGrey ? 1 : 3) }
     settled = Settled()
   }
 
   public var path: String { file.path }
+  /// SHA-256 of the file.
+  package func fileHash() throws -> String { try file.fileHash() }
   public var extent: Extent { file.header.extent }
-  public var passBytes: Int { file.passBytes + (file.channels == 1 ? 0 : file.channels * extent.width) }
+  public var passBytes: Int { file.passBytes + (file.layout.channels == 1 ? 0 : file.layout.channels * extent.width) }
   public var comesFromAlpha: Bool { settled.isAlpha.withLock { $0 ?? false } }
 
   /// The first pass over a file with transparency is preceded by one that looks at all of it.
   public func pass() throws -> any RowPass {
     let width = extent.width
-    switch file.channels {
+    switch file.layout.channels {
     case 1: return try file.pass()
     case 3: return ConvertedRows(try file.pass(), channels: 3, width: width, largestChannel(of: 3))
     default:

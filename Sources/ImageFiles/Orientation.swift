@@ -60,7 +60,7 @@ final class TurnedRows: RowPass {
   func next(into row: UnsafeMutableBufferPointer<UInt8>) {
     guard let pixels else { preconditionFailure("\(height) rows have been read") }
     let (x, line, dx, dy) = orientation.row(y, of: pixels.extent)
-    let channels = pixels.channels
+    let channels = pixels.bytesPerPixel
     var source = pixels.start + (line * pixels.extent.width + x) * channels
     let step = (dy * pixels.extent.width + dx) * channels
     for start in stride(from: 0, to: row.count, by: channels) {
@@ -75,9 +75,10 @@ final class TurnedRows: RowPass {
 /// Rows with left and right exchanged.
 final class MirroredRows: RowPass {
   private let rows: any RowPass
+  /// Bytes of a pixel.
   private let channels: Int
 
-  init(_ rows: any RowPass, channels: Int) { (self.rows, self.channels) = (rows, channels) }
+  init(_ rows: any RowPass, bytesPerPixel: Int) { (self.rows, channels) = (rows, bytesPerPixel) }
 
   func next(into row: UnsafeMutableBufferPointer<UInt8>) throws {
     try rows.next(into: row)

@@ -8,19 +8,19 @@ enum PNGReader {
     let facts = PNGChunks(input)
     return RasterHeader(
       stored: Extent(width: Int(header.width), height: Int(header.height)), orientation: facts.orientation,
-      bits: Int(header.bits), isGrey: header.grey, hasAlpha: header.alpha, hasProfile: facts.hasProfile,
-      coding: .png(isInterlaced: header.interlaced))
+      bits: Int(header.bits), isGrey: header.grey, hasAlpha: header.alpha, color: facts.colors.color,
+      exif: facts.exif?.tiff, coding: .png(isInterlaced: header.interlaced))
   }
 
   /// Rows from the top, as they are stored.
-  static func rows(_ input: PictureInput, _ header: RasterHeader, channels: Int) throws -> any RowPass {
-    PNGRows(try start(input, header, channels), height: header.stored.height)
+  static func rows(_ input: PictureInput, _ header: RasterHeader, _ layout: RasterLayout) throws -> any RowPass {
+    PNGRows(try start(input, header, layout), height: header.stored.height)
   }
 
   /// All of an interlaced file.
-  static func whole(_ input: PictureInput, _ header: RasterHeader, channels: Int) throws -> PixelBuffer {
-    let stream = try start(input, header, channels)
-    let pixels = try PixelBuffer(header.stored, channels: channels)
+  static func whole(_ input: PictureInput, _ header: RasterHeader, _ layout: RasterLayout) throws -> PixelBuffer {
+    let stream = try start(input, header, layout)
+    let pixels = try PixelBuffer(header.stored, bytesPerPixel: layout.bytesPerPixel)
     try stream.check(cpng_read_image(stream.reader, pixels.start))
     try stream.check(cpng_read_end(stream.reader))
     return pixels
@@ -30,7 +30,7 @@ enum PNGReader {
   static func bytes(_ header: RasterHeader) -> Int { 16 * (header.stored.width + 16) + (96 << 10) }
 
   private static func start(
-    _ input: PictureInput, _ header: RasterHeader, _ channels: Int
+    _ input: PictureInput, _ header: RasterHeader, _ layout: RasterLayout
   ) throws -> PNGStream {
     let stream = try PNGStream(input, bufferBytes: InputCursor.readingBytes)
     let now = stream.header
@@ -38,7 +38,7 @@ enum PNGReader {
       Int(now.bits) == header.bits, now.grey == header.isGrey, now.alpha == header.hasAlpha,
       header.coding == .png(isInterlaced: now.interlaced)
     else { throw PictureFileError.changed(path: input.path) }
-    try stream.check(cpng_read_start(stream.reader, channels))
+    try stream.check(cpng_read_start(stream.reader, layout.channels, layout.isDeep))
     return stream
   }
 }

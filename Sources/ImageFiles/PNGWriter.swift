@@ -6,9 +6,12 @@ final class PNGWriter: RowWriter {
   private let writer: OpaquePointer
   private let output: SinkBox
 
-  /// - Parameter channels: 1 (grey) or 3 (RGB).
+  /// - Parameters:
+  ///   - layout: of the rows; 1 channel, 3 or 4.
+  ///   - chunks: that go before the pixels as they are.
   init(
-    _ extent: Extent, channels: Int, metadata: [(String, String)], into sink: @escaping ByteSink
+    _ extent: Extent, _ layout: RasterLayout, metadata: [(String, String)], chunks: [(String, [UInt8])] = [],
+    into sink: @escaping ByteSink
   ) throws {
     var texts: [CChar] = []
     for (key, value) in metadata {
@@ -21,7 +24,9 @@ final class PNGWriter: RowWriter {
     }
     self.writer = writer
     try check(
-      cpng_write_start(writer, UInt32(extent.width), UInt32(extent.height), channels, texts, metadata.count))
+      cpng_write_start(writer, UInt32(extent.width), UInt32(extent.height), layout.channels,
+        layout.isDeep ? 16 : 8, texts, metadata.count))
+    for (name, bytes) in chunks { try check(cpng_write_chunk(writer, name, bytes, bytes.count)) }
   }
 
   deinit { cpng_writer_free(writer) }
@@ -39,8 +44,18 @@ final class PNGWriter: RowWriter {
   }
 
   /// What libpng holds: five rows for the choice of a filter, and what deflate does.
-  static func bytes(_ extent: Extent, channels: Int) -> Int {
-    5 * (channels * extent.width + 64) + (320 << 10) + SinkBox.blockBytes
+  static func bytes(_ extent: Extent, _ layout: RasterLayout) -> Int {
+    5 * (layout.bytesPerPixel * extent.width + 64) + (320 << 10) + SinkBox.blockBytes
+  }
+
+  /// A profile as its chunk, under a name that says nothing.
+  static func chunk(profile: [UInt8]) throws -> (String, [UInt8]) {
+    let room = cpng_deflate_room(profile.count)
+    let stream = [UInt8](unsafeUninitializedCapacity: room) { bytes, count in
+      count = cpng_deflate(profile, profile.count, bytes.baseAddress, room)
+    }
+    guard !stream.isEmpty else { throw EncodingFailure(reason: "out of memory") }
+    return ("iCCP", Array("ICC".utf8) + [0, 0] + stream)
   }
 
   static func check(_ metadata: [(String, String)]) throws(PictureFileError) {

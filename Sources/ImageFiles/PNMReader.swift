@@ -10,7 +10,7 @@ enum PNMReader {
     let top = try number(cursor, "largest value", in: 1...65_535)
     return RasterHeader(
       stored: Extent(width: width, height: height), orientation: .upright, bits: top > 255 ? 16 : 8,
-      isGrey: isGrey, hasAlpha: false, hasProfile: false, coding: .pnm(top: top, start: cursor.position))
+      isGrey: isGrey, hasAlpha: false, color: .plain, exif: nil, coding: .pnm(top: top, start: cursor.position))
   }
 
   /// The next number, after white space and comments (`#` to the end of the line), and the one byte behind
@@ -44,7 +44,7 @@ enum PNMReader {
 
   /// The stored row and the table of levels.
   static func bytes(_ header: RasterHeader, top: Int) -> Int {
-    header.stored.width * (header.isGrey ? 1 : 3) * (top > 255 ? 2 : 1) + top + 1
+    header.stored.width * (header.isGrey ? 1 : 3) * (top > 255 ? 2 : 1) + 2 * (top + 1)
   }
 }
 
@@ -53,17 +53,20 @@ final class PNMRows: RowPass {
   private let cursor: InputCursor
   private let height: Int
   private let top: Int
-  /// The 8-bit level of each sample.
-  private let levels: [UInt8]
+  /// Whether 16 bits are handed out, most significant byte first.
+  private let isDeep: Bool
+  /// What is handed out for each sample.
+  private let levels: [UInt16]
   private var line: [UInt8]
   private var y = 0
 
-  init(_ input: PictureInput, _ header: RasterHeader, top: Int, start: Int) {
+  init(_ input: PictureInput, _ header: RasterHeader, top: Int, start: Int, isDeep: Bool) {
     cursor = InputCursor(input)
     cursor.skip(start)
     height = header.stored.height
     self.top = top
-    levels = (0...top).map { UInt8(($0 * 255 + top / 2) / top) }
+    self.isDeep = isDeep
+    levels = (0...top).map { UInt16(($0 * (isDeep ? 65_535 : 255) + top / 2) / top) }
     line = [UInt8](repeating: 0, count: header.stored.width * (header.isGrey ? 1 : 3) * (top > 255 ? 2 : 1))
   }
 
@@ -72,10 +75,14 @@ final class PNMRows: RowPass {
     guard line.withUnsafeMutableBytes({ cursor.read(into: $0) }) == line.count else {
       throw cursor.damage("it ends in row \(y) of \(height)")
     }
-    for i in row.indices {
+    for i in 0..<row.count / (isDeep ? 2 : 1) {
       let value = top > 255 ? Int(line[2 * i]) << 8 | Int(line[2 * i + 1]) : Int(line[i])
       guard value <= top else { throw cursor.damage("row \(y) has the value \(value) above \(top)") }
-      row[i] = levels[value]
+      if isDeep {
+        (row[2 * i], row[2 * i + 1]) = (UInt8(levels[value] >> 8), UInt8(levels[value] & 255))
+      } else {
+        row[i] = UInt8(levels[value])
+      }
     }
   }
 }

@@ -3,10 +3,10 @@ import Files
 @_exported import Pictures
 import Tensors
 
-/// Pictures on disk: PNG of every kind, JPEG, binary PPM and PGM in; PNG, PPM and PGM out.
+/// Pictures on disk: PNG of every kind, JPEG, binary PPM and PGM in and out.
 ///
-/// Rows come out upright, as EXIF says in a JPEG or a PNG. Colours are taken as they are stored: profiles and gamma
-/// are ignored.
+/// Rows come out upright, as EXIF says in a JPEG or a PNG, and in sRGB where a profile, or gamma and chromaticities, are
+/// of a kind that is understood (`FileColor`).
 public enum PictureFile {
   /// Pixels a side, refused before anything is allocated.
   public static let maximumSide = 32_768
@@ -15,7 +15,7 @@ public enum PictureFile {
 
   /// What becomes of transparency.
   public enum Alpha: Sendable, Equatable {
-    /// Colours as stored, whatever their alpha: what the reference implementations do.
+    /// Colours as stored, whatever their alpha.
     case drop
     /// alpha·colour + (1 − alpha)·white, in 8-bit levels.
     case onWhite
@@ -24,7 +24,7 @@ public enum PictureFile {
   /// Reads a picture into memory; the format is told by the first bytes, not by the name.
   ///
   /// Samples of 16 bits are rounded to 8, smaller ones are stretched to 0…255.
-  public static func read(_ path: String, alpha: Alpha = .drop) throws -> Picture {
+  public static func read(_ path: String, alpha: Alpha = .onWhite) throws -> Picture {
     try Picture(reading: OpenPicture(path, alpha: alpha))
   }
 
@@ -33,18 +33,21 @@ public enum PictureFile {
     try MaskPicture(reading: OpenMask(path))
   }
 
-  /// Writes `.png` or `.ppm`, as the name says.
+  /// Writes `.png`, `.jpg` or `.ppm`, as the name says.
   ///
   /// The bytes go to a new file in the same folder that takes the name when it is complete and on disk, so
   /// `path` never shows half a picture. The same arguments give the same bytes. PNG keeps `metadata` as text
-  /// chunks in the given order; PPM has no place for it.
+  /// chunks in the given order, JPEG as comments; PPM has no place for it.
   ///
+  /// - Parameter quality: of a JPEG, 1 to 100.
   /// - Throws: `PictureFileError`; what the source throws, with nothing written.
   public static func write(
-    _ picture: any PictureSource, to path: String, metadata: [(String, String)] = []
+    _ picture: any PictureSource, to path: String, metadata: [(String, String)] = [], quality: Int = 92,
+    keepsEXIF: Bool = true
   ) throws {
-    _ = try PictureEncoding(path: path)
-    try write(to: path) { try write(picture, into: $0, metadata: metadata) }
+    let encoding = try PictureEncoding(path: path, quality: quality)
+    let encoder = try PictureEncoder(encoding, metadata: metadata, keepsEXIF: keepsEXIF)
+    try write(to: path) { try encoder.encode(picture, into: sink($0)) }
   }
 
   /// Writes a mask as a grey `.png` or as `.pgm`, otherwise like a picture.
@@ -60,16 +63,22 @@ public enum PictureFile {
 
   /// Throws unless a picture, or a mask, can be written to `path`, as far as that can be known beforehand.
   public static func checkWritable(_ path: String, isMask: Bool = false) throws(PictureFileError) {
-    _ = try PictureEncoding(path: path, isMask: isMask)
+    _ = try PictureEncoder(PictureEncoding(path: path, isMask: isMask))
+    try PictureFileError.ofFile { () throws(FileError) in try PartialFile.check(path) }
+  }
+
+  /// Throws unless a file can stand at `path`, as far as that can be known beforehand.
+  package static func checkPlace(_ path: String) throws(PictureFileError) {
     try PictureFileError.ofFile { () throws(FileError) in try PartialFile.check(path) }
   }
 
   /// Writes into a file that the caller puts in place, with others perhaps. Its name says what to write.
   package static func write(
-    _ picture: any PictureSource, into file: PartialFile, metadata: [(String, String)] = []
+    _ picture: any PictureSource, into file: PartialFile, metadata: [(String, String)] = [],
+    quality: Int = 92, keepsEXIF: Bool = true
   ) throws {
-    let encoder = try PictureEncoder(PictureEncoding(path: file.path), metadata: metadata)
-    try encoder.encode(picture, into: sink(file))
+    let encoding = try PictureEncoding(path: file.path, quality: quality)
+    try PictureEncoder(encoding, metadata: metadata, keepsEXIF: keepsEXIF).encode(picture, into: sink(file))
   }
 
   package static func write(_ mask: any MaskSource, into file: PartialFile) throws {

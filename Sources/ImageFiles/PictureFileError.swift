@@ -12,7 +12,7 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
   case unsupported(path: String, format: String)
   /// Truncated or corrupt; `reason` is the decoder's own message.
   case damaged(path: String, reason: String)
-  /// The library that decodes JPEG is not installed.
+  /// The library for JPEG is not installed.
   case decoderMissing(path: String)
   case tooLarge(path: String, width: Int, height: Int)
   /// Other pixels than when it was first read.
@@ -37,12 +37,12 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
     case .unreadable(let path, let reason): "\(path) cannot be read (\(reason)): check its permissions"
     case .empty(let path): "\(path) is empty: copy or export the picture again"
     case .notAPicture(let path): "\(path) is not a picture: name a PNG, JPEG, PPM or PGM file"
-    case .unsupported(let path, let format): "\(path): \(format) is not read yet: convert it to PNG"
+    case .unsupported(let path, let format): "\(path): \(format) is not read: \(Self.wayOut(path, format))"
     case .damaged(let path, let reason): "\(path) is damaged (\(reason)): copy or export the picture again"
     case .decoderMissing(let path):
       """
-      \(path) is a JPEG, which libturbojpeg reads, and that is not installed: install libturbojpeg0 \
-      (Debian: sudo apt-get install libturbojpeg0), or convert the picture to PNG
+      \(path) is a JPEG, which takes libturbojpeg, and that is not installed: install libturbojpeg0 \
+      (Debian: sudo apt-get install libturbojpeg0), or use PNG
       """
     case .tooLarge(let path, let width, let height):
       """
@@ -51,13 +51,32 @@ public enum PictureFileError: Error, Equatable, CustomStringConvertible {
       """
     case .changed(let path): "\(path) changed during the edit: leave it alone until the edit is done"
     case .unknownExtension(let path):
-      "\"\(path)\" cannot be written by its ending: name a .png or .ppm file, for a mask a .png or .pgm file"
+      "\"\(path)\" cannot be written by its ending: name a .png, .jpg or .ppm file, for a mask a .png or .pgm file"
     case .folderMissing(let path): "the folder of \(path) does not exist: create it first"
     case .unwritable(let path, let reason):
       "\(path) cannot be written (\(reason)): choose another folder or make room"
     case .isTaken(let path): "\(path) is a folder: name a picture file in it"
     case .invalidMetadata(let key): "metadata \"\(key)\" does not fit into a PNG: use a short plain key"
     case .refused(let refusal): refusal.description
+    }
+  }
+}
+
+extension PictureFileError {
+  /// How to come from a format that is not read to one that is.
+  private static func wayOut(_ path: String, _ format: String) -> String {
+    switch format {
+    case "CMYK JPEG":
+      """
+      it is separated for print, convert it to RGB with its profile first (ImageMagick: convert \(path) -profile \
+      sRGB.icc photo.png)
+      """
+    case "HEIC", "AVIF":
+      """
+      convert it first (Debian: apt-get install libheif-examples; heif-convert \(path) photo.png), or have the phone \
+      save JPEG (iPhone: Settings, Camera, Formats, Most Compatible)
+      """
+    default: "convert it to PNG"
     }
   }
 }

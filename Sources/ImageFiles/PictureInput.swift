@@ -1,38 +1,74 @@
+import Files
 import Platform
 
-/// A regular file opened for reading, which stays the same file however often it is read and whatever happens to its
+/// A file opened for reading, which stays the same file however often it is read and whatever happens to its
 /// name. Closed with its last owner.
 ///
 /// Under a memory limit the page cache counts too, so it holds what was asked for and nothing more: the system's own
-/// read-ahead is off, and what has been read is given back.
+/// read-ahead is off, and what has been read is given back. What comes through a pipe, or from standard input (`-`), is
+/// kept in a file without a name first.
 final class PictureInput: Sendable {
   let path: String
   /// When it was opened.
   let byteCount: Int
   private let descriptor: Int32
 
-  /// - Throws: `PictureFileError`; `SystemRefusal.openFiles`.
+  /// From a pipe.
+  private static let longestPipe = 1_000_000_000
+
+  /// - Throws: `PictureFileError`; `SystemRefusal.openFiles`; `CancellationError` where a pipe has nothing to say.
   init(_ path: String) throws {
-    // Without O_NONBLOCK, opening a pipe would wait for its writer.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
+    let isStandardInput = path == "-"
+    self.path = isStandardInput ? "standard input" : path
+    // Without O_NONBLOCK, opening a pipe would wait for its writer, whom nobody could interrupt.
+    let opened =
+      isStandardInput
+      ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard opened >= 0 else {
       switch errno {
       case ENOENT, ENOTDIR: throw PictureFileError.missing(path: path)
       case EMFILE, ENFILE: throw SystemRefusal.openFiles(code: errno)
-      default: throw PictureFileError.unreadable(path: path, reason: currentError())
+      default: throw PictureFileError.unreadable(path: self.path, reason: currentError())
       }
     }
+    do {
+      descriptor = try Self.settled(opened, self.path)
+    } catch {
+      close(opened)
+      throw error
+    }
+    if descriptor != opened { close(opened) }
     var status = stat()
-    let isKnown = fstat(descriptor, &status) == 0
-    guard isKnown, status.st_mode & S_IFMT == S_IFREG else {
+    guard fstat(descriptor, &status) == 0 else {
+      let reason = currentError()
       close(descriptor)
-      if isKnown, status.st_mode & S_IFMT == S_IFDIR { throw PictureFileError.isDirectory(path: path) }
-      throw PictureFileError.unreadable(path: path, reason: "not a regular file")
+      throw PictureFileError.unreadable(path: self.path, reason: reason)
     }
     _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
-    self.path = path
     byteCount = Int(status.st_size)
-    self.descriptor = descriptor
+  }
+
+  /// A descriptor of what was opened that can be read at any place: itself, or that of a copy.
+  private static func settled(_ opened: Int32, _ label: String) throws -> Int32 {
+    var status = stat()
+    guard fstat(opened, &status) == 0 else {
+      throw PictureFileError.unreadable(path: label, reason: currentError())
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return opened
+    case S_IFDIR: throw PictureFileError.isDirectory(path: label)
+    case S_IFIFO, S_IFSOCK:
+      do {
+        let copy = try SpooledFile(label: label)
+        try copy.fill(from: opened, limit: longestPipe) { try Task.checkCancellation() }
+        return try copy.duplicate()
+      } catch let error as FileError {
+        throw PictureFileError(error)
+      }
+    case S_IFCHR where isatty(opened) == 1:
+      throw PictureFileError.unreadable(path: label, reason: "a terminal; pipe a picture into it, or name a file")
+    default: throw PictureFileError.unreadable(path: label, reason: "not a regular file")
+    }
   }
 
   deinit { close(descriptor) }
@@ -49,6 +85,25 @@ final class PictureInput: Sendable {
     }
     _ = posix_fadvise(descriptor, 0, off_t(offset + done), POSIX_FADV_DONTNEED)
     return done
+  }
+}
+
+extension PictureInput {
+  /// SHA-256 of all of it.
+  ///
+  /// - Throws: `PictureFileError.unreadable`, `CancellationError`.
+  func hash() throws -> String {
+    let cursor = InputCursor(self)
+    let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)
+    defer { piece.deallocate() }
+    var hash = SHA256()
+    while true {
+      try Task.checkCancellation()
+      let count = cursor.read(into: piece)
+      if let failure = cursor.failure { throw PictureFileError.unreadable(path: path, reason: failure) }
+      hash.update(UnsafeMutableRawBufferPointer(rebasing: piece[..<count]))
+      if count < piece.count { return hash.finalize() }
+    }
   }
 }
 

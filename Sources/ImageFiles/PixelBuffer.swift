@@ -1,23 +1,23 @@
 import Pictures
 import Platform
 
-/// A whole picture as a decoder leaves it: `[height, width, channels]`, row-major, no padding.
+/// A whole picture as a decoder leaves it: `[height, width, bytesPerPixel]`, row-major, no padding.
 final class PixelBuffer {
   let extent: Extent
-  let channels: Int
+  let bytesPerPixel: Int
   let start: UnsafeMutablePointer<UInt8>
 
   /// - Throws: `SystemRefusal.memory`.
-  init(_ extent: Extent, channels: Int) throws {
+  init(_ extent: Extent, bytesPerPixel: Int) throws {
     self.extent = extent
-    self.channels = channels
-    start = try Self.allocate(extent.width * extent.height * channels)
+    self.bytesPerPixel = bytesPerPixel
+    start = try Self.allocate(extent.width * extent.height * bytesPerPixel)
   }
 
   deinit { free(start) }
 
   func row(_ y: Int) -> UnsafeMutableBufferPointer<UInt8> {
-    let bytes = extent.width * channels
+    let bytes = extent.width * bytesPerPixel
     return UnsafeMutableBufferPointer(start: start + y * bytes, count: bytes)
   }
 

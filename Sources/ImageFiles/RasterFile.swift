@@ -17,26 +17,40 @@ struct RasterHeader: Equatable, Sendable {
   var bits: Int
   var isGrey: Bool
   var hasAlpha: Bool
-  var hasProfile: Bool
+  var color: FileColor
+  /// As the file has it.
+  var exif: [UInt8]?
   var coding: Coding
 
   var extent: Extent { orientation.upright(stored) }
 }
 
-/// An open picture of any format: upright rows, in the channels that are asked for, the same in every pass.
+/// What rows of a file are decoded into.
+struct RasterLayout: Equatable, Sendable {
+  /// 1 (grey files only), 3 (RGB, alpha is dropped) or 4 (RGBA, PNG only).
+  var channels: Int
+  /// 16 bits, most significant byte first, instead of 8; of files that have more than 8.
+  var isDeep = false
+
+  var bytesPerPixel: Int { channels * (isDeep ? 2 : 1) }
+}
+
+/// An open picture of any format: upright rows, in the layout that is asked for, the same in every pass.
 final class RasterFile: Sendable {
   let header: RasterHeader
   private let input: PictureInput
-  let channels: Int
+  let layout: RasterLayout
   /// Of the rows of the first pass that came to its end.
   private let digest = Mutex<UInt64?>(nil)
 
   var path: String { input.path }
 
-  /// - Parameter channels: what is wanted of a file: 1 (grey files only), 3 (RGB, alpha is dropped) or 4 (RGBA,
-  ///   PNG only).
+  /// SHA-256 of the file that was opened.
+  func fileHash() throws -> String { try input.hash() }
+
+  /// - Parameter layout: what is wanted of a file.
   /// - Throws: why it is not a picture that can be read, `PictureFileError`.
-  init(_ path: String, channels: (RasterHeader) -> Int) throws {
+  init(_ path: String, _ layout: (RasterHeader) -> RasterLayout) throws {
     input = try PictureInput(path)
     let cursor = InputCursor(input, bufferBytes: InputCursor.lookingBytes)
     let start = cursor.bytes(12)
@@ -50,7 +64,7 @@ final class RasterFile: Sendable {
       case nil where start.isEmpty: throw PictureFileError.empty(path: path)
       case nil: throw PictureFileError.notAPicture(path: path)
       }
-    self.channels = channels(header)
+    self.layout = layout(header)
     let (width, height) = (header.stored.width, header.stored.height)
     guard max(width, height) <= PictureFile.maximumSide, width * height <= PictureFile.maximumArea else {
       throw PictureFileError.tooLarge(path: path, width: width, height: height)
@@ -59,7 +73,7 @@ final class RasterFile: Sendable {
 
   /// What a pass holds beside the row that it hands out; known from the header.
   var passBytes: Int {
-    let whole = header.stored.width * header.stored.height * channels
+    let whole = header.stored.width * header.stored.height * layout.bytesPerPixel
     switch header.coding {
     case .jpeg(let jpeg): return whole + JPEGReader.bytes(input, jpeg) + InputCursor.bytes(of: input)
     case .png(let isInterlaced):
@@ -73,20 +87,20 @@ final class RasterFile: Sendable {
 
   private func rows() throws -> any RowPass {
     switch header.coding {
-    case .jpeg: return TurnedRows(try JPEGReader.whole(input, header, channels: channels), header.orientation)
+    case .jpeg: return TurnedRows(try JPEGReader.whole(input, header, channels: layout.channels), header.orientation)
     case .png(isInterlaced: true):
-      return TurnedRows(try PNGReader.whole(input, header, channels: channels), header.orientation)
-    case .png: return try turned(PNGReader.rows(input, header, channels: channels))
-    case .pnm(let top, let start): return PNMRows(input, header, top: top, start: start)
+      return TurnedRows(try PNGReader.whole(input, header, layout), header.orientation)
+    case .png: return try turned(PNGReader.rows(input, header, layout))
+    case .pnm(let top, let start): return PNMRows(input, header, top: top, start: start, isDeep: layout.isDeep)
     }
   }
 
   private func turned(_ rows: any RowPass) throws -> any RowPass {
     switch header.orientation {
     case .upright: return rows
-    case .mirrored: return MirroredRows(rows, channels: channels)
+    case .mirrored: return MirroredRows(rows, bytesPerPixel: layout.bytesPerPixel)
     default:
-      let pixels = try PixelBuffer(header.stored, channels: channels)
+      let pixels = try PixelBuffer(header.stored, bytesPerPixel: layout.bytesPerPixel)
       for y in 0..<header.stored.height { try rows.next(into: pixels.row(y)) }
       return TurnedRows(pixels, header.orientation)
     }

@@ -14,6 +14,7 @@ struct EditCommand: RunCommand {
   @OptionGroup var out: OutputOptions
   @OptionGroup var plot: PlotOptions
   @OptionGroup var checkpoint: CheckpointOptions
+  @OptionGroup var replay: ReplayOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var computing: ThreadOptions? { runtime.model.parallel }
@@ -22,21 +23,24 @@ struct EditCommand: RunCommand {
     try checkPicture()
     let values = try edit.settings.list
     let outputs = EditOutputs(
-      pictures: EditOutputs.paths(out.output, values), mask: edit.region.saveMask,
-      inversion: edit.inversion.saveInversion, plot: plot)
+      pictures: EditOutputs.paths(out.output, values).map(out.picture), mask: edit.region.maskOutput,
+      inversion: edit.inversion.saveInversion, plot: plot, keepsEXIF: !out.noMetadata)
     try outputs.check()
     let editor = try runtime.editor(RunFiles(read: edit.readPaths, written: outputs.named + checkpoint.named))
     let (request, choice) = try edit.request()
     if let choice { note(choice) }
+    (request.picture as? OpenPicture)?.tell()
     guard values.isEmpty else {
       let series = try editor.prepare(request, SettingOptions.listed, values: values)
       return try await run(series, outputs)
     }
     let job = try editor.prepare(request)
     try check(job)
+    let record = try record(job.record())
+    try replay.compare(record)
     let report = try await checkpoint.use { journal in
       let result = try await perform(job, journal)
-      try outputs.write([result.picture], of: result, metadata: out.metadata(of: result.report))
+      try outputs.write([result.picture], of: result, metadata: [out.metadata(of: result.report, record)])
       return result.report
     }
     try printResult(report, out)
@@ -45,21 +49,28 @@ struct EditCommand: RunCommand {
   /// Several values of a setting.
   private func run(_ series: EditSeries, _ outputs: EditOutputs) async throws {
     try check(series.first)
+    let isSheet = outputs.pictures.count == 1
+    let records = try (isSheet ? [nil] : series.values.indices.map { $0 }).map { i in
+      try record(series.record(i))
+    }
+    try replay.compare(records[0])
     let reports = try await checkpoint.use { journal in
       let results = try await perform(series, journal)
-      var metadata = results[0].report
-      if outputs.pictures.count == 1 {
-        metadata.parameters[series.setting] = series.values.map { "\($0)" }.joined(separator: ", ")
-      }
       let pictures: [any PictureSource] =
-        outputs.pictures.count > 1
-        ? results.map(\.picture)
-        : [PictureSheet(zip(series.values, results).map { (label: $0, picture: $1.picture) })]
-      try outputs.write(pictures, of: results[0], metadata: out.metadata(of: metadata))
+        isSheet
+        ? [PictureSheet(zip(series.values, results).map { (label: $0, picture: $1.picture) })]
+        : results.map(\.picture)
+      let metadata = records.indices.map { out.metadata(of: results[$0].report, records[$0]) }
+      try outputs.write(pictures, of: results[0], metadata: metadata)
       return results.map(\.report)
     }
     if out.report == .json { return try StandardOutput.write(json: reports.map { $0.withPeakNow }) }
-    for path in outputs.pictures { try StandardOutput.write(path: path) }
+    for picture in outputs.pictures where picture.path != "-" { try StandardOutput.write(path: picture.path) }
+  }
+
+  /// The record with what only the command knows.
+  private func record(_ record: EditRecord) throws -> EditRecord {
+    try runtime.model.completed(record, command: "edit")
   }
 
   private func check(_ job: EditJob) throws {

@@ -8,7 +8,7 @@ import Pentimento
 struct EditOptions: ParsableArguments {
   @Option(
     name: [.customShort("i"), .customLong("image"), .customLong("input"), .customLong("init-img")],
-    help: "The picture to edit (PNG, JPEG or PPM).")
+    help: "The picture to edit (PNG, JPEG or PPM; - for standard input).")
   var image: String?
 
   @Option(help: "How to edit; 'pentimento methods' lists them. auto: by what was given.")
@@ -41,6 +41,7 @@ struct EditOptions: ParsableArguments {
   /// Files that are read for the request.
   var readPaths: [String] {
     [picturePath, region.maskPath, region.dragFile, inversion.inversion, translator].compactMap { $0 }
+      .filter { $0 != "-" }
   }
 
   /// The request, and what there is to say of the method that was chosen.
@@ -51,6 +52,7 @@ struct EditOptions: ParsableArguments {
   func request(imagined: ImaginedPicture? = nil) throws -> (request: EditRequest, choice: String?) {
     var request = EditRequest()
     request.inversion = try inversion.read()
+    request.inversionPath = inversion.inversion
     request.picture = try picturePath.map { try OpenPicture($0) }
     var stand: ImaginedPicture?
     if request.picture == nil, request.inversion == nil, !["generate", "sega"].contains(method) {

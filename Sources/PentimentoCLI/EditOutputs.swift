@@ -1,3 +1,4 @@
+import ArgumentParser
 import Files
 import FoundationEssentials
 import ImageFiles
@@ -6,8 +7,8 @@ import Pentimento
 /// Where an edit leaves what it makes.
 struct EditOutputs {
   /// One, or one for each value of a list.
-  var pictures: [String]
-  var mask: String?
+  var pictures: [PictureOutput]
+  var mask: PictureOutput?
   var inversion: String?
   var plot: PlotOptions?
 
@@ -16,9 +17,13 @@ struct EditOutputs {
     values.count > 1 && path.contains("{}") ? values.map { path.replacing("{}", with: "\($0)") } : [path]
   }
 
-  /// With the options that named them.
+  /// Whether the EXIF of the photo goes with the result.
+  var keepsEXIF = true
+
+  /// Files, with the options that named them.
   var named: [NamedFile] {
-    pictures.map { NamedFile("--output", $0) } + (mask.map { [NamedFile("--save-mask", $0)] } ?? [])
+    pictures.filter { !$0.isStream }.map { NamedFile("--output", $0.path) }
+      + [mask].compactMap { $0 }.filter { !$0.isStream }.map { NamedFile("--save-mask", $0.path) }
       + (inversion.map { [NamedFile("--save-inversion", $0)] } ?? []) + (plot?.named ?? [])
   }
 
@@ -26,8 +31,10 @@ struct EditOutputs {
   ///
   /// - Throws: `PictureFileError`, `InversionError`.
   func check() throws {
-    for picture in pictures { try PictureFile.checkWritable(picture) }
-    if let mask { try PictureFile.checkWritable(mask, isMask: true) }
+    for picture in pictures + [mask].compactMap({ $0 }) { try picture.check() }
+    guard Set(([mask].compactMap { $0 } + pictures).filter { $0.path == "-" }.map(\.isMask)).count < 2 else {
+      throw ValidationError("standard output takes one picture: name a file for --output or --save-mask")
+    }
     if let inversion {
       do { try PartialFile.check(inversion) } catch { throw InversionError.cannotWrite(reason: "\(error)") }
     }
@@ -38,11 +45,11 @@ struct EditOutputs {
   /// either all do or none.
   ///
   /// - Parameters:
-  ///   - sources: as many as there are paths.
+  ///   - sources: as many as there are paths; with texts for each.
   ///   - result: with everything else.
   /// - Throws: `PictureFileError`, `InversionError`, `FileError`; what stood under the names is as it was.
   func write(
-    _ sources: [any PictureSource], of result: EditResult, metadata: [(String, String)]
+    _ sources: [any PictureSource], of result: EditResult, metadata: [[(String, String)]]
   ) throws {
     var files: [PartialFile] = []
     func file(_ path: String) throws(FileError) -> PartialFile {
@@ -50,13 +57,30 @@ struct EditOutputs {
       files.append(file)
       return file
     }
-    for (path, source) in zip(pictures, sources) {
-      try PictureFile.write(source, into: file(path), metadata: metadata)
+    var streams: [(PictureOutput, SpooledFile)] = []
+    /// Where the bytes of a picture go.
+    func sink(_ output: PictureOutput) throws -> ByteSink {
+      guard output.isStream else {
+        let file = try file(output.path)
+        return { bytes in try file.write(bytes) }
+      }
+      let spool = try SpooledFile(label: output.path == "-" ? "standard output" : output.path)
+      streams.append((output, spool))
+      return { bytes in try spool.write(bytes) }
     }
-    if let mask, let source = result.mask { try PictureFile.write(source, into: file(mask)) }
+    for (i, (output, source)) in zip(pictures, sources).enumerated() {
+      let metadata = metadata[i]
+      let encoder = try PictureEncoder(output.encoding, metadata: metadata, keepsEXIF: keepsEXIF)
+      try encoder.encode(source, into: sink(output))
+      if let lost = source.lost(in: output.encoding) { note("\(output.path): \(lost)") }
+    }
+    if let mask, let source = result.mask {
+      try PictureEncoder(mask.encoding).encode(source, into: sink(mask))
+    }
     if let inversion, let saved = result.inversion { try InversionFile.write(saved, into: file(inversion)) }
     if let plot = try plot?.file(result.report.allLosses) { files.append(plot) }
     try Task.checkCancellation()
+    for (output, spool) in streams { try output.send(spool) }
     try PartialFile.commit(files)
   }
 }

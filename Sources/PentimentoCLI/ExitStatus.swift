@@ -54,7 +54,7 @@ enum ExitStatus: Int32 {
     case RequestError.overBudget: self = .overBudget
     case is RequestError: self = .usage
     case let error as InversionError: self = ExitStatus(error)
-    case TranslatorError.unreadable: self = .badInput
+    case TranslatorError.unreadable, is RecordError: self = .badInput
     case is TranslatorError, is TrainingError: self = .usage
     case let error as JournalError: self = ExitStatus(error)
     case is ModelLocationError: self = .badModel

@@ -12,12 +12,13 @@ struct GenerateCommand: RunCommand {
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: OutputOptions
   @OptionGroup var checkpoint: CheckpointOptions
+  @OptionGroup var replay: ReplayOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var computing: ThreadOptions? { runtime.model.parallel }
 
   func run() async throws {
-    let outputs = EditOutputs(pictures: [out.output])
+    let outputs = try EditOutputs(pictures: [out.picture(out.output)])
     try outputs.check()
     let editor = try runtime.editor(RunFiles(written: outputs.named + checkpoint.named))
     var request = EditRequest()
@@ -26,9 +27,11 @@ struct GenerateCommand: RunCommand {
     try prompts.apply(to: &request)
     request.method = try EditMethod.resolve("auto", settings: settings.settings, for: request).method
     let job = try editor.prepare(request)
+    let record = try runtime.model.completed(job.record(), command: "generate")
+    try replay.compare(record)
     let report = try await checkpoint.use { journal in
       let result = try await perform(job, journal)
-      try outputs.write([result.picture], of: result, metadata: out.metadata(of: result.report))
+      try outputs.write([result.picture], of: result, metadata: [out.metadata(of: result.report, record)])
       return result.report
     }
     try printResult(report, out)

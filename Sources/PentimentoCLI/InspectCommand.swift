@@ -4,10 +4,11 @@ import Pentimento
 
 struct InspectCommand: RunCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Describe a model's folder or a weight file.")
+    commandName: "inspect", abstract: "Describe a model's folder, a weight file or a picture.")
 
   @Argument(
-    help: "A model's folder or file, or any .safetensors or .gguf file; the model in use if left out.")
+    help:
+      "A model's folder or file, any .safetensors or .gguf file, or a picture; the model in use if left out.")
   var path: String?
 
   @Flag(help: "List every tensor.")
@@ -19,6 +20,7 @@ struct InspectCommand: RunCommand {
   @OptionGroup var reading: ModelReadingOptions
 
   func run() async throws {
+    if let path, let picture = try pictureDescription(path) { return try StandardOutput.write(picture) }
     let location = try ModelLocation.find(path)
     try StandardOutput.write(
       verify

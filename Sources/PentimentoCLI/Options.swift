@@ -28,7 +28,7 @@ struct ModelOptions: ParsableArguments {
   var threads: Int { parallel.threads }
 
   /// - Throws: `RequestError.settingValue`.
-  private var references: [LoRAReference] {
+  var references: [LoRAReference] {
     get throws { try lora.map(LoRAReference.init(parsing:)) }
   }
 
@@ -189,14 +189,39 @@ struct SizeOptions: ParsableArguments {
 }
 
 struct OutputOptions: ParsableArguments {
-  @Option(name: .shortAndLong, help: "Where the result goes (.png or .ppm), never onto the picture itself.")
+  @Option(
+    name: .shortAndLong,
+    help: "Where the result goes (.png, .jpg or .ppm; - for standard output), never onto the picture itself.")
   var output: String
+
+  @Option(help: "What standard output or a pipe gets, or a file whatever its name: png (default), jpg or ppm.")
+  var format: PictureFormatName?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Of a JPEG, 1 to 100. From 90 on every pixel has its own colour. (default: 92)")
+  var quality: Int?
 
   @Option(help: "Print a report instead of the path of the result: json.")
   var report: ReportFormat?
 
-  @Flag(help: "Leave the settings out of the picture's file.")
+  @Flag(help: "Leave the settings, and what the camera noted (EXIF), out of the picture's file.")
   var noMetadata = false
+
+  func validate() throws {
+    if let quality, !(1...100).contains(quality) { throw ValidationError("--quality takes 1 to 100") }
+    if output == "-", report != nil {
+      throw ValidationError("--report and -o -: standard output takes one of them")
+    }
+    let isJPEG = format.map { $0 == .jpg } ?? ["jpg", "jpeg"].contains { output.lowercased().hasSuffix(".\($0)") }
+    if quality != nil, !isJPEG {
+      throw ValidationError("--quality is for a JPEG: name a .jpg file, or leave it out")
+    }
+  }
+
+  func picture(_ path: String) throws -> PictureOutput {
+    try PictureOutput(path, format: format, quality: quality)
+  }
 }
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable { case json }

@@ -14,6 +14,7 @@ struct PlanCommand: RunCommand {
       """)
 
   @OptionGroup var edit: EditOptions
+  @OptionGroup var replay: ReplayOptions
   @OptionGroup var runtime: RuntimeOptions
 
   @Option(help: "json: the plan as JSON instead of a table.")

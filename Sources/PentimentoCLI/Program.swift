@@ -12,7 +12,13 @@ import Platform
 
   private static func run() -> ExitStatus {
     let arguments: [String]
-    do { arguments = try programArguments() } catch { return say(error, ExitStatus(error)) }
+    do {
+      arguments = try Replay.completed(programArguments())
+    } catch let error as ValidationError {
+      return end(parsing: error)
+    } catch {
+      return say(error, ExitStatus(error))
+    }
     let command: any ParsableCommand
     do { command = try PentimentoCommand.parse(command: arguments) } catch { return end(parsing: error) }
     guard let command = command as? any RunCommand else {

@@ -14,8 +14,10 @@ struct RegionOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "Soften the edge of the mask by this many pixels where the original is put back.")
-  var feather = 0
+    help:
+      "Soften the edge of the mask by this many pixels to both sides where the original is put back. (default: to the "
+      + "inside alone, by what one cell of the model covers)")
+  var feather: Int?
 
   @Flag(
     inversion: .prefixedNo,
@@ -42,10 +44,15 @@ struct RegionOptions: ParsableArguments {
   enum DragOrder: String, ExpressibleByArgument, CaseIterable { case together, sequential }
 
   func validate() throws {
-    guard (0...1000).contains(feather) else { throw ValidationError("--feather takes 0 to 1000 pixels") }
+    guard (0...1000).contains(feather ?? 0) else { throw ValidationError("--feather takes 0 to 1000 pixels") }
     if dragOrder != nil, drag.isEmpty, dragFile == nil {
       throw ValidationError("--drag-order says how points are dragged: give some with --drag x0,y0:x1,y1")
     }
+  }
+
+  /// Where the mask is written.
+  var maskOutput: PictureOutput? {
+    get throws { try saveMask.map { try PictureOutput($0, format: nil, quality: nil, isMask: true) } }
   }
 
   /// The picture that belongs to the points, where it lies beside their file.

@@ -54,6 +54,7 @@ func printResult(_ report: EditReport, _ out: OutputOptions) throws {
   switch out.report {
   case .json:
     try StandardOutput.write(json: report.withPeakNow)
+  case nil where out.output == "-": break
   case nil: try StandardOutput.write(path: out.output)
   }
 }
@@ -69,5 +70,7 @@ extension EditReport {
 
 extension OutputOptions {
   /// What goes into the picture's file.
-  func metadata(of report: EditReport) -> [(String, String)] { noMetadata ? [] : report.metadata }
+  func metadata(of report: EditReport, _ record: EditRecord) -> [(String, String)] {
+    noMetadata ? [] : report.metadata(record)
+  }
 }

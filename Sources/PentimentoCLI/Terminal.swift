@@ -1,3 +1,4 @@
+import Files
 import FoundationEssentials
 import Platform
 
@@ -34,6 +35,13 @@ enum StandardOutput {
     try writeBytes((isatty(STDOUT_FILENO) == 1 ? path.printable() : path) + "\n")
   }
 
+  /// Writes what a file has, a picture for a pipe.
+  ///
+  /// - Throws: `OutputError`.
+  static func write(_ file: SpooledFile) throws(OutputError) {
+    try end(file.copy(to: STDOUT_FILENO))
+  }
+
   /// Refuses what is known before any work: that standard output is closed, or open for reading only.
   static func check() throws(OutputError) {
     let flags = fcntl(STDOUT_FILENO, F_GETFL)
@@ -41,7 +49,10 @@ enum StandardOutput {
   }
 
   private static func writeBytes(_ text: String) throws(OutputError) {
-    let failure = text.write(to: STDOUT_FILENO)
+    try end(text.write(to: STDOUT_FILENO))
+  }
+
+  private static func end(_ failure: Int32) throws(OutputError) {
     guard failure != 0 else { return }
     if failure == EPIPE { StandardStreams.endAsPipeDoes() }
     throw OutputError(code: failure)

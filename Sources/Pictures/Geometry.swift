@@ -43,19 +43,3 @@ public struct Geometry: Sendable, Equatable {
 extension Extent {
   public init(_ picture: Picture) { self.init(width: picture.width, height: picture.height) }
 }
-
-extension Geometry {
-  /// A mask of the latent's size as one of the picture's: every pixel has the value of the cell that its centre
-  /// falls into.
-  public func pictureMask(_ latent: Mask) -> Mask {
-    precondition(latent.height == latentHeight && latent.width == latentWidth)
-    var mask = Mask(height: picture.height, width: picture.width, repeating: 0)
-    for y in 0..<picture.height {
-      for x in 0..<picture.width {
-        let (i, j) = workingPoint(x: x, y: y)
-        mask[y, x] = latent[j / pixelsPerLatent, i / pixelsPerLatent]
-      }
-    }
-    return mask
-  }
-}

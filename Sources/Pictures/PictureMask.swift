@@ -17,7 +17,7 @@ public struct PictureMask: MaskSource {
     (origin, self.geometry) = (.drawn(drawn), geometry)
   }
 
-  /// The value of the cell that the centre of each of the picture's pixels falls into.
+  /// Between the centres of cells values change evenly, so that nothing shows the cells.
   ///
   /// - Parameter latent: of the latent's size.
   public init(found latent: Mask, over geometry: Geometry) {
@@ -65,6 +65,13 @@ public struct PictureMask: MaskSource {
     return radius == 0 ? rows : FeatheredRows(rows, extent, radius: radius)
   }
 
+  /// The same with edges that are softened to one side or both.
+  func coverage(_ feather: Feathering) throws -> any CoverageRows {
+    guard case .inward(let radius) = feather, radius > 0 else { return try coverage(feather: feather.radius) }
+    let soft = FeatheredRows(SupportRows(try coverage(feather: 0)), extent, radius: radius)
+    return InwardRows(try coverage(feather: 0), soft, width: extent.width)
+  }
+
   /// What `coverage` holds beside the rows that it hands out.
   func coverageBytes(feather radius: Int) -> Int {
     passBytes + extent.width + (radius == 0 ? 0 : FeatheredRows.bytes(extent, radius: radius))
@@ -92,29 +99,65 @@ private final class DrawnCoverage: CoverageRows {
   }
 }
 
-/// The cells of a mask of the latent's size.
+/// A mask of the latent's size, each cell's value at its centre and straight lines between them.
 private final class FoundCoverage: CoverageRows {
   private let latent: Mask
   private let geometry: Geometry
-  /// The column of cells for each column of the picture.
-  private let columns: [Int]
+  private let columns: [Place]
   private var y = 0
+
+  /// A cell, and how far it is to the next one.
+  private struct Place {
+    var cell: Int
+    var part: Float
+
+    init(_ pixel: Int, content: Int, picture: Int, pixelsPerLatent: Int, cells: Int) {
+      let place = (Float(pixel) + 0.5) * Float(content) / Float(picture) / Float(pixelsPerLatent) - 0.5
+      cell = min(max(Int(place.rounded(.down)), 0), max(cells - 2, 0))
+      part = cells == 1 ? 0 : min(max(place - Float(cell), 0), 1)
+    }
+  }
 
   init(_ latent: Mask, _ geometry: Geometry) {
     (self.latent, self.geometry) = (latent, geometry)
     columns = (0..<geometry.picture.width).map {
-      geometry.workingPoint(x: $0, y: 0).x / geometry.pixelsPerLatent
+      Place(
+        $0, content: geometry.content.width, picture: geometry.picture.width,
+        pixelsPerLatent: geometry.pixelsPerLatent, cells: latent.width)
     }
   }
 
   static func bytes(_ geometry: Geometry) -> Int {
-    geometry.picture.width * (MemoryLayout<Int>.size + MemoryLayout<Float>.size)
+    geometry.picture.width * (MemoryLayout<Place>.stride + MemoryLayout<Float>.size)
   }
 
   func next(into row: inout [Float]) {
-    let cells = geometry.workingPoint(x: 0, y: y).y / geometry.pixelsPerLatent
-    for x in row.indices { row[x] = latent[cells, columns[x]] }
+    let line = Place(
+      y, content: geometry.content.height, picture: geometry.picture.height,
+      pixelsPerLatent: geometry.pixelsPerLatent, cells: latent.height)
+    let below = min(line.cell + 1, latent.height - 1)
+    func value(_ column: Int) -> Float {
+      let (a, b) = (latent[line.cell, column], latent[below, column])
+      return a + line.part * (b - a)
+    }
+    for x in row.indices {
+      let place = columns[x]
+      let a = value(place.cell)
+      row[x] = place.part == 0 ? a : a + place.part * (value(min(place.cell + 1, latent.width - 1)) - a)
+    }
     y += 1
+  }
+}
+
+/// 1 wherever there is any of the mask.
+private final class SupportRows: CoverageRows {
+  private let rows: any CoverageRows
+
+  init(_ rows: any CoverageRows) { self.rows = rows }
+
+  func next(into row: inout [Float]) throws {
+    try rows.next(into: &row)
+    for x in row.indices where row[x] > 0 { row[x] = 1 }
   }
 }
 

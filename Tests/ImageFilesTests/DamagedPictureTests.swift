@@ -99,6 +99,6 @@ import Testing
   func foreign(format: String, bytes: [UInt8]) throws {
     let (error, path) = try failure(bytes, "picture.jpg")
     #expect(error == .unsupported(path: path, format: format))
-    #expect(error?.description == "\(path): \(format) is not read yet: convert it to PNG")
+    #expect(error?.description.hasPrefix("\(path): \(format) is not read: convert it") == true)
   }
 }

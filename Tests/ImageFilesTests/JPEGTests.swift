@@ -153,15 +153,6 @@ import Testing
       }
     }
   }
-
-  @Test("says by its segments that it has a profile") func profile() throws {
-    var bytes = try Self.bytes("baseline-444.jpg")
-    #expect(try OpenPicture(Self.path("baseline-444.jpg")).facts.hasProfile == false)
-    bytes.insert(contentsOf: [0xFF, 0xE2, 0, 16] + Array("ICC_PROFILE\0".utf8) + [1, 1], at: 2)
-    let folder = try TemporaryFolder()
-    let path = try folder.file("picture.jpg", bytes)
-    #expect(try OpenPicture(path).facts.hasProfile)
-  }
 }
 
 private func + (a: StrideTo<Int>, b: [Int]) -> [Int] { Array(a) + b }

@@ -15,7 +15,7 @@ private let rooms: [String: Set<String>] = [
   "StableDiffusion": ["NeuralGraph", "JSON", "Tensors", "Platform"],
   "Packing": ["StableDiffusion", "NeuralGraph", "Kernels", "WeightStorage", "Files", "JSON", "Tensors"],
   "Editing": ["Tensors", "JSON"],
-  "Pictures": ["Tensors"],
+  "Pictures": ["Tensors", "Platform"],
   "ImageFiles": ["Pictures", "Files", "Tensors", "CPNG", "CJPEG", "Platform"],
   "Pentimento": [
     "Runtime", "StableDiffusion", "Editing", "Packing", "WeightStorage", "NeuralGraph", "Kernels",

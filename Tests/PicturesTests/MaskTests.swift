@@ -103,3 +103,37 @@ import Testing
     #expect(mask.feathered(radius: 40) == mask)
   }
 }
+
+@Suite("Edge of an edit") struct EditCoverageTests {
+  /// - Returns: level by level, as an edit of white over black shows it.
+  func levels(_ mask: MaskPicture, _ feather: Feathering) throws -> [UInt8] {
+    let extent = Extent(width: mask.width, height: mask.height)
+    let geometry = Geometry(
+      picture: extent, working: try WorkingSize(filling: extent, with: Extent(width: 64, height: 64)))
+    let (black, white) = (Picture(mask.width, mask.height) { _, _, _ in 0 }, Picture(mask.width, mask.height) { _, _, _ in 255 })
+    let result = FinishedPhoto(
+      white, of: PlainPhoto(black), within: EditCoverage(PictureMask(mask, over: geometry), feather))
+    let pixels = try Picture(reading: result).pixels
+    return stride(from: 0, to: pixels.count, by: 3).map { pixels[$0] }
+  }
+
+  @Test("that is soft to the inside touches nothing outside, and all that is a radius within is the edit")
+  func inward() throws {
+    let mask = MaskPicture(61, 47) { x, y in (20..<50).contains(x) && y < 30 ? 255 : 0 }
+    let levels = try levels(mask, .inward(8))
+    for y in 0..<47 {
+      for x in 0..<61 {
+        let level = levels[61 * y + x]
+        if mask.pixels[61 * y + x] == 0 { #expect(level == 0) }
+        // The upper edge is the picture's.
+        if (28..<42).contains(x), y < 22 { #expect(level == 255) }
+      }
+    }
+    // No step: the largest difference of neighbours stays far from that of a hard edge.
+    #expect(zip(levels, levels.dropFirst()).map { abs(Int($0) - Int($1)) }.max()! < 90)
+  }
+
+  @Test("of a grey mask stays grey") func grey() throws {
+    #expect(try levels(MaskPicture(31, 29) { _, _ in 128 }, .inward(8)).allSatisfy { $0 == 128 })
+  }
+}

@@ -84,7 +84,7 @@ import Testing
     let latent = latent(geometry)
     #expect(
       try MaskPicture(reading: PictureMask(found: latent, over: geometry))
-        == MaskPicture(geometry.pictureMask(latent)))
+        == MaskPicture(wholeFound(latent, geometry)))
   }
 
   func latent(_ geometry: Geometry) -> Mask {
@@ -115,7 +115,7 @@ import Testing
     let drawn = mask((61, 127))
     for (mask, whole) in [
       (PictureMask(drawn, over: geometry), drawn.nearest(height: size.1, width: size.0).soft),
-      (PictureMask(found: latent(geometry), over: geometry), geometry.pictureMask(latent(geometry))),
+      (PictureMask(found: latent(geometry), over: geometry), wholeFound(latent(geometry), geometry)),
     ] {
       var expected = edited
       let soft = wholeFeathered(whole, feather)
@@ -124,8 +124,9 @@ import Testing
         expected.pixels[i] =
           m == 1 ? edited.pixels[i] : m == 0 ? original.pixels[i] : UInt8((old + m * (new - old)).rounded())
       }
-      let pasted = PastedPicture(
-        RestoredPicture(working, geometry), over: CountedSource(original), outside: mask, feather: feather)
+      let pasted = FinishedPhoto(
+        RestoredPicture(working, geometry), of: PlainPhoto(CountedSource(original)),
+        within: EditCoverage(mask, .both(feather)))
       #expect(try Picture(reading: pasted) == expected)
       var whole = edited
       whole.pasteBack(original, outside: soft)
@@ -140,7 +141,9 @@ import Testing
     let working = Picture(geometry.padded.width, geometry.padded.height) { _, _, _ in 9 }
     #expect(throws: Broken()) {
       let mask = PictureMask(found: self.latent(geometry), over: geometry)
-      _ = try Picture(reading: PastedPicture(RestoredPicture(working, geometry), over: broken, outside: mask))
+      _ = try Picture(
+        reading: FinishedPhoto(
+          RestoredPicture(working, geometry), of: PlainPhoto(broken), within: EditCoverage(mask, .none)))
     }
     #expect(throws: Broken()) {
       _ = try geometry.latentMask(reading: CountedMask(self.mask((7, 300)), failsAt: 299), .nearest)
@@ -154,10 +157,32 @@ import Testing
     #expect(geometry.latentMaskBytes(of: mask, .soft) < 400_000)
     #expect(RestoredPicture.passBytes(geometry) < 500_000)
     let drawn = PictureMask(CountedMask(MaskPicture(1, 1) { _, _ in 255 }), over: geometry)
-    #expect(PastedPicture.bytes(drawn, feather: 0) < 100_000)
+    let photo = PlainPhoto(CountedSource(.speckled(4000, 3000)))
+    #expect(FinishedPhoto.bytes(photo, mask: EditCoverage(drawn, .none)) < 100_000)
     // Three rings of 64-bit integers, 8 rows each.
-    #expect(PastedPicture.bytes(drawn, feather: 9) < 4000 * 8 * 40)
+    #expect(FinishedPhoto.bytes(photo, mask: EditCoverage(drawn, .both(9))) < 4000 * 8 * 40)
   }
+}
+
+/// Values at the centres of cells, straight lines between them.
+private func wholeFound(_ latent: Mask, _ geometry: Geometry) -> Mask {
+  var mask = Mask(height: geometry.picture.height, width: geometry.picture.width, repeating: 0)
+  func place(_ pixel: Int, _ content: Int, _ picture: Int, _ cells: Int) -> (Int, Float) {
+    let place = (Float(pixel) + 0.5) * Float(content) / Float(picture) / Float(geometry.pixelsPerLatent) - 0.5
+    let cell = min(max(Int(place.rounded(.down)), 0), max(cells - 2, 0))
+    return (cell, cells == 1 ? 0 : min(max(place - Float(cell), 0), 1))
+  }
+  for y in 0..<mask.height {
+    let (i, down) = place(y, geometry.content.height, mask.height, latent.height)
+    for x in 0..<mask.width {
+      let (j, across) = place(x, geometry.content.width, mask.width, latent.width)
+      let (below, right) = (min(i + 1, latent.height - 1), min(j + 1, latent.width - 1))
+      let a = latent[i, j] + down * (latent[below, j] - latent[i, j])
+      let b = latent[i, right] + down * (latent[below, right] - latent[i, right])
+      mask[y, x] = a + across * (b - a)
+    }
+  }
+  return mask
 }
 
 /// A drawn mask, with its edges repeated.

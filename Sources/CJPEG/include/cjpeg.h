@@ -1,4 +1,4 @@
-/* JPEG files through libturbojpeg, which is looked for when the first one is read: nothing is needed to build. */
+/* JPEG files through libturbojpeg, which is looked for when the first one is met: nothing is needed to build. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,3 +23,15 @@ bool cjpeg_is_missing(void);
  * `message` (CJPEG_MESSAGE_BYTES) has the library's first complaint, or its last where it gave up. */
 cjpeg_outcome cjpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, size_t channels,
                            uint8_t *pixels, char *message);
+
+/* Encodes strips of one picture, each as a file of its own: baseline, with the same tables for all of one quality.
+ * NULL: out of memory, or no library. */
+typedef struct cjpeg_writer cjpeg_writer;
+/* At most width·height pixels a strip. `quality` 1 to 100; `halves_color`: one sample of colour for 2·2 pixels. */
+cjpeg_writer *cjpeg_writer_new(uint32_t width, uint32_t height, int quality, bool halves_color);
+void cjpeg_writer_free(cjpeg_writer *writer);
+/* height·width·3 bytes RGB in; the file lies in the writer's memory until the next strip. NULL: see the message. */
+const uint8_t *cjpeg_encode(cjpeg_writer *writer, const uint8_t *pixels, uint32_t height, size_t *count);
+const char *cjpeg_writer_message(const cjpeg_writer *writer);
+/* What a writer holds: its output and the rows of the encoder. */
+size_t cjpeg_writer_bytes(uint32_t width, uint32_t height);

@@ -31,18 +31,19 @@ const char *cpng_reader_message(const cpng_reader *reader);
 
 /* Reads up to the pixels. */
 bool cpng_read_header(cpng_reader *reader, cpng_header *header);
-/* Asks for samples of 8 bits in channels 1 (grey files only), 3 (RGB; alpha is dropped) or 4 (RGBA, 255 where the
- * file has no alpha). 16-bit samples are rounded to 8 bits, smaller ones stretched to 0…255; gamma is ignored. */
-bool cpng_read_start(cpng_reader *reader, size_t channels);
-/* The next row of a file that is not interlaced, width·channels bytes. */
+/* Asks for samples in channels 1 (grey files only), 3 (RGB; alpha is dropped) or 4 (RGBA, opaque where the file has no
+ * alpha). Of 16 bits, most significant byte first, where `deep` (files of 16 bits only), else of 8: larger ones are
+ * rounded, smaller ones stretched to 0…255. Gamma is ignored. */
+bool cpng_read_start(cpng_reader *reader, size_t channels, bool deep);
+/* The next row of a file that is not interlaced. */
 bool cpng_read_row(cpng_reader *reader, uint8_t *row);
-/* All rows of an interlaced file, height·width·channels bytes. */
+/* All rows of an interlaced file. */
 bool cpng_read_image(cpng_reader *reader, uint8_t *pixels);
 /* Reads what follows the pixels: the file is whole. */
 bool cpng_read_end(cpng_reader *reader);
 
-/* A file of 8-bit pixels, channels 1 (grey) or 3 (RGB), written row by row. No time is stored: the same calls give
- * the same bytes. NULL: out of memory. */
+/* A file of pixels, channels 1 (grey), 3 (RGB) or 4 (RGBA) of 8 or 16 bits, written row by row. No time is stored: the
+ * same calls give the same bytes. NULL: out of memory. */
 typedef struct cpng_writer cpng_writer;
 cpng_writer *cpng_writer_new(cpng_sink sink, void *context);
 void cpng_writer_free(cpng_writer *writer);
@@ -50,7 +51,16 @@ const char *cpng_writer_message(const cpng_writer *writer);
 
 /* `texts` holds `text_count` pairs one after the other, each string closed by a zero: key, value. ASCII values
  * become tEXt chunks, others (UTF-8) iTXt. */
-bool cpng_write_start(cpng_writer *writer, uint32_t width, uint32_t height, size_t channels, const char *texts,
-                      size_t text_count);
+bool cpng_write_start(cpng_writer *writer, uint32_t width, uint32_t height, size_t channels, unsigned bits,
+                      const char *texts, size_t text_count);
+/* A chunk as it is, before the first row. */
+bool cpng_write_chunk(cpng_writer *writer, const char *name, const uint8_t *bytes, size_t count);
 bool cpng_write_row(cpng_writer *writer, const uint8_t *row);
 bool cpng_write_end(cpng_writer *writer);
+
+/* zlib's streams, as chunks have them. Both return how many bytes there are, 0 where they are no such stream or more
+ * than `room`. */
+size_t cpng_inflate(const uint8_t *bytes, size_t count, uint8_t *into, size_t room);
+size_t cpng_deflate(const uint8_t *bytes, size_t count, uint8_t *into, size_t room);
+/* Room that is enough for cpng_deflate. */
+size_t cpng_deflate_room(size_t count);

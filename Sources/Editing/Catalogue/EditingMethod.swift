@@ -158,6 +158,15 @@ extension EditingMethod {
     texts(outline, named: \.option) { row, method in row.value(in: method).text }
   }
 
+  /// Every value that can be set and counts, by its option's name: given again, they make the same method.
+  package func spelledOut(_ outline: EditOutline) -> MethodSettings {
+    var settings: MethodSettings = [:]
+    for row in Self.parameters where row.isOption && row.whyIdle(in: self, outline) == nil {
+      settings[row.option] = row.value(in: self).setting
+    }
+    return settings
+  }
+
   private func texts(
     _ outline: EditOutline, named name: (Parameter<Self>) -> String, _ text: (Parameter<Self>, Self) -> String
   ) -> [String: String] {

@@ -34,7 +34,7 @@ extension EditingMethod {
 
 extension ParameterValue {
   /// As a setting; nil for what the method derives.
-  fileprivate var setting: SettingValue? {
+  var setting: SettingValue? {
     switch self {
     case .whole(let whole): .number(Double(whole))
     case .number(let number): .number(number)

@@ -79,6 +79,19 @@ public struct ConceptRequest: Sendable, Equatable {
     return ["warmup", "cooldown"].contains(parts[0]) ? whole != nil : number != nil
   }
 
+  /// As it is read again.
+  package var written: String {
+    var options = [preset?.rawValue].compactMap { $0 }
+    options += [scale.map { "scale=\($0)" }, threshold.map { "threshold=\($0)" }].compactMap { $0 }
+    options += [warmup.map { "warmup=\($0)" }, cooldown.map { "cooldown=\($0)" }].compactMap { $0 }
+    options += [weight.map { "weight=\($0)" }].compactMap { $0 }
+    let sign = direction == .add ? "+" : "-"
+    // The last colon ends the text, even where nothing follows that it belongs to.
+    if options.isEmpty, !text.contains(":") { return sign + text }
+    if options.isEmpty { options = ["weight=1"] }
+    return "\(sign)\(text):\(options.joined(separator: ","))"
+  }
+
   /// The concept with `standard` where the caller was silent.
   package func concept(standard: Concept) -> Concept {
     var concept = preset?.concept ?? standard

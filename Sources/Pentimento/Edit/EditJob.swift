@@ -59,7 +59,9 @@ public struct EditJob: Sendable {
   ) async throws -> EditResult {
     do {
       let alone = Part(journal: journal, tie: { try await journal?.tie(to: identity($0)) })
-      return try await run(alone, progress)
+      var result = try await run(alone, progress)
+      result.record = try record()
+      return result
     } catch {
       await journal?.leave()
       throw error

@@ -15,7 +15,7 @@ struct EditPictures: Sendable {
   let maskRule: MaskRule
   /// Whether the original is put back outside the mask, given or found.
   let pastesBack: Bool
-  let feather: Int
+  let feather: Feathering
   /// Whether there is a mask at the end, if only to look at.
   let hasMask: Bool
 
@@ -62,9 +62,13 @@ struct EditPictures: Sendable {
     let restored = RestoredPicture(working, geometry)
     let full =
       mask.map { PictureMask($0, over: geometry) } ?? found.map { PictureMask(found: $0, over: geometry) }
-    guard pastesBack, let picture, let full else { return (restored, full) }
-    return (PastedPicture(restored, over: picture, outside: full, feather: feather), full)
+    guard let photo else { return (restored, full) }
+    let coverage = pastesBack ? full.map { EditCoverage($0, feather) } : nil
+    return (FinishedPhoto(restored, of: photo, within: coverage), full)
   }
+
+  /// The picture with all that its file has of it.
+  private var photo: (any PhotoSource)? { picture.map { $0 as? any PhotoSource ?? PlainPhoto($0) } }
 }
 
 /// Bytes, known before anything is decoded.
@@ -88,15 +92,19 @@ extension EditPictures {
     let extent = geometry.picture
     let working = 3 * geometry.padded.width * geometry.padded.height
     let drawn = mask.map { PictureMask($0, over: geometry) }
-    var picture = RestoredPicture.passBytes(geometry) + PictureEncoder.bytes(.png, extent)
+    let format = photo?.format ?? .plain
+    let encoders = [PictureEncoding.png, .jpeg(quality: PictureEncoding.usualQuality)]
+    var picture =
+      RestoredPicture.passBytes(geometry)
+      + encoders.map { PictureEncoder.bytes($0, extent, format: format) }.max()!
     let maskPass = drawn?.passBytes ?? PictureMask.foundPassBytes(geometry)
-    if pastesBack, let original = self.picture {
-      picture += original.passBytes
+    if let photo {
       let pasted =
         drawn
         ?? PictureMask(
           found: Mask(height: geometry.latentHeight, width: geometry.latentWidth), over: geometry)
-      picture += PastedPicture.bytes(pasted, feather: feather)
+      picture += FinishedPhoto.bytes(photo, mask: pastesBack ? EditCoverage(pasted, feather) : nil)
+      picture += 2 * (photo.color.profile?.count ?? 0)
     }
     let mask = hasMask ? maskPass + PictureEncoder.bytes(.png, extent, isMask: true) : 0
     return working + max(picture, mask) + PartialFile.writingBytes

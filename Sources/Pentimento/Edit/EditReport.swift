@@ -1,4 +1,5 @@
 import Editing
+import JSON
 import Tensors
 
 /// What a run was and what it took.
@@ -63,19 +64,56 @@ extension EditReport {
   /// Of every update of whatever the run tuned or trained.
   public var allLosses: [Double] { (learning?.losses ?? []) + (losses ?? []) }
 
-  /// What it takes to make the picture again, as text chunks of its file: no time, no machine.
-  public var metadata: [(String, String)] {
-    var lines = ["method": method, "model": model, "seed": "\(seed)"]
-    lines["generator"] = generator
-    lines["working size"] = "\(width)x\(height)"
-    if !lora.isEmpty { lines["lora"] = lora.joined(separator: ", ") }
-    lines["prompt"] = prompt
-    lines["source prompt"] = sourcePrompt
-    lines["negative prompt"] = negativePrompt
-    lines["task"] = task
-    if !concepts.isEmpty { lines["concepts"] = concepts.joined(separator: ", ") }
-    for (name, value) in parameters { lines[name] = value }
-    let text = lines.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n")
-    return [("Software", "pentimento"), ("parameters", text)]
+  /// What goes into the picture's file as text: the line that galleries read, and all that it takes to make the picture
+  /// again. No time, no machine.
+  ///
+  /// - Parameter record: of the job that made it.
+  public func metadata(_ record: EditRecord) -> [(String, String)] {
+    [("Software", "pentimento \(programVersion)"), ("parameters", line(record)), (EditRecord.key, record.text)]
+  }
+
+  /// The three lines of A1111's web UI: the prompt, what it should not show, and settings behind commas. A line end or an
+  /// escape code in a prompt is a space, so that neither makes a line of its own.
+  private func line(_ record: EditRecord) -> String {
+    func plain(_ text: String) -> String {
+      let words = text.unicodeScalars.map { $0.isPlain ? Character($0) : " " }
+      let line = String(words)
+      // What would be read as another line of the three is in quotes.
+      return ["negative prompt:", "steps:"].contains { line.lowercased().drop { $0 == " " }.hasPrefix($0) }
+        ? "\"\(line)\"" : line
+    }
+    func quoted(_ text: String) -> String {
+      let text = plain(text)
+      return text.contains { ",:\"".contains($0) } ? JSONValue.string(text).text : text
+    }
+    let options = record.options
+    var settings = [
+      ("Steps", options["steps"]?.text), ("Sampler", method), ("CFG scale", options["cfg-scale"]?.text),
+      ("Seed", "\(seed)"), ("Size", "\(width)x\(height)"),
+    ]
+    if case .object(let model)? = options["model"], case .string(let hash)? = model["sha256"] {
+      settings.append(("Model hash", String(hash.prefix(10))))
+    }
+    settings.append(("Model", quoted(model)))
+    if !lora.isEmpty { settings.append(("Lora", quoted(lora.joined(separator: " ")))) }
+    if !concepts.isEmpty { settings.append(("Concepts", quoted(concepts.joined(separator: "; ")))) }
+    settings += [
+      ("Denoising strength", options["strength"]?.text), ("RNG", quoted(generator)),
+      ("Version", "pentimento \(programVersion)"),
+    ]
+    var lines = [plain(prompt ?? "")]
+    if let negativePrompt, !negativePrompt.isEmpty { lines.append("Negative prompt: \(plain(negativePrompt))") }
+    lines.append(settings.compactMap { name, value in value.map { "\(name): \($0)" } }.joined(separator: ", "))
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension Unicode.Scalar {
+  /// Neither a control character nor a mark that changes the direction of writing or separates lines.
+  fileprivate var isPlain: Bool {
+    switch value {
+    case 0...0x1F, 0x7F...0x9F, 0x61C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: false
+    default: true
+    }
   }
 }

@@ -29,8 +29,9 @@ public struct EditRequest: Sendable {
   public var findsMask = false
   /// Put the picture back outside the mask, bit for bit, where an edit obeys one.
   public var pastesBack = true
-  /// Pixels of the picture by which the edge of the mask is softened where the picture is put back.
-  public var feather = 0
+  /// Pixels of the picture by which the edge of the mask is softened to both sides where the picture is put back; nil: a
+  /// given mask to the inside alone, by what a latent's cell covers, a found one between its cells.
+  public var feather: Int?
   /// Points to drag, in pixels of the upright picture.
   public var moves: [Drag.Move] = []
   /// Drag one point after the other instead of all at once.
@@ -45,6 +46,8 @@ public struct EditRequest: Sendable {
   public var size: WorkingSize.Request?
   /// Used instead of inverting the picture, which may then be nil.
   public var inversion: SavedInversion?
+  /// Where that was read from, for the record.
+  package var inversionPath: String?
   /// Invert in full and hand the inversion out with the result.
   public var keepsInversion = false
   /// Find out what int8 would have cost an edit that runs in floats on an int8 model, by sampling once more.

@@ -14,6 +14,8 @@ public struct EditResult: Sendable {
   /// If it was to be kept.
   public let inversion: SavedInversion?
   public var report: EditReport
+  /// What it takes to make it again, for its file.
+  public internal(set) var record: EditRecord?
 
   /// The edit at the size at which the networks worked.
   package let working: Picture
@@ -22,11 +24,18 @@ public struct EditResult: Sendable {
 }
 
 extension EditResult {
-  /// Writes the picture as `.png` or `.ppm`, as the name says: complete or not at all.
+  /// What goes into the picture's file as text.
+  public var metadata: [(String, String)] { record.map(report.metadata) ?? [] }
+
+  /// Writes the picture as `.png`, `.jpg` or `.ppm`, as the name says: complete or not at all.
   ///
-  /// - Parameter withMetadata: keep the settings in a PNG as text.
+  /// - Parameters:
+  ///   - withMetadata: keep the settings in a PNG as text, in a JPEG as comments, and what the camera noted.
+  ///   - quality: of a JPEG, 1 to 100.
   /// - Throws: `PictureFileError`.
-  public func write(to path: String, withMetadata: Bool = true) throws {
-    try PictureFile.write(picture, to: path, metadata: withMetadata ? report.metadata : [])
+  public func write(to path: String, withMetadata: Bool = true, quality: Int = 92) throws {
+    try PictureFile.write(
+      picture, to: path, metadata: withMetadata ? metadata : [], quality: quality,
+      keepsEXIF: withMetadata)
   }
 }

@@ -1,4 +1,5 @@
 import Editing
+import JSON
 import Tensors
 
 /// One edit with several values of one setting that its inversion does not depend on: the picture is inverted once.
@@ -26,11 +27,26 @@ public struct EditSeries: Sendable {
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) async throws -> [EditResult] {
     do {
-      return try await run(in: journal, progress)
+      var results = try await run(in: journal, progress)
+      for i in results.indices { results[i].record = try record(i) }
+      return results
     } catch {
       await journal?.leave()
       throw error
     }
+  }
+
+  /// What it takes to make one of the pictures again, or, with nil, a sheet of all.
+  public func record(_ index: Int?) throws -> EditRecord {
+    var record = try first.record()
+    let values = index.map { [self.values[$0]] } ?? self.values
+    let text = values.map { "\($0)" }.joined(separator: ",")
+    var options = JSONObject()
+    for key in record.options.keys {
+      options.set(key, key == setting ? .string(text) : record.options[key])
+    }
+    record.options = options
+    return record
   }
 
   private func run(

@@ -136,16 +136,27 @@ extension EditPictures {
   /// - Throws: `RequestError` for what only makes sense with a mask or a picture where an edit will have none.
   init(_ request: EditRequest, _ method: EditMethod, _ geometry: Geometry) throws {
     let obeysMask = request.obeysMask(with: method)
-    guard request.feather == 0 || (obeysMask && request.pastesBack) else { throw RequestError.featherIdle }
+    guard (request.feather ?? 0) == 0 || (obeysMask && request.pastesBack) else { throw RequestError.featherIdle }
     let pastesBack = obeysMask && request.pastesBack
     guard !pastesBack || request.picture != nil else { throw RequestError.pasteBackWithoutPicture }
     self.init(
       geometry: geometry, picture: request.picture, mask: request.mask, maskRule: method.about.maskRule,
-      pastesBack: pastesBack, feather: request.feather, hasMask: request.hasMask(with: method))
+      pastesBack: pastesBack, feather: geometry.feathering(request.feather, isGiven: request.mask != nil),
+      hasMask: request.hasMask(with: method))
   }
 }
 
 extension Geometry {
+  /// How the edge of a mask is softened.
+  ///
+  /// - Parameter radius: as it was asked for.
+  fileprivate func feathering(_ radius: Int?, isGiven: Bool) -> Feathering {
+    if let radius { return .both(radius) }
+    // A found mask has soft edges already.
+    guard isGiven else { return .none }
+    return .inward((pixelsPerLatent * picture.width + content.width - 1) / content.width)
+  }
+
   /// Picture pixels → working pixels.
   fileprivate func working(_ move: Drag.Move, index: Int) throws(EditError) -> Drag.Move {
     func point(_ p: Drag.Point) throws(EditError) -> Drag.Point {
