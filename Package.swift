@@ -58,7 +58,8 @@ let package = Package(
     room("Editing", ["Tensors", "JSON"]),
     .systemLibrary(
       name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: c,
+    .target(
+      name: "CPNG", dependencies: ["CLibPNG"], cSettings: c,
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
     .target(name: "CJPEG", cSettings: c, linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     room("Pictures", ["Tensors", "Platform"]),

@@ -37,7 +37,9 @@ struct EXIF {
     let next = first + 2 + 12 * count
     guard let second = number(4, at: next) else { return copy.tiff }
     if second != 0 {
-      if let start = entry(0x0201, in: second).flatMap(value), let length = entry(0x0202, in: second).flatMap(value) {
+      if let start = entry(0x0201, in: second).flatMap(value),
+        let length = entry(0x0202, in: second).flatMap(value)
+      {
         copy.clear(start, length)
       }
       if let entries = number(2, at: second) { copy.clear(second, 2 + 12 * entries + 4) }
@@ -75,7 +77,9 @@ struct EXIF {
 
   /// Where there is such an entry.
   private mutating func set(_ tag: Int, in directory: Int, to value: Int) {
-    guard let at = entry(tag, in: directory), let size = size(at), number(size, at: at + 8) != nil else { return }
+    guard let at = entry(tag, in: directory), let size = size(at), number(size, at: at + 8) != nil else {
+      return
+    }
     for i in 0..<size {
       tiff[at + 8 + i] = UInt8(truncatingIfNeeded: value >> (8 * (isLittleEndian ? i : size - 1 - i)))
     }

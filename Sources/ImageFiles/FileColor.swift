@@ -37,7 +37,9 @@ enum FileColor: Equatable, Sendable {
       gamma.map { (45_000...46_000).contains($0) ? .sRGB : .power(100_000 / Double($0)) } ?? .sRGB
     var space: ColorSpace? = ColorSpace(curves: [curve, curve, curve], toXYZ: ColorSpace.sRGB.toXYZ)
     if let c {
-      let points = stride(from: 0, to: 8, by: 2).map { (Double(c[$0]) / 100_000, Double(c[$0 + 1]) / 100_000) }
+      let points = stride(from: 0, to: 8, by: 2).map {
+        (Double(c[$0]) / 100_000, Double(c[$0 + 1]) / 100_000)
+      }
       space = ColorSpace(curve: curve, white: points[0], primaries: Array(points[1...]))
     }
     guard let space, space.isReversible else {
@@ -100,7 +102,9 @@ extension FileColor {
 
     /// A name, a zero, the method 0, a stream of zlib.
     private static func inflated(_ data: [UInt8]) -> [UInt8]? {
-      guard let end = data.prefix(80).firstIndex(of: 0), data.count > end + 2, data[end + 1] == 0 else { return nil }
+      guard let end = data.prefix(80).firstIndex(of: 0), data.count > end + 2, data[end + 1] == 0 else {
+        return nil
+      }
       let stream = Array(data[(end + 2)...])
       // Most are small; what is larger than can be is not read at all.
       for room in [1 << 14, 1 << 18, ICCProfile.maximumBytes] {

@@ -35,7 +35,8 @@ enum ICCProfile {
   /// A display's profile, version 2.4, for colours that came without one.
   static func profile(of space: ColorSpace) -> [UInt8] {
     let text = Array("pentimento".utf8)
-    let description = Array("desc".utf8) + be(0, 4) + be(text.count + 1, 4) + text + [0] + be(0, 4 + 4 + 2 + 1 + 67)
+    let description =
+      Array("desc".utf8) + be(0, 4) + be(text.count + 1, 4) + text + [0] + be(0, 4 + 4 + 2 + 1 + 67)
     var datas: [(String, [UInt8])] = [
       ("desc", description), ("cprt", Array("text".utf8) + be(0, 4) + Array("CC0".utf8) + [0]),
       ("wtpt", xyz([0.9642, 1, 0.8249])),

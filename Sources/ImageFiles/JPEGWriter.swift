@@ -30,7 +30,8 @@ final class JPEGWriter: RowWriter {
     self.extent = extent
     output = SinkBox(sink)
     let rows = min(Self.stripRows, extent.height)
-    guard let encoder = cjpeg_writer_new(UInt32(extent.width), UInt32(rows), Int32(quality), quality < 90) else {
+    guard let encoder = cjpeg_writer_new(UInt32(extent.width), UInt32(rows), Int32(quality), quality < 90)
+    else {
       throw EncodingFailure(reason: "out of memory")
     }
     self.encoder = encoder
@@ -71,7 +72,8 @@ final class JPEGWriter: RowWriter {
 
   static func bytes(_ extent: Extent) -> Int {
     let rows = min(stripRows, extent.height)
-    return 3 * extent.width * rows + cjpeg_writer_bytes(UInt32(extent.width), UInt32(rows)) + SinkBox.blockBytes
+    return 3 * extent.width * rows + cjpeg_writer_bytes(UInt32(extent.width), UInt32(rows))
+      + SinkBox.blockBytes
   }
 
   func write(_ row: UnsafeBufferPointer<UInt8>) throws {
@@ -137,7 +139,8 @@ final class JPEGWriter: RowWriter {
     return (0..<count).map { i in
       segment(
         0xE2,
-        ProfileParts.mark + [UInt8(i + 1), UInt8(count)] + profile[i * part..<min((i + 1) * part, profile.count)])
+        ProfileParts.mark + [UInt8(i + 1), UInt8(count)]
+          + profile[i * part..<min((i + 1) * part, profile.count)])
     }
   }
 }
@@ -154,7 +157,8 @@ private struct Parts {
   var sampling = 1
 
   init?(_ file: UnsafeBufferPointer<UInt8>) {
-    guard file.count > 4, file[0] == 0xFF, file[1] == 0xD8, file[file.count - 2] == 0xFF, file[file.count - 1] == 0xD9
+    guard file.count > 4, file[0] == 0xFF, file[1] == 0xD8, file[file.count - 2] == 0xFF,
+      file[file.count - 1] == 0xD9
     else { return nil }
     var at = 2
     while at + 4 <= file.count, file[at] == 0xFF {

@@ -127,7 +127,9 @@ public struct OpenMask: MaskSource {
   /// SHA-256 of the file.
   package func fileHash() throws -> String { try file.fileHash() }
   public var extent: Extent { file.header.extent }
-  public var passBytes: Int { file.passBytes + (file.layout.channels == 1 ? 0 : file.layout.channels * extent.width) }
+  public var passBytes: Int {
+    file.passBytes + (file.layout.channels == 1 ? 0 : file.layout.channels * extent.width)
+  }
   public var comesFromAlpha: Bool { settled.isAlpha.withLock { $0 ?? false } }
 
   /// The first pass over a file with transparency is preceded by one that looks at all of it.

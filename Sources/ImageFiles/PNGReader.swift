@@ -13,12 +13,16 @@ enum PNGReader {
   }
 
   /// Rows from the top, as they are stored.
-  static func rows(_ input: PictureInput, _ header: RasterHeader, _ layout: RasterLayout) throws -> any RowPass {
+  static func rows(_ input: PictureInput, _ header: RasterHeader, _ layout: RasterLayout) throws
+    -> any RowPass
+  {
     PNGRows(try start(input, header, layout), height: header.stored.height)
   }
 
   /// All of an interlaced file.
-  static func whole(_ input: PictureInput, _ header: RasterHeader, _ layout: RasterLayout) throws -> PixelBuffer {
+  static func whole(_ input: PictureInput, _ header: RasterHeader, _ layout: RasterLayout) throws
+    -> PixelBuffer
+  {
     let stream = try start(input, header, layout)
     let pixels = try PixelBuffer(header.stored, bytesPerPixel: layout.bytesPerPixel)
     try stream.check(cpng_read_image(stream.reader, pixels.start))

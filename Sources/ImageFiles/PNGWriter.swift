@@ -24,7 +24,8 @@ final class PNGWriter: RowWriter {
     }
     self.writer = writer
     try check(
-      cpng_write_start(writer, UInt32(extent.width), UInt32(extent.height), layout.channels,
+      cpng_write_start(
+        writer, UInt32(extent.width), UInt32(extent.height), layout.channels,
         layout.isDeep ? 16 : 8, texts, metadata.count))
     for (name, bytes) in chunks { try check(cpng_write_chunk(writer, name, bytes, bytes.count)) }
   }

@@ -10,7 +10,8 @@ enum PNMReader {
     let top = try number(cursor, "largest value", in: 1...65_535)
     return RasterHeader(
       stored: Extent(width: width, height: height), orientation: .upright, bits: top > 255 ? 16 : 8,
-      isGrey: isGrey, hasAlpha: false, color: .plain, exif: nil, coding: .pnm(top: top, start: cursor.position))
+      isGrey: isGrey, hasAlpha: false, color: .plain, exif: nil,
+      coding: .pnm(top: top, start: cursor.position))
   }
 
   /// The next number, after white space and comments (`#` to the end of the line), and the one byte behind

@@ -6,7 +6,8 @@ final class PNMWriter: RowWriter {
 
   init(_ extent: Extent, _ layout: RasterLayout, into sink: @escaping ByteSink) throws {
     output = SinkBox(sink)
-    let header = "P\(layout.channels == 1 ? 5 : 6)\n\(extent.width) \(extent.height)\n\(layout.isDeep ? 65_535 : 255)\n"
+    let header =
+      "P\(layout.channels == 1 ? 5 : 6)\n\(extent.width) \(extent.height)\n\(layout.isDeep ? 65_535 : 255)\n"
     try Array(header.utf8).withUnsafeBytes(write)
   }
 

@@ -66,7 +66,8 @@ final class PictureInput: Sendable {
         throw PictureFileError(error)
       }
     case S_IFCHR where isatty(opened) == 1:
-      throw PictureFileError.unreadable(path: label, reason: "a terminal; pipe a picture into it, or name a file")
+      throw PictureFileError.unreadable(
+        path: label, reason: "a terminal; pipe a picture into it, or name a file")
     default: throw PictureFileError.unreadable(path: label, reason: "not a regular file")
     }
   }

@@ -87,11 +87,13 @@ final class RasterFile: Sendable {
 
   private func rows() throws -> any RowPass {
     switch header.coding {
-    case .jpeg: return TurnedRows(try JPEGReader.whole(input, header, channels: layout.channels), header.orientation)
+    case .jpeg:
+      return TurnedRows(try JPEGReader.whole(input, header, channels: layout.channels), header.orientation)
     case .png(isInterlaced: true):
       return TurnedRows(try PNGReader.whole(input, header, layout), header.orientation)
     case .png: return try turned(PNGReader.rows(input, header, layout))
-    case .pnm(let top, let start): return PNMRows(input, header, top: top, start: start, isDeep: layout.isDeep)
+    case .pnm(let top, let start):
+      return PNMRows(input, header, top: top, start: start, isDeep: layout.isDeep)
     }
   }
 

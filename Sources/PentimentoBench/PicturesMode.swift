@@ -52,7 +52,8 @@ struct PicturesMode: BenchMode {
     let restored = RestoredPicture(working, geometry)
     let source: any PictureSource =
       drawn.map {
-        FinishedPhoto(restored, of: photo, within: EditCoverage(PictureMask($0, over: geometry), .both(feather)))
+        FinishedPhoto(
+          restored, of: photo, within: EditCoverage(PictureMask($0, over: geometry), .both(feather)))
       } ?? restored
     try step("result", source.passBytes + PictureEncoder.bytes(PictureEncoding(path: output), source.extent))
     {

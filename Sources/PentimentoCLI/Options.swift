@@ -194,7 +194,8 @@ struct OutputOptions: ParsableArguments {
     help: "Where the result goes (.png, .jpg or .ppm; - for standard output), never onto the picture itself.")
   var output: String
 
-  @Option(help: "What standard output or a pipe gets, or a file whatever its name: png (default), jpg or ppm.")
+  @Option(
+    help: "What standard output or a pipe gets, or a file whatever its name: png (default), jpg or ppm.")
   var format: PictureFormatName?
 
   @Option(
@@ -213,7 +214,8 @@ struct OutputOptions: ParsableArguments {
     if output == "-", report != nil {
       throw ValidationError("--report and -o -: standard output takes one of them")
     }
-    let isJPEG = format.map { $0 == .jpg } ?? ["jpg", "jpeg"].contains { output.lowercased().hasSuffix(".\($0)") }
+    let isJPEG =
+      format.map { $0 == .jpg } ?? ["jpg", "jpeg"].contains { output.lowercased().hasSuffix(".\($0)") }
     if quality != nil, !isJPEG {
       throw ValidationError("--quality is for a JPEG: name a .jpg file, or leave it out")
     }

@@ -20,13 +20,16 @@ func pictureDescription(_ path: String) throws -> String? {
     case .ignored(let name): "\(name), not understood"
     }
   var lines = [
-    "picture      \(path.printable())", "size         \(open.extent)\(facts.isTurned ? ", turned by its EXIF" : "")",
+    "picture      \(path.printable())",
+    "size         \(open.extent)\(facts.isTurned ? ", turned by its EXIF" : "")",
     "samples      \(facts.bits) bits\(facts.hasAlpha ? ", with transparency" : "")", "colours      \(colors)",
   ]
   for (key, text) in try PictureFile.texts(path) where key != EditRecord.key {
     // Line ends are the file's, so each line is shown as one of its text.
     lines += ["", "\(key.printable()):"]
-    lines += text.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + String($0).printable() }
+    lines += text.split(separator: "\n", omittingEmptySubsequences: false).map {
+      "  " + String($0).printable()
+    }
   }
   if let record = try? EditRecord(of: path) {
     lines += ["", "made by pentimento \(record.program), kernels \(record.kernels), with"]

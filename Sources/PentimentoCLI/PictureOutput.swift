@@ -47,7 +47,8 @@ struct PictureOutput {
     _ = try PictureEncoder(encoding)
     guard isStream else { return try PictureFile.checkPlace(path) }
     if path == "-", isatty(STDOUT_FILENO) == 1 {
-      throw ValidationError("standard output is a terminal: send the picture elsewhere (| or >), or name a file")
+      throw ValidationError(
+        "standard output is a terminal: send the picture elsewhere (| or >), or name a file")
     }
   }
 
@@ -91,7 +92,9 @@ extension PictureSource {
     case .pnm:
       if photo.format.hasAlpha { losses.append("transparency lies over white") }
       if photo.color.space != nil { losses.append("colours are sRGB") }
-      if photo.format.isDeep, photo.format.hasAlpha || photo.color.space != nil { losses.append("16 bits are 8") }
+      if photo.format.isDeep, photo.format.hasAlpha || photo.color.space != nil {
+        losses.append("16 bits are 8")
+      }
     }
     return losses.isEmpty ? nil : losses.joined(separator: ", ")
   }
@@ -105,7 +108,9 @@ extension OpenPicture {
     case .converted(let name):
       note("colours go from the profile \"\(name)\" to sRGB and back")
     case .carried(let name):
-      note("the profile \"\(name)\" is of a kind that is not understood: samples are taken for sRGB, and it goes with them")
+      note(
+        "the profile \"\(name)\" is of a kind that is not understood: samples are taken for sRGB, and it goes with them"
+      )
     case .ignored(let name):
       note("samples are taken for sRGB: \(name) is not understood")
     }

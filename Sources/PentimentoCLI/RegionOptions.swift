@@ -24,6 +24,19 @@ struct RegionOptions: ParsableArguments {
     help: "Put the original back outside the mask, bit for bit, where an edit obeys one.")
   var pasteBack = true
 
+  @Option(
+    help: ArgumentHelp(
+      "Which part of a large picture the model is shown: auto (what surrounds the mask or the points), none (all of it), or "
+        + "a window. The rest stays as it is.", valueName: "auto|none|X,Y,W,H"))
+  var crop = "auto"
+
+  @Flag(
+    inversion: .prefixedNo,
+    help:
+      "Give back the fine detail that a smaller working size loses, where nothing was changed and no mask does it."
+  )
+  var detail = true
+
   @Option(help: "Write the mask that was used, given or found (.png or .pgm).")
   var saveMask: String?
 
@@ -45,6 +58,9 @@ struct RegionOptions: ParsableArguments {
 
   func validate() throws {
     guard (0...1000).contains(feather ?? 0) else { throw ValidationError("--feather takes 0 to 1000 pixels") }
+    guard ["auto", "none"].contains(crop) || Window(parsing: crop) != nil else {
+      throw ValidationError("--crop takes auto, none or X,Y,W,H in pixels of the picture")
+    }
     if dragOrder != nil, drag.isEmpty, dragFile == nil {
       throw ValidationError("--drag-order says how points are dragged: give some with --drag x0,y0:x1,y1")
     }
@@ -80,6 +96,8 @@ struct RegionOptions: ParsableArguments {
     request.findsMask = mask == "auto"
     request.mask = try maskPath.map { try OpenMask($0) }
     (request.pastesBack, request.feather) = (pasteBack, feather)
+    request.crop = crop == "auto" ? .auto : Window(parsing: crop).map(EditRequest.Crop.window) ?? .none
+    request.keepsDetail = detail
   }
 
   /// Refuses to write a mask where an edit will have none.

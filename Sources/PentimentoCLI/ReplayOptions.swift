@@ -48,11 +48,14 @@ enum Replay {
   /// What is taken as it is written.
   private static let plain =
     [
-      "method", "prompt", "source-prompt", "negative-prompt", "concept", "seed", "size", "feather", "paste-back", "drag",
-      "drag-order", "task", "lora-steps", "lora-rank", "attention", "precision", "prediction-type", "crop", "detail",
+      "method", "prompt", "source-prompt", "negative-prompt", "concept", "seed", "size", "feather",
+      "paste-back", "drag",
+      "drag-order", "task", "lora-steps", "lora-rank", "attention", "precision", "prediction-type", "crop",
+      "detail",
     ] + SettingOptions.names
   private static let aliases = [
-    "-i": "image", "--input": "image", "--init-img": "image", "-p": "prompt", "-n": "negative-prompt", "-m": "model",
+    "-i": "image", "--input": "image", "--init-img": "image", "-p": "prompt", "-n": "negative-prompt",
+    "-m": "model",
     "--guidance-scale": "cfg-scale", "--lr": "learning-rate", "--drag-file": "drag",
   ]
 
@@ -88,7 +91,8 @@ enum Replay {
 
   private static func takes(_ name: String, _ command: String) -> Bool {
     command != "generate"
-      || !["method", "source-prompt", "image", "mask", "drag", "feather", "paste-back", "crop", "detail"].contains(name)
+      || !["method", "source-prompt", "image", "mask", "drag", "feather", "paste-back", "crop", "detail"]
+        .contains(name)
   }
 
   private static func value(of option: String, in words: [String]) -> String? {
@@ -106,7 +110,8 @@ enum Replay {
     if let other = aliases[name] { return other }
     guard name.hasPrefix("--") else { return nil }
     let rest = String(name.dropFirst(2))
-    return rest.hasPrefix("no-") && plain.contains(String(rest.dropFirst(3))) ? String(rest.dropFirst(3)) : rest
+    return rest.hasPrefix("no-") && plain.contains(String(rest.dropFirst(3)))
+      ? String(rest.dropFirst(3)) : rest
   }
 
   /// Where a file of that name lies; nil for a model that is found by other means.
@@ -157,7 +162,8 @@ extension EditRecord {
       case .real(let number): ["--\(name)=\(number)"]
       case .bool(true): ["--\(name)"]
       // A plain flag is given or not.
-      case .bool(false): ["paste-back", "source-as-negative", "detail"].contains(name) ? ["--no-\(name)"] : []
+      case .bool(false):
+        ["paste-back", "source-as-negative", "detail"].contains(name) ? ["--no-\(name)"] : []
       case .array(let list): list.flatMap(word)
       case .null, .object: []
       }

@@ -2,7 +2,9 @@ import Pentimento
 
 /// Runs an edit with progress on the terminal, and says on standard error what the user should know of it.
 func perform(_ job: EditJob, _ journal: FileJournal?) async throws -> EditResult {
-  await note("\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels", journal)
+  await note(
+    "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels\(job.shownPart.map { " " + $0 } ?? "")",
+    journal)
   let result = try await showingProgress { progress in
     try await job.run(journal: journal, progress: progress)
   }
@@ -30,6 +32,10 @@ private func tell(_ results: [EditResult]) throws {
   var told: Set<String> = []
   for result in results {
     for cut in result.report.cutPrompts where told.insert(cut).inserted { noteCut(cut) }
+    if let detail = result.report.change?.detail {
+      let line = "fine detail of the photo is given back in \(Int((100 * detail).rounded())) % of the picture"
+      if told.insert(line).inserted { note(line) }
+    }
     for warning in result.report.warnings where told.insert(warning).inserted { note(warning) }
   }
 }

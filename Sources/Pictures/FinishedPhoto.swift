@@ -6,29 +6,40 @@ public struct FinishedPhoto: PhotoSource {
   private let edited: any PictureSource
   private let photo: any PhotoSource
   private let mask: EditCoverage?
+  private let window: Window
+  private let border: Int
 
   /// - Parameters:
-  ///   - edited: sRGB, of the photo's size.
-  ///   - mask: how much of the edit counts; nil: all of it.
-  public init(_ edited: any PictureSource, of photo: any PhotoSource, within mask: EditCoverage? = nil) {
-    precondition(edited.extent == photo.extent && mask.map { $0.extent == photo.extent } ?? true)
-    (self.edited, self.photo, self.mask) = (edited, photo, mask)
+  ///   - edited: sRGB, of the size of the window.
+  ///   - mask: how much of the edit counts, of the same size; nil: all of it.
+  ///   - window: the part of the photo that was edited; nil: all of it.
+  ///   - border: pixels along the window's sides, inside the photo, over which the edit comes in.
+  public init(
+    _ edited: any PictureSource, of photo: any PhotoSource, within mask: EditCoverage? = nil,
+    at window: Window? = nil, border: Int = 0
+  ) {
+    self.window = window ?? Window(x: 0, y: 0, extent: photo.extent)
+    precondition(self.window.isInside(photo.extent) && edited.extent == self.window.extent)
+    precondition(mask.map { $0.extent == edited.extent } ?? true)
+    (self.edited, self.photo, self.mask, self.border) = (edited, photo, mask, border)
   }
 
-  public var extent: Extent { edited.extent }
+  public var extent: Extent { photo.extent }
   public var format: PixelFormat { photo.format }
   public var color: PictureColor { photo.color }
   public var exif: [UInt8]? { photo.exif }
 
   /// Whether the photo's own samples are needed for the result.
-  private var readsPhoto: Bool { mask != nil || photo.format.hasAlpha }
+  private var readsPhoto: Bool { mask != nil || photo.format.hasAlpha || window.extent != photo.extent }
 
-  public var storedPassBytes: Int { edited.passBytes + Self.bytes(photo, mask: mask) }
+  public var storedPassBytes: Int {
+    edited.passBytes + Self.bytes(photo, mask: mask, isPart: window.extent != photo.extent)
+  }
 
   /// What it takes beside the pass of the edit, known before there is one.
-  public static func bytes(_ photo: any PhotoSource, mask: EditCoverage?) -> Int {
+  public static func bytes(_ photo: any PhotoSource, mask: EditCoverage?, isPart: Bool = false) -> Int {
     let width = photo.extent.width
-    return (mask == nil && !photo.format.hasAlpha ? 0 : photo.storedPassBytes)
+    return (mask == nil && !photo.format.hasAlpha && !isPart ? 0 : photo.storedPassBytes)
       + (mask.map { $0.bytes + MemoryLayout<Float>.size * width } ?? 0)
       + (photo.format.bytesPerPixel + 3) * width + (photo.color.space == nil ? 0 : ColorConversion.bytes)
       + SeenRows.bytes(photo.format, photo.color.space, width: width)
@@ -43,7 +54,7 @@ public struct FinishedPhoto: PhotoSource {
   public func storedPass() throws -> any RowPass {
     FinishedRows(
       try edited.pass(), try readsPhoto ? photo.storedPass() : nil, try mask?.coverage(),
-      format, color.space, width: extent.width)
+      format, color.space, window, of: extent, border: border)
   }
 }
 
@@ -53,32 +64,60 @@ private final class FinishedRows: RowPass {
   private let coverage: (any CoverageRows)?
   private let format: PixelFormat
   private let colors: ColorConversion?
+  private let (window, whole): (Window, Extent)
+  private let border: Int
   private var new: [UInt8]
   private var old: [UInt8]
   private var mask: [Float]
+  private var y = 0
 
   init(
     _ edited: any RowPass, _ photo: (any RowPass)?, _ coverage: (any CoverageRows)?, _ format: PixelFormat,
-    _ space: ColorSpace?, width: Int
+    _ space: ColorSpace?, _ window: Window, of whole: Extent, border: Int
   ) {
     (self.edited, self.photo, self.coverage, self.format) = (edited, photo, coverage, format)
+    (self.window, self.whole, self.border) = (window, whole, border)
     colors = space.map { ColorConversion(fromStandard: $0, isDeep: format.isDeep) }
-    new = [UInt8](repeating: 0, count: 3 * width)
-    old = [UInt8](repeating: 0, count: photo == nil ? 0 : format.bytesPerPixel * width)
-    mask = [Float](repeating: 1, count: width)
+    new = [UInt8](repeating: 0, count: 3 * window.extent.width)
+    old = [UInt8](repeating: 0, count: photo == nil ? 0 : format.bytesPerPixel * whole.width)
+    mask = [Float](repeating: 1, count: window.extent.width)
   }
 
   func next(into row: UnsafeMutableBufferPointer<UInt8>) throws {
-    try new.withUnsafeMutableBufferPointer { try edited.next(into: $0) }
+    defer { y += 1 }
     if let photo { try old.withUnsafeMutableBufferPointer { try photo.next(into: $0) } }
-    try coverage?.next(into: &mask)
+    guard (window.y..<window.y + window.extent.height).contains(y) else {
+      _ = row.update(fromContentsOf: old)
+      return
+    }
+    try new.withUnsafeMutableBufferPointer { try edited.next(into: $0) }
+    if let coverage {
+      try coverage.next(into: &mask)
+    } else if border > 0 {
+      for x in mask.indices { mask[x] = 1 }
+    }
+    if border > 0 { bringIn() }
     if photo != nil {
+      if window.extent.width < whole.width { _ = row.update(fromContentsOf: old) }
+      let start = format.bytesPerPixel * window.x
       old.withUnsafeBufferPointer { old in
-        for x in mask.indices { mix(x, old.baseAddress!, into: row.baseAddress!) }
+        for x in mask.indices { mix(x, old.baseAddress! + start, into: row.baseAddress! + start) }
       }
     } else {
       for x in mask.indices { put(color(x), x, into: row.baseAddress!) }
     }
+  }
+
+  /// Along the window's sides that are not the photo's.
+  private func bringIn() {
+    /// How far inside along one axis, 0…1.
+    func part(_ i: Int, _ start: Int, _ length: Int, _ whole: Int) -> Float {
+      let before = start == 0 ? border + 1 : i + 1
+      let behind = start + length == whole ? border + 1 : length - i
+      return min(1, Float(min(before, behind)) / Float(border + 1))
+    }
+    let down = part(y - window.y, window.y, window.extent.height, whole.height)
+    for x in mask.indices { mask[x] *= min(down, part(x, window.x, window.extent.width, whole.width)) }
   }
 
   /// The edit's pixel in the photo's colours and depth.

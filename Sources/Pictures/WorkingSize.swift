@@ -80,6 +80,11 @@ public struct WorkingSize: Sendable, Equatable {
     (content, padded) = (size, size)
   }
 
+  /// A picture that is not worked on, for what only needs its size.
+  public static func same(_ picture: Extent) -> WorkingSize { WorkingSize(same: picture) }
+
+  private init(same picture: Extent) { (content, padded) = (picture, picture) }
+
   private static func scale(of picture: Extent, toAreaOf side: Int) -> Double {
     Double(side) / Double(picture.width * picture.height).squareRoot()
   }

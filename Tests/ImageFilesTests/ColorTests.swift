@@ -9,7 +9,10 @@ import Testing
   /// ImageMagick with Little CMS has made the other file of each; `Tools/fixtures/make_profiles.py`.
   @Test(
     "are sRGB as Little CMS has it",
-    arguments: [("profile-p3.png", "Display P3"), ("profile-adobe.jpg", "Adobe RGB (1998)"), ("profile-grey.png", "Grey 1.8")])
+    arguments: [
+      ("profile-p3.png", "Display P3"), ("profile-adobe.jpg", "Adobe RGB (1998)"),
+      ("profile-grey.png", "Grey 1.8"),
+    ])
   func littleCMS(file: String, name: String) throws {
     let open = try OpenPicture(JPEGTests.path(file))
     #expect(open.facts.colors == .converted(name))
@@ -59,9 +62,11 @@ import Testing
   @Test("are those of gamma and chromaticities, unless these are sRGB's or sRGB is said")
   func chunks() throws {
     let folder = try TemporaryFolder()
-    let standard = bigEndian(31_270) + bigEndian(32_900) + bigEndian(64_000) + bigEndian(33_000)
+    let standard =
+      bigEndian(31_270) + bigEndian(32_900) + bigEndian(64_000) + bigEndian(33_000)
       + bigEndian(30_000) + bigEndian(60_000) + bigEndian(15_000) + bigEndian(6_000)
-    let p3 = bigEndian(31_270) + bigEndian(32_900) + bigEndian(68_000) + bigEndian(32_000)
+    let p3 =
+      bigEndian(31_270) + bigEndian(32_900) + bigEndian(68_000) + bigEndian(32_000)
       + bigEndian(26_500) + bigEndian(69_000) + bigEndian(15_000) + bigEndian(6_000)
     let plain = PNGTests.expected(Self.kind, 13, 11)
     for chunks in [

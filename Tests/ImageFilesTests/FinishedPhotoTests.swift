@@ -11,7 +11,8 @@ import Testing
   static let mask = MaskPicture(13, 11) { x, y in (4..<9).contains(x) && (3..<8).contains(y) ? 255 : 0 }
 
   static func coverage(_ extent: Extent) throws -> EditCoverage {
-    let geometry = Geometry(picture: extent, working: try WorkingSize(filling: extent, with: Extent(width: 64, height: 64)))
+    let geometry = Geometry(
+      picture: extent, working: try WorkingSize(filling: extent, with: Extent(width: 64, height: 64)))
     return EditCoverage(PictureMask(mask, over: geometry), .none)
   }
 
@@ -27,7 +28,9 @@ import Testing
     #expect(result.format == photo.format)
     let bytes = photo.format.bytesPerPixel
     let (old, new) = (try photo.storedPass(), try result.storedPass())
-    var (oldRow, newRow) = ([UInt8](repeating: 0, count: 13 * bytes), [UInt8](repeating: 0, count: 13 * bytes))
+    var (oldRow, newRow) = (
+      [UInt8](repeating: 0, count: 13 * bytes), [UInt8](repeating: 0, count: 13 * bytes)
+    )
     for y in 0..<11 {
       try oldRow.withUnsafeMutableBufferPointer { try old.next(into: $0) }
       try newRow.withUnsafeMutableBufferPointer { try new.next(into: $0) }
@@ -70,15 +73,19 @@ import Testing
     #expect(try Picture(reading: a).pixels.prefix(3) == [255, 255, 255])
   }
 
-  @Test("is the edit itself where the mask is white, and a mixture where it is grey") func deepMixture() throws {
+  @Test("is the edit itself where the mask is white, and a mixture where it is grey") func deepMixture()
+    throws
+  {
     let folder = try TemporaryFolder()
     let kind = PNGTests.Kind(color: .rgb, depth: 16, isInterlaced: false)
     let photo = try OpenPicture(folder.file("photo.png", PNGTests.build(kind, 13, 11).bytes))
     let geometry = Geometry(
-      picture: photo.extent, working: try WorkingSize(filling: photo.extent, with: Extent(width: 64, height: 64)))
+      picture: photo.extent,
+      working: try WorkingSize(filling: photo.extent, with: Extent(width: 64, height: 64)))
     let grey = MaskPicture(13, 11) { x, _ in x < 6 ? 255 : 102 }
     let edit = Picture(13, 11) { _, _, _ in 10 }
-    let result = FinishedPhoto(edit, of: photo, within: EditCoverage(PictureMask(grey, over: geometry), .none))
+    let result = FinishedPhoto(
+      edit, of: photo, within: EditCoverage(PictureMask(grey, over: geometry), .none))
     let rows = try result.storedPass()
     var row = [UInt8](repeating: 0, count: 6 * 13)
     try row.withUnsafeMutableBufferPointer { try rows.next(into: $0) }
@@ -136,7 +143,8 @@ import Testing
     // Orientation 6, and a second directory with a small JPEG of four bytes at the end.
     let tiff: [UInt8] = [
       0x4D, 0x4D, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 26, 0, 2,
-      2, 1, 0, 4, 0, 0, 0, 1, 0, 0, 0, 56, 2, 2, 0, 4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0xFF, 0xD8, 0xFF, 0xD9,
+      2, 1, 0, 4, 0, 0, 0, 1, 0, 0, 0, 56, 2, 2, 0, 4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0xFF, 0xD8, 0xFF,
+      0xD9,
     ]
     var bytes = try JPEGTests.bytes("baseline-444.jpg")
     let content = Array("Exif\0\0".utf8) + tiff
@@ -149,7 +157,8 @@ import Testing
     let folder = try TemporaryFolder()
     let text = String(repeating: "é wide ", count: 20_000)
     try PictureFile.write(
-      Self.picture(20, 20), to: "\(folder.path)/a.jpg", metadata: [("parameters", text), ("pentimento", "{}")])
+      Self.picture(20, 20), to: "\(folder.path)/a.jpg",
+      metadata: [("parameters", text), ("pentimento", "{}")])
     #expect(try PictureFile.texts("\(folder.path)/a.jpg").map(\.0) == ["parameters", "pentimento"])
     #expect(try PictureFile.texts("\(folder.path)/a.jpg").first?.1 == text)
     #expect(throws: PictureFileError.unknownExtension(path: "m.jpg")) {

@@ -103,7 +103,9 @@ import Testing
     var png = PNGTests.build(.init(color: .rgba, depth: 16, isInterlaced: false), 13, 11)
     png.ancillary = [("gAMA", bigEndian(100_000))]
     let open = try OpenPicture(folder.file("picture.png", png.bytes))
-    #expect(open.facts.bits == 16 && open.facts.hasAlpha && open.facts.colors == .converted("gamma") && !open.facts.isTurned)
+    #expect(
+      open.facts.bits == 16 && open.facts.hasAlpha && open.facts.colors == .converted("gamma")
+        && !open.facts.isTurned)
     let plain = try OpenPicture(folder.file("plain.png", PNGTests.build(Self.kind, 13, 11).bytes))
     #expect(plain.facts.bits == 8 && !plain.facts.hasAlpha && plain.facts.colors == .standard)
     // Ten thousand pixels a side in a few bytes: rows suffice.

@@ -96,7 +96,9 @@ import Testing
 
   struct Full: Error, Equatable { var after: Int }
 
-  @Test("is an error wherever its bytes cannot be written", arguments: [PictureEncoding.png, .pnm, .jpeg(quality: 95)])
+  @Test(
+    "is an error wherever its bytes cannot be written",
+    arguments: [PictureEncoding.png, .pnm, .jpeg(quality: 95)])
   func failingSink(encoding: PictureEncoding) throws {
     // Noise, so that it takes several blocks.
     let picture = Picture(257, 255) { x, y, c in (x * x * 7 + y * y * 13 + x * y * 31 + c * 101) % 256 }

@@ -75,7 +75,7 @@ import Testing
         .map { String(decoding: $0.data, as: UTF8.self) }.joined()
     }
     let with = try text("with.png")
-    #expect(with.contains("prompt: grün 球") && with.contains("seed: 42") && with.contains("steps: 3"))
+    #expect(with.contains("grün 球\nSteps: 3, ") && with.contains("Seed: 42") && with.contains("\"steps\": 3"))
     #expect(try text("without.png") == "")
     #expect(try PictureFile.read(place.path("with.png")) == PictureFile.read(place.path("without.png")))
   }

@@ -110,7 +110,9 @@ import Testing
     let extent = Extent(width: mask.width, height: mask.height)
     let geometry = Geometry(
       picture: extent, working: try WorkingSize(filling: extent, with: Extent(width: 64, height: 64)))
-    let (black, white) = (Picture(mask.width, mask.height) { _, _, _ in 0 }, Picture(mask.width, mask.height) { _, _, _ in 255 })
+    let (black, white) = (
+      Picture(mask.width, mask.height) { _, _, _ in 0 }, Picture(mask.width, mask.height) { _, _, _ in 255 }
+    )
     let result = FinishedPhoto(
       white, of: PlainPhoto(black), within: EditCoverage(PictureMask(mask, over: geometry), feather))
     let pixels = try Picture(reading: result).pixels
@@ -135,5 +137,57 @@ import Testing
 
   @Test("of a grey mask stays grey") func grey() throws {
     #expect(try levels(MaskPicture(31, 29) { _, _ in 128 }, .inward(8)).allSatisfy { $0 == 128 })
+  }
+}
+
+@Suite("Window of a picture") struct WindowTests {
+  @Test("has the model's size around a small region, at the picture's own resolution") func small() throws {
+    let photo = Extent(width: 4000, height: 3000)
+    let region = Window(x: 1000, y: 50, extent: Extent(width: 200, height: 100))
+    let window = try #require(Window(around: region, of: photo, side: 512))
+    #expect(window == Window(x: 844, y: 0, extent: Extent(width: 512, height: 512)))
+  }
+
+  @Test("grows with its region, and is all of a picture that it nearly fills") func large() throws {
+    let photo = Extent(width: 4000, height: 3000)
+    let region = Window(x: 1000, y: 1000, extent: Extent(width: 1600, height: 100))
+    let window = try #require(Window(around: region, of: photo, side: 512))
+    #expect(window.extent == Extent(width: 2400, height: 1200) && window.union(region) == window)
+    #expect(
+      Window(around: Window(x: 0, y: 0, extent: Extent(width: 3000, height: 2500)), of: photo, side: 512)
+        == nil)
+    #expect(Window(around: region, of: Extent(width: 600, height: 600), side: 512) == nil)
+  }
+
+  @Test("holds all that a mask of another size lets change") func ofMask() throws {
+    let mask = MaskPicture(10, 10) { x, y in (3..<6).contains(x) && y == 9 ? 1 : 0 }
+    #expect(
+      try Window(of: mask, over: Extent(width: 101, height: 203))
+        == Window(x: 30, y: 182, extent: Extent(width: 31, height: 21)))
+    #expect(try Window(of: MaskPicture(4, 4) { _, _ in 0 }, over: Extent(width: 9, height: 9)) == nil)
+  }
+
+  @Test("of a picture and a mask has their rows, and a finished photo keeps all others") func rows() throws {
+    let window = Window(x: 3, y: 2, extent: Extent(width: 7, height: 5))
+    let photo = Picture.speckled(13, 11)
+    let part = try Picture(reading: WindowedPicture(photo, window))
+    let edited = Picture(7, 5) { _, _, _ in 9 }
+    let result = try Picture(reading: FinishedPhoto(edited, of: PlainPhoto(photo), at: window))
+    for y in 0..<11 {
+      for x in 0..<13 {
+        for c in 0..<3 {
+          let (old, new) = (photo.pixels[3 * (13 * y + x) + c], result.pixels[3 * (13 * y + x) + c])
+          if window.contains(x: x, y: y) {
+            #expect(part.pixels[3 * (7 * (y - 2) + x - 3) + c] == old && new == 9)
+          } else {
+            #expect(new == old)
+          }
+        }
+      }
+    }
+    let mask = MaskPicture(7, 5) { x, y in x * y }
+    let placed = try MaskPicture(reading: PlacedMask(mask, at: window, of: Extent(width: 13, height: 11)))
+    #expect(placed.pixels.map { Int($0) }.reduce(0, +) == mask.pixels.map { Int($0) }.reduce(0, +))
+    #expect(try MaskPicture(reading: WindowedMask(placed, window)) == mask)
   }
 }

@@ -1,5 +1,6 @@
 import Editing
 import Files
+import Pictures
 import Runtime
 
 extension Editor {
@@ -18,7 +19,8 @@ extension Editor {
       throw RequestError.missingInput(input: .prompt, method: method.name)
     }
     if let cache = learning.cache { try PartialFile.check("\(cache)/lora.safetensors") }
-    var training = LoRARequest(picture, prompt: prompt)
+    // What the edit is shown is what is learned.
+    var training = LoRARequest(request.window.map { WindowedPicture(picture, $0) } ?? picture, prompt: prompt)
     (training.training, training.samplesPosterior) = (learning.training, learning.samplesPosterior)
     (training.size, training.seed) = (request.size, request.seed)
     let first: LearningJob

@@ -39,6 +39,16 @@ public struct EditJob: Sendable {
   public var seed: UInt64 { request.seed ?? 42 }
   /// Pixels at which the networks work.
   public var workingSize: Extent { pictures.geometry.padded }
+  /// What the model is shown of a larger picture, and how large: "for 400×300 at 12,8 of 4000×3000"; nil where it is all of
+  /// it at its own size.
+  public var shownPart: String? {
+    guard let whole = pictures.photo?.extent else { return nil }
+    let (geometry, window) = (pictures.geometry, pictures.window)
+    guard window != nil || geometry.content != geometry.picture else { return nil }
+    let scale = Double(geometry.content.width) / Double(geometry.picture.width)
+    let part = window.map { "\($0.extent) at \($0.x),\($0.y) of \(whole)" } ?? "\(whole)"
+    return "for \(part) (\((scale * 100).rounded() / 100) of its size)"
+  }
   /// Whether there is a mask at the end, if only to look at.
   public var hasMask: Bool { pictures.hasMask }
 
@@ -107,14 +117,36 @@ public struct EditJob: Sendable {
     let int8 = try await int8Decibels(
       inputs, remarks.inversion, empty: encoded.empty, against: working, on: thread
     ) { progress(total - comparisonEvaluations + $0, total) }
-    let finished = pictures.finished(working, found: remarks.mask)
+    let change = change(latent, from: inputs.source, mask: read.mask ?? remarks.mask, remarks)
+    let unchanged = inputs.source.flatMap {
+      pictures.givesDetailBack ? EditChange.unchanged(latent, from: $0) : nil
+    }
+    let finished = pictures.finished(working, from: read.picture, found: remarks.mask, unchanged: unchanged)
     return EditResult(
       picture: finished.picture, mask: finished.mask,
       inversion: request.keepsInversion ? try saved(remarks.inversion, of: read.picture) : nil,
       report: report(
         work, int8Decibels: int8, cut: encoded.cut, remarks,
+        change.map { change in
+          var change = change
+          change.detail = unchanged.map { Double($0.values.reduce(0, +)) / Double($0.values.count) }
+          return change
+        },
         seconds: (ContinuousClock.now - clock).seconds),
       working: working, latentMask: remarks.mask)
+  }
+
+  /// What the edit did to the latent, and what is to be said of it.
+  private func change(_ latent: Latent, from source: Latent?, mask: Mask?, _ remarks: Remarks) -> EditChange?
+  {
+    guard let source, request.picture != nil else { return nil }
+    let change = EditChange(
+      latent, from: source, mask: request.obeysMask(with: EditMethod(type(of: prepared.method))) ? mask : nil,
+      moves: prepared.outline.moves, written: request.moves.map(\.written),
+      pixelsPerLatent: pictures.geometry.pixelsPerLatent)
+    let takes = Set(prepared.method.spelledOut(prepared.outline).keys)
+    for note in change.notes(takes: takes, putsBack: pictures.pastesBack) { remarks.add(note) }
+    return change
   }
 
   /// Target, source and concepts, as far as they are there, in this order.

@@ -58,6 +58,10 @@ public struct EditReport: Sendable, Codable {
   public var stalledSeconds: Double
   public var streamed: [StreamedWeights]
   public var seconds: Double
+  /// The part of the picture that the model was shown, `x,y,width,height`; nil for all of it.
+  public var crop: String?
+  /// What the edit did to the picture; nil where there was none.
+  public var change: EditChange?
 }
 
 extension EditReport {
@@ -69,7 +73,10 @@ extension EditReport {
   ///
   /// - Parameter record: of the job that made it.
   public func metadata(_ record: EditRecord) -> [(String, String)] {
-    [("Software", "pentimento \(programVersion)"), ("parameters", line(record)), (EditRecord.key, record.text)]
+    [
+      ("Software", "pentimento \(programVersion)"), ("parameters", line(record)),
+      (EditRecord.key, record.text),
+    ]
   }
 
   /// The three lines of A1111's web UI: the prompt, what it should not show, and settings behind commas. A line end or an
@@ -102,8 +109,11 @@ extension EditReport {
       ("Version", "pentimento \(programVersion)"),
     ]
     var lines = [plain(prompt ?? "")]
-    if let negativePrompt, !negativePrompt.isEmpty { lines.append("Negative prompt: \(plain(negativePrompt))") }
-    lines.append(settings.compactMap { name, value in value.map { "\(name): \($0)" } }.joined(separator: ", "))
+    if let negativePrompt, !negativePrompt.isEmpty {
+      lines.append("Negative prompt: \(plain(negativePrompt))")
+    }
+    lines.append(
+      settings.compactMap { name, value in value.map { "\(name): \($0)" } }.joined(separator: ", "))
     return lines.joined(separator: "\n")
   }
 }

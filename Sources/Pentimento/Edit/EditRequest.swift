@@ -32,6 +32,10 @@ public struct EditRequest: Sendable {
   /// Pixels of the picture by which the edge of the mask is softened to both sides where the picture is put back; nil: a
   /// given mask to the inside alone, by what a latent's cell covers, a found one between its cells.
   public var feather: Int?
+  /// Which part of a large picture the model is shown.
+  public var crop = Crop.auto
+  /// Give back the fine detail that a smaller working size loses, where nothing was changed, if no mask does it.
+  public var keepsDetail = true
   /// Points to drag, in pixels of the upright picture.
   public var moves: [Drag.Move] = []
   /// Drag one point after the other instead of all at once.
@@ -56,6 +60,15 @@ public struct EditRequest: Sendable {
   public var seed: UInt64?
 
   public init(_ method: EditMethod? = nil) { self.method = method }
+
+  /// Which part of a picture the model is shown.
+  public enum Crop: Sendable, Equatable {
+    /// What surrounds the mask or the points, where the picture is larger than the model's size; all of it otherwise.
+    case auto
+    /// All of it.
+    case none
+    case window(Window)
+  }
 }
 
 extension EditRequest {

@@ -11,6 +11,7 @@ extension Editor {
   /// - Throws: what cannot work: `RequestError` (`overBudget` if a stage does not fit into `memoryLimit`),
   ///   `SettingError`, `EditError`, `InversionError`, `WorkingSizeError`.
   public func prepare(_ request: EditRequest, lanes: Int? = nil) throws -> EditJob {
+    let request = try request.withCropSettled(nativeSide: model.nativeSize, memoryLimit, baseline)
     if let learning = request.learning { return try prepare(request, learning: learning, lanes: lanes) }
     let (method, reason) = try request.method.map { ($0, nil) } ?? EditMethod.choice(for: request)
     try request.checkInversion(for: method)
@@ -21,7 +22,9 @@ extension Editor {
     try request.translator?.check(for: model)
     outline.task = try request.translator?.task(request.task)
     outline.contextValues = model.tokens * model.unet.configuration.contextWidth
-    outline.moves = try request.moves.enumerated().map { try geometry.working($1, index: $0) }
+    outline.moves = try request.moves.enumerated().map { index, move in
+      try geometry.working(move, in: request.window, of: request.picture?.extent, index: index)
+    }
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
     let pictures = try EditPictures(request, method, geometry)
 
@@ -59,7 +62,7 @@ extension Editor {
   private func geometry(for request: EditRequest) throws -> Geometry {
     let origin = request.inversion?.origin
     let size = try request.size ?? origin?.sizeOption.map(WorkingSize.Request.init(parsing:)) ?? .native
-    let given = request.picture?.extent ?? origin?.pictureExtent
+    let given = request.window?.extent ?? request.picture?.extent ?? origin?.pictureExtent
     var shape = given ?? Extent(width: model.nativeSize, height: model.nativeSize)
     if given == nil, case .box(let box) = size { shape = box }
     let working = try WorkingSize(
@@ -136,12 +139,16 @@ extension EditPictures {
   /// - Throws: `RequestError` for what only makes sense with a mask or a picture where an edit will have none.
   init(_ request: EditRequest, _ method: EditMethod, _ geometry: Geometry) throws {
     let obeysMask = request.obeysMask(with: method)
-    guard (request.feather ?? 0) == 0 || (obeysMask && request.pastesBack) else { throw RequestError.featherIdle }
+    guard (request.feather ?? 0) == 0 || (obeysMask && request.pastesBack) else {
+      throw RequestError.featherIdle
+    }
     let pastesBack = obeysMask && request.pastesBack
     guard !pastesBack || request.picture != nil else { throw RequestError.pasteBackWithoutPicture }
     self.init(
-      geometry: geometry, picture: request.picture, mask: request.mask, maskRule: method.about.maskRule,
-      pastesBack: pastesBack, feather: geometry.feathering(request.feather, isGiven: request.mask != nil),
+      geometry: geometry, photo: request.photo, window: request.window, mask: request.mask,
+      maskRule: method.about.maskRule, pastesBack: pastesBack,
+      keepsDetail: request.keepsDetail && !pastesBack,
+      feather: geometry.feathering(request.feather, isGiven: request.mask != nil),
       hasMask: request.hasMask(with: method))
   }
 }
@@ -158,12 +165,23 @@ extension Geometry {
   }
 
   /// Picture pixels → working pixels.
-  fileprivate func working(_ move: Drag.Move, index: Int) throws(EditError) -> Drag.Move {
+  ///
+  /// - Parameters:
+  ///   - window: the part of the picture that is worked on.
+  ///   - whole: the picture.
+  fileprivate func working(
+    _ move: Drag.Move, in window: Window?, of whole: Extent?, index: Int
+  ) throws(EditError) -> Drag.Move {
+    let (window, whole) = (window ?? Window(x: 0, y: 0, extent: picture), whole ?? picture)
     func point(_ p: Drag.Point) throws(EditError) -> Drag.Point {
-      guard (0..<picture.width).contains(p.x), (0..<picture.height).contains(p.y) else {
-        throw .pointOutside(index: index, x: p.x, y: p.y, width: picture.width, height: picture.height)
+      guard (0..<whole.width).contains(p.x), (0..<whole.height).contains(p.y) else {
+        throw .pointOutside(index: index, x: p.x, y: p.y, width: whole.width, height: whole.height)
       }
-      let (x, y) = workingPoint(x: p.x, y: p.y)
+      guard window.contains(x: p.x, y: p.y) else {
+        throw .pointOutside(
+          index: index, x: p.x - window.x, y: p.y - window.y, width: picture.width, height: picture.height)
+      }
+      let (x, y) = workingPoint(x: p.x - window.x, y: p.y - window.y)
       return Drag.Point(x: x, y: y)
     }
     return Drag.Move(from: try point(move.source), to: try point(move.target))

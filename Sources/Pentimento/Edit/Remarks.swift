@@ -22,6 +22,8 @@ final class Remarks: Sendable {
   var losses: [Double] { tuning.values }
   var warnings: [String] { state.withLock { $0.warnings } }
 
+  func add(_ warning: String) { state.withLock { $0.warnings.append(warning) } }
+
   var observer: EditObserver {
     var onInversion: (@Sendable (Inversion) -> Void)?
     if keepsInversion {

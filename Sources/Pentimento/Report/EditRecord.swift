@@ -120,7 +120,8 @@ extension EditJob {
     var options = JSONObject()
     options.set("method", .string(methodName))
     for (name, value) in [
-      ("prompt", request.prompt), ("source-prompt", request.sourcePrompt), ("negative-prompt", request.negativePrompt),
+      ("prompt", request.prompt), ("source-prompt", request.sourcePrompt),
+      ("negative-prompt", request.negativePrompt),
     ] {
       options.set(name, value.map(JSONValue.string))
     }
@@ -134,6 +135,10 @@ extension EditJob {
     options.set("size", .string(size))
     options.set("image", try (request.picture as? OpenPicture).map { try Self.file($0.path, $0.fileHash()) })
     options.set("mask", try (request.mask as? OpenMask).map { try Self.file($0.path, $0.fileHash()) })
+    if request.picture != nil {
+      options.set("crop", .string(request.window?.text ?? "none"))
+      options.set("detail", .bool(request.keepsDetail))
+    }
     if request.mask == nil, request.findsMask { options.set("mask", .string("auto")) }
     if request.mask != nil || request.findsMask {
       options.set("paste-back", .bool(request.pastesBack))
@@ -154,7 +159,8 @@ extension EditJob {
     options.set("precision", .string(editor.model.activations.rawValue))
     options.set("model", Self.file(editor.model.name, try editor.identity.value()))
     return EditRecord(
-      program: programVersion, kernels: editor.pool.kernels.sharesBits ? "fused" : "not fused", options: options)
+      program: programVersion, kernels: editor.pool.kernels.sharesBits ? "fused" : "not fused",
+      options: options)
   }
 
   private static func file(_ path: String, _ hash: String) -> JSONValue {
