@@ -22,7 +22,7 @@ struct EditCommand: RunCommand {
   func run() async throws {
     try checkPicture()
     let values = try edit.settings.list
-    let outputs = EditOutputs(
+    let outputs = try EditOutputs(
       pictures: EditOutputs.paths(out.output, values).map(out.picture), mask: edit.region.maskOutput,
       inversion: edit.inversion.saveInversion, plot: plot, keepsEXIF: !out.noMetadata)
     try outputs.check()

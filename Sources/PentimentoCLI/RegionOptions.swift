@@ -14,9 +14,9 @@ struct RegionOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help:
+    help: ArgumentHelp(
       "Soften the edge of the mask by this many pixels to both sides where the original is put back. (default: to the "
-      + "inside alone, by what one cell of the model covers)")
+        + "inside alone, by what one cell of the model covers)"))
   var feather: Int?
 
   @Flag(
