@@ -9,7 +9,7 @@ public struct Window: Sendable, Equatable {
   /// `x,y,width,height`
   public var text: String { "\(x),\(y),\(extent.width),\(extent.height)" }
 
-  func isInside(_ whole: Extent) -> Bool {
+  public func isInside(_ whole: Extent) -> Bool {
     x >= 0 && y >= 0 && extent.width > 0 && extent.height > 0 && extent.width <= whole.width - x
       && extent.height <= whole.height - y
   }

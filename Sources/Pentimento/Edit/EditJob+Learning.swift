@@ -20,7 +20,9 @@ extension Editor {
     }
     if let cache = learning.cache { try PartialFile.check("\(cache)/lora.safetensors") }
     // What the edit is shown is what is learned.
-    var training = LoRARequest(request.window.map { WindowedPicture(picture, $0) } ?? picture, prompt: prompt)
+    var shown = picture
+    if let window = request.window { shown = WindowedPicture(picture, window) }
+    var training = LoRARequest(shown, prompt: prompt)
     (training.training, training.samplesPosterior) = (learning.training, learning.samplesPosterior)
     (training.size, training.seed) = (request.size, request.seed)
     let first: LearningJob

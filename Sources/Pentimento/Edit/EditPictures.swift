@@ -33,7 +33,8 @@ struct EditPictures: Sendable {
 
   /// What the model is shown.
   private var picture: (any PictureSource)? {
-    photo.map { photo in window.map { WindowedPicture(photo, $0) } ?? photo }
+    guard let photo, let window else { return photo }
+    return WindowedPicture(photo, window)
   }
 
   /// The mask over what the model is shown.

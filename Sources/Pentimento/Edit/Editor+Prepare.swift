@@ -11,11 +11,11 @@ extension Editor {
   /// - Throws: what cannot work: `RequestError` (`overBudget` if a stage does not fit into `memoryLimit`),
   ///   `SettingError`, `EditError`, `InversionError`, `WorkingSizeError`.
   public func prepare(_ request: EditRequest, lanes: Int? = nil) throws -> EditJob {
-    let request = try request.withCropSettled(nativeSide: model.nativeSize, memoryLimit, baseline)
-    if let learning = request.learning { return try prepare(request, learning: learning, lanes: lanes) }
-    let (method, reason) = try request.method.map { ($0, nil) } ?? EditMethod.choice(for: request)
-    try request.checkInversion(for: method)
-    let request = try request.completed(identity: identity.value)
+    let settled = try request.withCropSettled(nativeSide: model.nativeSize, memoryLimit, baseline)
+    if let learning = settled.learning { return try prepare(settled, learning: learning, lanes: lanes) }
+    let (method, reason) = try settled.method.map { ($0, nil) } ?? EditMethod.choice(for: settled)
+    try settled.checkInversion(for: method)
+    let request = try settled.completed(identity: identity.value)
     let geometry = try self.geometry(for: request)
     try request.checkSize(geometry)
     var outline = request.outline
