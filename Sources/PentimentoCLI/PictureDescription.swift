@@ -1,14 +1,15 @@
-import FoundationEssentials
 import ImageFiles
 import JSON
 import Pentimento
+import Platform
 
 /// What a picture's file is and says; nil for what is no picture.
 ///
 /// - Throws: `PictureFileError` for a picture that cannot be read.
 func pictureDescription(_ path: String) throws -> String? {
-  var isFolder = false
-  guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder else { return nil }
+  // A pipe would be waited for.
+  var status = stat()
+  guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
   let open: OpenPicture
   do { open = try OpenPicture(path) } catch PictureFileError.notAPicture { return nil }
   let facts = open.facts
