@@ -13,10 +13,10 @@ package final class Executor {
   package let plan: Plan
   private let weights: NetworkWeights
   private let pool: ThreadPool
-  private let arena: MemoryRegion
-  private let scratch: MemoryRegion
-  private let resident: MemoryRegion
-  private let window: MemoryRegion
+  let arena: MemoryRegion
+  let scratch: MemoryRegion
+  let resident: MemoryRegion
+  let window: MemoryRegion
   private let parameters: MemoryRegion
   /// Trained values that have been given.
   private var given: Set<Value> = []
@@ -25,9 +25,9 @@ package final class Executor {
   /// Nil where nothing is streamed.
   private var stream: WeightStream?
   /// Where the plan's weights are stored.
-  private let stored: [Value: StoredWeight]
+  let stored: [Value: StoredWeight]
   /// Weights that are used where their file is mapped.
-  private let mapped: [Value: UnsafeMutableRawPointer]
+  let mapped: [Value: UnsafeMutableRawPointer]
   private var onDemand = WeightsOnDemand()
   private let lookups: [Int: TableLookup]
   private var isPoisoned = false
@@ -121,11 +121,7 @@ package final class Executor {
   package func run(
     _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil, goesOn: Bool = false
   ) throws -> [[String: HostTensor]] {
-    let walk = walks[wanted] ?? Walk(graph, plan, only: wanted)
-    walks[wanted] = walk
-    for value in walk.parameters {
-      precondition(given.contains(value), "no value for \(graph.parameter(value)!), which is trained")
-    }
+    let walk = walk(for: wanted)
     var results: [[String: HostTensor]] = []
     for start in stride(from: 0, to: queries.count, by: plan.lanes) {
       let group = queries[start..<min(start + plan.lanes, queries.count)]
@@ -134,6 +130,15 @@ package final class Executor {
       results += group.indices.map { read(walk.outputs, lane: $0 - start) }
     }
     return results
+  }
+
+  func walk(for wanted: Set<String>?) -> Walk {
+    let walk = walks[wanted] ?? Walk(graph, plan, only: wanted)
+    walks[wanted] = walk
+    for value in walk.parameters {
+      precondition(given.contains(value), "no value for \(graph.parameter(value)!), which is trained")
+    }
+    return walk
   }
 
   /// Fills all working memory with a pattern that no computation may depend on, and from now on the window again
@@ -147,7 +152,7 @@ package final class Executor {
 
   private static let pattern: UInt8 = 0x7f
 
-  private func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
+  func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
     if !walk.blocks.isEmpty { stream!.begin(walk.blocks, goesOn: goesOn) }
     var streamed: [Value: UnsafeMutableRawPointer] = [:]
     yield(atOnce: true)
@@ -224,7 +229,7 @@ package final class Executor {
     return TensorRef(graph.type(value), at: address)
   }
 
-  private func write(_ query: [String: HostTensor], for walk: Walk, lane: Int) {
+  func write(_ query: [String: HostTensor], for walk: Walk, lane: Int) {
     for (name, value) in walk.inputs {
       let type = graph.type(value)
       guard let tensor = query[name] else { preconditionFailure("no value for input \(name)") }
@@ -239,7 +244,7 @@ package final class Executor {
     }
   }
 
-  private func read(_ outputs: [String: Value], lane: Int) -> [String: HostTensor] {
+  func read(_ outputs: [String: Value], lane: Int) -> [String: HostTensor] {
     outputs.mapValues { value in
       let type = graph.type(value)
       let floats = place(of: value, lane).address.bindMemory(to: Float.self, capacity: type.count)
