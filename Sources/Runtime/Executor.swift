@@ -29,14 +29,16 @@ package final class Executor {
   /// Weights that are used where their file is mapped.
   let mapped: [Value: UnsafeMutableRawPointer]
   private var onDemand = WeightsOnDemand()
+  /// Reads copies that were given back.
+  private var again: WeightReader?
   private let lookups: [Int: TableLookup]
   private var isPoisoned = false
   /// Of weights that were fetched for a node, bytes so far.
   package private(set) var streamedBytes = 0
   /// Told every node before it runs, with what it reads; for surveys of activations.
   package var onNode: ((Node, [TensorRef]) throws -> Void)?
-  /// Asked now and then how much of what was planned cannot be had any more, bytes. Mapped weights that were to stay are
-  /// given back then and brought again when they are needed.
+  /// Asked now and then how much of what was planned cannot be had any more, bytes. Weights that were to stay are given
+  /// back then and brought again when they are needed.
   package var missing: (() -> Int)?
   /// Told every node when it has run; with the hook before, for its time.
   package var afterNode: ((Node) -> Void)?
@@ -166,6 +168,7 @@ package final class Executor {
         let node = graph.nodes[index]
         yield()
         onDemand.prefetch(for: walk.steps[position...], of: graph)
+        try readAgain(for: node)
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
           try onNode?(node, inputs)
@@ -176,6 +179,7 @@ package final class Executor {
           afterNode?(node)
         }
         onDemand.release(node)
+        for value in node.inputs where onDemand.isGone(value) { resident.giveBack(placeOfCopy(value)) }
       case .drop:
         stream!.release(filling: isPoisoned ? Self.pattern : nil)
         streamed = [:]
@@ -190,10 +194,33 @@ package final class Executor {
     let wanted = missing()
     guard wanted > onDemand.byteCount else { return }
     // From the end of the network: what comes first is there already when the next pass begins.
-    for (value, _) in plan.residentOffset.sorted(by: { $0.value > $1.value }) where mapped[value] != nil {
+    for (value, _) in plan.residentOffset.sorted(by: { $0.value > $1.value }) {
       guard wanted > onDemand.byteCount else { return }
-      onDemand.add(value, stored[value]!)
+      guard let weight = stored[value] else { continue }
+      if mapped[value] != nil {
+        onDemand.add(value, weight)
+      } else {
+        let place = placeOfCopy(value)
+        onDemand.add(value, copyOf: place.count)
+        resident.giveBack(place)
+      }
     }
+  }
+
+  /// Brings copies of weights that were given back and are read by a node.
+  private func readAgain(for node: Node) throws {
+    for value in node.inputs where onDemand.isGone(value) {
+      let reader = try again ?? WeightReader(graph, stored, stagingBytes: plan.stagingBytes)
+      again = reader
+      try reader.read(value, to: resident.address + plan.residentOffset[value]!, pool)
+      reader.finish()
+    }
+  }
+
+  /// Bytes of a weight that was copied, in their region.
+  private func placeOfCopy(_ value: Value) -> Range<Int> {
+    let start = plan.residentOffset[value]!
+    return start..<start + graph.type(value).byteCount
   }
 
   /// Bytes of resident weights that were given back under pressure.

@@ -74,6 +74,23 @@ import Testing
     }
   }
 
+  @Test("gives the same bits where memory becomes scarce, with copied weights given back and read again")
+  func pressure() throws {
+    let subject = try Subject()
+    let reference = try subject.run(queries)
+    let plan = try Planner(threads: 1).plan(subject.graph, keep: ["y": subject.output])
+    let executor = try Executor(
+      subject.graph, plan, weights: NetworkWeights(subject.graph.weights, in: subject.weights.checkpoint),
+      pool: ThreadPool.of(1))
+    #expect(try executor.run(queries) == reference)
+    for wanted in [10_000, 20_000, .max] {
+      executor.missing = { wanted }
+      // Kernels of two pages and more, of which at least one is empty when it has been given back.
+      for _ in 0..<2 { #expect(try executor.run(queries) == reference) }
+      #expect(executor.yieldedBytes >= min(wanted, plan.residentBytes - 64 * 8))
+    }
+  }
+
   @Test("reads nothing that an earlier run left behind")
   func noLeftovers() throws {
     let subject = try Subject()

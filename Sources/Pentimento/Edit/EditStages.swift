@@ -25,7 +25,7 @@ struct EditStages: Sendable {
     translator: Translator?, lanes: Int?, comparing method: String?, beside: BytesBeside,
     _ refused: inout Refused
   ) throws {
-    let limit = refused.limit
+    let (limit, before) = (refused.limit, refused.needed)
     func stages(beside bytes: Int) -> Stages {
       Stages(model: model, threads: threads, budget: limit.map { $0.bytes - bytes })
     }
@@ -63,8 +63,31 @@ struct EditStages: Sendable {
     let decoder = try refused.planned(beside: beside.decode) {
       try stages(beside: beside.decode).decoder(width: width, height: height)
     }
-    if let worst = refused.worst { throw worst }
+    if let worst = refused.worst {
+      throw model.activations == .f16
+        ? worst
+        : worst.withHalves {
+          // Within no memory at all every stage says what it needs.
+          var least = Refused(limit: MemoryLimit(bytes: 0, source: .caller), needed: before)
+          let halves = model.computing(activations: .f16)
+          _ = try? EditStages(
+            size, of: halves, threads: threads, encodesPicture: encodesPicture, demands: demands,
+            translator: translator, lanes: lanes, comparing: method, beside: beside, &least)
+          return least.needed
+        }
+    }
     self.decoder = decoder!
+  }
+}
+
+extension RequestError {
+  /// With the least that would do in halves, where that is less.
+  fileprivate func withHalves(_ least: () -> Int) -> RequestError {
+    // What no picture of a network is part of needs as much in halves.
+    guard case .overBudget(let stage, let needed, let budget, let source, _) = self,
+      stage == "decode" || stage == "encode", case let halves = least(), halves < needed
+    else { return self }
+    return .overBudget(stage: stage, needed: needed, budget: budget, limitedBy: source, inHalves: halves)
   }
 }
 
@@ -84,11 +107,15 @@ struct Refused {
   let limit: MemoryLimit?
   private(set) var worst: RequestError?
   private var most = 0
+  /// Of all that was checked, what needs most.
+  private(set) var needed = 0
 
-  init(limit: MemoryLimit?) { self.limit = limit }
+  /// - Parameter needed: of what has been checked.
+  init(limit: MemoryLimit?, needed: Int = 0) { (self.limit, self.needed) = (limit, needed) }
 
   /// - Parameter needed: bytes of the whole process.
   mutating func check(_ stage: String, _ needed: Int) {
+    self.needed = max(self.needed, needed)
     guard let limit, needed > limit.bytes, needed > most else { return }
     most = needed
     worst = .overBudget(stage: stage, needed: needed, budget: limit.bytes, limitedBy: limit.source)
@@ -98,7 +125,7 @@ struct Refused {
   mutating func planned(beside bytes: Int, _ plan: () throws -> Stage) throws -> Stage? {
     do {
       return try plan()
-    } catch RequestError.overBudget(let stage, let needed, _, _) {
+    } catch RequestError.overBudget(let stage, let needed, _, _, _) {
       check(stage, needed + bytes)
       return nil
     }
