@@ -174,7 +174,8 @@ extension Geometry {
     if let radius { return .both(radius) }
     // A found mask has soft edges already.
     guard isGiven else { return .none }
-    return .inward((pixelsPerLatent * picture.width + content.width - 1) / content.width)
+    // A wider edge would swallow small masks of large pictures.
+    return .inward(min((pixelsPerLatent * picture.width + content.width - 1) / content.width, 16))
   }
 
   /// Picture pixels → working pixels.
