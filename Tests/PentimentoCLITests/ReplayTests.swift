@@ -59,7 +59,7 @@ import Testing
     let missing = try await Command.run(["edit", "--params-from", "one.png", "-o", "two.png"], in: place)
     #expect(missing.status == Status.usage && missing.errors.contains("name it with --mask"))
     let plain = try await Command.run(["edit", "--params-from", "photo.png", "-o", "two.png"], in: place)
-    #expect(plain.status == Status.badInput && plain.errors.contains("has no settings of this program"))
+    #expect(plain.status == Status.badPicture && plain.errors.contains("has no settings of this program"))
   }
 
   @Test("shows its settings to inspect, and prompts forge none of them") func inspect() async throws {
@@ -128,9 +128,9 @@ import Testing
         0, 2,
       ])
     let cmyk = try await Command.run(Self.words + ["-i", "cmyk.jpg", "-o", "a.png"], in: place)
-    #expect(cmyk.status == Status.badInput && cmyk.errors.contains("convert it to RGB"))
+    #expect(cmyk.status == Status.badPicture && cmyk.errors.contains("convert it to RGB"))
     let empty = try await Command.shell(#"$pentimento "$@" -i - -o a.png </dev/null"#, Self.words, in: place)
-    #expect(empty.status == Status.badInput, "\(empty.errors)")
+    #expect(empty.status == Status.badPicture, "\(empty.errors)")
   }
 }
 
