@@ -157,6 +157,8 @@ extension EditRecord {
   fileprivate func words(_ name: String) -> [String] {
     func word(_ value: JSONValue) -> [String] {
       switch value {
+      // The parser takes the next word for a value that is empty.
+      case .string(""): ["--\(name)", ""]
       case .string(let text): ["--\(name)=\(text)"]
       case .integer(let number): ["--\(name)=\(number)"]
       case .real(let number): ["--\(name)=\(number)"]

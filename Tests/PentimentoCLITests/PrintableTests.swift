@@ -17,7 +17,7 @@ import Testing
 
   static let errors: [[String]] = [
     ["edit", "-i", hostile, "-p", "x", "-o", "out.png"],
-    ["edit", "-i", "photo.png", "-p", "x", "-o", hostile + ".jpg"],
+    ["edit", "-i", "photo.png", "-p", "x", "-o", hostile + ".gif"],
     ["edit", "-i", "photo.png", "-p", "x", "-o", "out.png", "--method", hostile],
     ["edit", "-i", "photo.png", "-p", "x", "-o", "out.png", "--concept", "x:" + hostile],
     ["edit", "-i", "photo.png", "-p", "x", "-o", "out.png", "-m", hostile], ["methods", hostile],

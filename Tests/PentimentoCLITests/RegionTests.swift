@@ -107,8 +107,7 @@ import Testing
       let mask = try PictureFile.readMask(place.path("found.pgm"))
       #expect(mask.width == 96 && mask.height == 80)
       #expect(
-        mask.pixels.allSatisfy { $0 == 0 || $0 == 255 } && mask.pixels.contains(255)
-          && mask.pixels.contains(0))
+        mask.pixels.contains { $0 > 128 } && mask.pixels.contains(0))
       let changed = changes(pair, mask)
       #expect(changed.inside > 0 && (changed.outside == 0) == (arguments[1] == "diffedit"), "\(arguments)")
     }
@@ -130,7 +129,8 @@ import Testing
       (40, 40, true), (72, 40, true), (4, 40, true), (120, 44, true), (130, 44, false), (40, 96, false),
       (250, 250, false),
     ] {
-      #expect((mask.pixels[y * 256 + x] == 255) == isInside, "(\(x), \(y))")
+      // Between cells it is smooth.
+      #expect((mask.pixels[y * 256 + x] > 127) == isInside, "(\(x), \(y))")
     }
     let changed = changes(pair, mask)
     #expect(changed.outside == 0 && changed.inside > 0)

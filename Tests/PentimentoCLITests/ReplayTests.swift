@@ -8,7 +8,7 @@ import Testing
 
   /// Twenty edits of different kinds; every one leaves a record.
   static let edits: [[String]] = [
-    ["--method", "ddpm-inversion", "-p", "a ball", "--source-prompt", "a cube", "--skip", "1"],
+    ["--method", "ddpm-inversion", "-p", "a ball", "--source-prompt", "a cube", "--skip", "0.4"],
     ["--method", "sdedit", "-p", "a ball", "--strength", "0.7", "--seed", "18446744073709551615"],
     ["--method", "sdedit", "-p", "a ball", "-n", "snow", "--cfg-scale", "4", "--size", "64"],
     ["--method", "ddim-inversion", "-p", "a ball", "--source-prompt", ""],
@@ -20,7 +20,7 @@ import Testing
     ["--method", "diffedit", "-p", "a ball", "--source-prompt", "a cube", "--mask-ratio", "0.4"],
     ["--method", "diffedit", "-p", "a ball", "--source-prompt", "a cube", "--mask", "mask.png"],
     ["--method", "ledits", "--concept", "+snow:3", "--concept", "-night:threshold=0.8"],
-    ["--method", "ledits++", "--concept", "+a ball: at night:scale=2", "--mask-mode", "none"],
+    ["--method", "ledits++", "--concept", "+a ball: at night:scale=2", "--mask-mode", "noise"],
     ["--method", "dds", "-p", "a ball", "--source-prompt", "a cube"],
     ["--method", "sds", "-p", "a ball"],
     ["--method", "drag", "-p", "a ball", "--drag", "20,20:40,30"],
@@ -87,10 +87,10 @@ import Testing
   @Test("are those of files") func pipes() async throws {
     let place = try Workplace.furnished()
     let file = try await Command.run(
-      Self.words + ["-i", "photo.png", "--mask", "mask.png", "-o", "file.png", "--no-metadata"], in: place)
+      Self.words + ["-i", "photo.png", "-o", "file.png", "--no-metadata"], in: place)
     #expect(file.status == Status.done, "\(file.errors)")
     let pipe = try await Command.shell(
-      #"cat photo.png | $pentimento "$@" -i - --mask mask.png -o - --no-metadata | cat >pipe.png; mkfifo fifo; cat fifo >fifo.png & $pentimento "$@" -i photo.png --mask mask.png -o fifo --no-metadata <photo.png; wait"#,
+      #"cat photo.png | $pentimento "$@" -i - -o - --no-metadata | cat >pipe.png; mkfifo fifo; cat fifo >fifo.png & $pentimento "$@" -i photo.png -o fifo --no-metadata <photo.png; wait"#,
       Self.words, in: place)
     #expect(pipe.status == Status.done, "\(pipe.errors)")
     #expect(try place.bytes("pipe.png") == place.bytes("file.png"))
@@ -195,7 +195,7 @@ import Testing
   @Test("have the photo's fine detail where nothing was changed") func detail() async throws {
     let place = try Self.furnished()
     // The same prompt on both sides gives the photo back.
-    let same = ["--method", "ddpm-inversion", "--source-prompt", "a ball"]
+    let same = ["--method", "ddpm-inversion", "--source-prompt", "a ball", "--cfg-scale", "2", "--source-cfg-scale", "2"]
     let with = try await Command.run(Self.words + same + ["-o", "with.png"], in: place)
     #expect(with.status == Status.done && with.errors.contains("given back in 100 %"), "\(with.errors)")
     let without = try await Command.run(Self.words + same + ["-o", "without.png", "--no-detail"], in: place)
