@@ -92,7 +92,11 @@ public struct EditJob: Sendable {
     try request.inversion?.check(read.picture)
     try await part.tie(read)
     let encoded = try await encodeTexts(on: thread)
-    let inputs = try await inputs(read, encoded, on: thread)
+    var inputs = inputs(read, encoded)
+    if let picture = read.picture, inputs.inversion == nil {
+      try Task.checkCancellation()
+      inputs.source = try await codec(on: thread).encode(picture.signal).mean
+    }
 
     let remarks = Remarks(
       mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8, notes: read.notes)
@@ -101,18 +105,29 @@ public struct EditJob: Sendable {
       progress: progress)
     try Task.checkCancellation()
     let working = Picture(signal: try await codec(on: thread).decode(latent))
-    let total = self.evaluations + gradients
+    let total = evaluations + gradients
     let int8 = try await int8Decibels(
       inputs, remarks.inversion, empty: encoded.empty, against: working, on: thread
     ) { progress(total - comparisonEvaluations + $0, total) }
+    return try result(
+      working, of: read.picture, remarks,
+      report(
+        work, int8Decibels: int8, cut: encoded.cut, remarks, seconds: (ContinuousClock.now - clock).seconds))
+  }
+
+  /// What a run hands out.
+  ///
+  /// - Parameters:
+  ///   - working: of the working size.
+  ///   - picture: that was edited.
+  func result(
+    _ working: Picture, of picture: Picture?, _ remarks: Remarks, _ report: EditReport
+  ) throws -> EditResult {
     let finished = pictures.finished(working, found: remarks.mask)
     return EditResult(
       picture: finished.picture, mask: finished.mask,
-      inversion: request.keepsInversion ? try saved(remarks.inversion, of: read.picture) : nil,
-      report: report(
-        work, int8Decibels: int8, cut: encoded.cut, remarks,
-        seconds: (ContinuousClock.now - clock).seconds),
-      working: working, latentMask: remarks.mask)
+      inversion: request.keepsInversion ? try saved(remarks.inversion, of: picture) : nil,
+      report: report, working: working, latentMask: remarks.mask)
   }
 
   /// Target, source and concepts, as far as they are there, in this order.
@@ -120,18 +135,14 @@ public struct EditJob: Sendable {
     if stages.text.isEmpty {
       return EncodedPrompts(prompts: [], empty: .nothing, encodedEmpty: .nothing, cut: [])
     }
-    let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let size = workingSize
     return try await thread.run {
-      try promptEncoder.encode(
-        texts, negativePrompt: request.negativePrompt, width: size.width, height: size.height)
+      try promptEncoder.encode([request.texts], width: size.width, height: size.height)[0]
     }
   }
 
-  /// What the method works on: the conditions and the picture's latent.
-  private func inputs(
-    _ read: EditPictures.Prepared, _ encoded: EncodedPrompts, on thread: NetworkThread
-  ) async throws -> EditInputs {
+  /// What the method works on: the conditions and what a given inversion has; not yet the picture's latent.
+  func inputs(_ read: EditPictures.Prepared, _ encoded: EncodedPrompts) -> EditInputs {
     let size = LatentSize(pictures.geometry)
     var inputs = EditInputs(
       prepared.outline, height: size.height, width: size.width,
@@ -142,12 +153,7 @@ public struct EditJob: Sendable {
     inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
     inputs.mask = read.mask
     inputs.inversion = request.inversion?.inversion
-    if let inversion = inputs.inversion {
-      inputs.source = inversion.states[0]
-    } else if let picture = read.picture {
-      try Task.checkCancellation()
-      inputs.source = try await codec(on: thread).encode(picture.signal).mean
-    }
+    inputs.source = inputs.inversion?.states[0]
     return inputs
   }
 
@@ -170,12 +176,20 @@ public struct EditJob: Sendable {
         try TranslatingExecutor(stage, pool: editor.pool, on: thread)
       }
     }
-    let latent = try await prepared.method.resumableRun(inputs, in: context)
+    let latent = try await loop(inputs, in: context)
     if let network { StreamLog.current?.add("denoise", await network.traffic) }
+    return (latent, await network?.work ?? NetworkWork())
+  }
+
+  /// The method from the picture's latent to that of the result.
+  ///
+  /// - Throws: what the method throws, `EditError.noPicture`.
+  func loop(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    let latent = try await prepared.method.resumableRun(inputs, in: context)
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
-    return (latent, await network?.work ?? NetworkWork())
+    return latent
   }
 
   /// The inversion with what it is tied to.

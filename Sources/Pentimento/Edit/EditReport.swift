@@ -56,6 +56,9 @@ public struct EditReport: Sendable, Codable {
   public var streamedBytes: Int
   public var stalledSeconds: Double
   public var streamed: [StreamedWeights]
+  /// Edits that went through the stages together (`EditGroup`): what was streamed was streamed once for all of them. 1 for
+  /// an edit by itself.
+  public var editsTogether: Int
   public var seconds: Double
 }
 

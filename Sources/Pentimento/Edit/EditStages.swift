@@ -16,23 +16,28 @@ struct EditStages: Sendable {
 
   /// - Parameters:
   ///   - size: pixels at which the networks work.
+  ///   - texts: that are encoded.
+  ///   - lanes: evaluations that are asked for at once.
   ///   - method: that is compared with itself in int8; nil for none.
   ///   - bytes: what lies beside a network.
   ///   - refused: what does not fit already.
   /// - Throws: `RequestError.overBudget`, `RequestError.int8Idle`.
   init(
-    _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands,
-    translator: Translator?, lanes: Int?, comparing method: String?, beside bytes: Int,
+    _ size: Extent, of editor: Editor, encodesPicture: Bool, texts: Int, demands: NetworkDemands,
+    translator: Translator?, lanes: Int, comparing method: String?, beside bytes: Int,
     _ refused: inout Refused
   ) throws {
-    let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
+    let model = editor.model
+    var stages = Stages(
+      model: model, threads: editor.threads, budget: refused.limit.map { $0.bytes - bytes })
+    stages.speed = editor.knownSpeed
     let (width, height) = (size.width, size.height)
     let translates = demands.contains(.translator)
     text =
       translates
       ? []
       : try model.textEncoders.indices.compactMap { i in
-        try refused.planned(beside: bytes) { try stages.textEncoder(i) }
+        try refused.planned(beside: bytes) { try stages.textEncoder(i, lanes: texts) }
       }
     encoder =
       encodesPicture
