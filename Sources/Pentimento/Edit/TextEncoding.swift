@@ -78,8 +78,11 @@ struct PromptEncoder {
   /// What one encoder makes of every text.
   func states(of texts: [String], encoder index: Int) throws -> [TextStates] {
     let (part, stage) = (model.textEncoders[index], stages[index])
-    let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-    defer { StreamLog.current?.add(stage.name, executor.traffic) }
+    let executor = try NetworkShelf.executor(of: stage, pool)
+    defer {
+      StreamLog.current?.add(stage.name, executor.traffic)
+      NetworkShelf.keep(executor, of: stage)
+    }
     let encodings = try texts.map { text in
       let encoding = try part.tokenizer().encode(text, maxLength: part.encoder.configuration.tokens)
       try part.encoder.configuration.check(ids: encoding.ids)

@@ -21,10 +21,15 @@ extension EditGroup {
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }, finished: Finished
   ) async {
     precondition(journals.isEmpty || journals.count == jobs.count, "\(journals.count) journals")
-    let pressure = jobs[0].editor.memoryLimit.map { _ in MemoryPressure(planned: plan.peak) }
+    if !keepsNetworks { NetworkShelf.current?.clear() }
+    let shelf = keepsNetworks ? NetworkShelf.current : nil
+    let planned = shelf == nil ? plan.peak : peakWithAllNetworks
+    let pressure = jobs[0].editor.memoryLimit.map { _ in MemoryPressure(planned: planned) }
     let course = GroupCourse(self, journals: journals, isStopped: isStopped, progress: progress)
     await MemoryPressure.$current.withValue(pressure) {
-      await StreamLog.$current.withValue(StreamLog()) { await course.run(finished) }
+      await StreamLog.$current.withValue(StreamLog()) {
+        await NetworkShelf.$current.withValue(shelf) { await course.run(finished) }
+      }
     }
   }
 }
@@ -181,6 +186,7 @@ private final class GroupCourse: Sendable {
       }
     }
     StreamLog.current?.add("denoise", await network.traffic)
+    await network.putBack(stage)
   }
 
   private func denoiseSideBySide(

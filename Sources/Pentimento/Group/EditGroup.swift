@@ -20,6 +20,19 @@ public struct EditGroup: Sendable {
   /// Gradients of the network in a run.
   public var gradients: Int { jobs.reduce(0) { $0 + $1.gradients } }
 
+  /// What a run holds where all of its networks stay open, bytes.
+  var peakWithAllNetworks: Int {
+    plan.baseline + plan.held + (plan.stages.map(\.stored).max() ?? 0)
+      + plan.stages.reduce(0) { $0 + $1.total - $1.stored }
+  }
+
+  /// Whether there is room for all networks at once, with their weights.
+  var keepsNetworks: Bool {
+    let all = stages.text + [stages.encoder, stages.noise, stages.decoder].compactMap { $0 }
+    guard all.allSatisfy(\.plan.isResident) else { return false }
+    return jobs[0].editor.memoryLimit.map { peakWithAllNetworks <= $0.bytes } ?? true
+  }
+
   /// Whether the edits' loops run side by side. Where no pass can be shared, one after the other takes less memory.
   package var runsSideBySide: Bool { stages.noise!.plan.lanes > 1 }
 }
@@ -75,7 +88,7 @@ extension Editor {
     let stages = try EditStages(
       drafts[0].size, of: self, encodesPicture: drafts.contains(where: \.encodesPicture), texts: stored.texts,
       demands: drafts[0].prepared.demands, translator: nil,
-      lanes: runs.reduce(0) { $0 + $1.atOnce }, comparing: nil, beside: taken + stored.most, &refused)
+      lanes: runs.reduce(0) { $0 + $1.atOnce }, comparing: nil, beside: stored.beside(taken), &refused)
     let isSideBySide = stages.noise!.plan.lanes > 1
     let rounds = isSideBySide ? EvaluationRounds(runs) : EvaluationRounds(inTurn: runs)
     let gradients = drafts.reduce(0) { $0 + $1.prepared.gradients }
@@ -83,23 +96,22 @@ extension Editor {
     var rows: [MemoryPlan.Stage] = []
     if stored.reading > 0 { rows.append(.init(name: "read picture", stored: stored.reading)) }
     rows += stages.text.map {
-      .init("text", $0, stored: stored.encoding, in: EvaluationRounds(stored.texts, atOnce: stored.texts))
+      .init("text", $0, stored: stored.text, in: EvaluationRounds(stored.texts, atOnce: stored.texts))
     }
     if let encoder = stages.encoder {
       let pictures = drafts.filter(\.encodesPicture).count
       rows.append(
         .init(
-          "encode", encoder, stored: stored.conditions + stored.signal + stored.latents,
-          evaluations: pictures))
+          "encode", encoder, stored: stored.encode, evaluations: pictures))
     }
     rows.append(
       .init(
-        "denoise", stages.noise!, stored: stored.conditions + stored.latents, gradients: gradients,
+        "denoise", stages.noise!, stored: stored.denoise, gradients: gradients,
         in: rounds))
+    let handing = max(0, stored.handing - stages.decoder.plan.peakBytes)
     rows.append(
       .init(
-        "decode", stages.decoder, stored: stored.conditions + stored.signal + stored.results,
-        evaluations: drafts.count))
+        "decode", stages.decoder, stored: stored.decode + handing, evaluations: drafts.count))
     rows.append(.init(name: "write picture", stored: stored.writing))
     let plan = MemoryPlan(stages: rows, held: stored.held, baseline: baseline)
     return EditGroup(
@@ -142,6 +154,8 @@ private struct GroupStorage {
   let held: Int
   /// While one picture is read.
   let reading: Int
+  /// Edits.
+  let count: Int
   /// Texts that are encoded, each once.
   let texts: Int
   let conditions: Int
@@ -155,12 +169,24 @@ private struct GroupStorage {
   let writing: Int
 
   /// States of the encoders, and the conditions that are made of them.
-  var encoding: Int { 2 * conditions }
-  var most: Int { conditions + max(conditions, signal + latents, signal + results) }
+  var text: Int { 2 * conditions }
+  var encode: Int { conditions + signal + latents }
+  var denoise: Int { conditions + latents }
+  /// A picture is copied while the decoder is there for the next.
+  var decode: Int { conditions + results + (count > 1 ? signal : 0) }
+  /// Of one edit: the decoder's picture, a copy of it and that in 8 bits, when the network's own memory is given back.
+  var handing: Int { count > 1 ? 0 : 2 * signal + signal / 4 }
+
+  func beside(_ taken: Int) -> BytesBeside {
+    BytesBeside(
+      text: taken + text, encode: taken + encode, denoise: taken + denoise, compare: taken,
+      decode: taken + decode, handing: handing)
+  }
 
   init(_ drafts: [EditDraft], _ model: Model) {
     func sum(_ part: (EditDraft) -> Int) -> Int { drafts.reduce(0) { $0 + part($1) } }
     func most(_ part: (EditDraft) -> Int) -> Int { drafts.map(part).max() ?? 0 }
+    count = drafts.count
     held = sum(\.held)
     reading = most(\.pictures.reading)
     texts = drafts.map(\.texts).distinctTexts.count

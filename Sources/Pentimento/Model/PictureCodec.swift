@@ -87,11 +87,18 @@ package struct PictureCodec: LatentCodec {
     making make: @escaping @Sendable (HostTensor) -> Made
   ) async throws -> [Result<Made, any Error>] {
     let compute = { @Sendable () throws -> [Result<Made, any Error>] in
-      let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-      executor.missing = MemoryPressure.current?.missing
-      defer { StreamLog.current?.add(stage.name, executor.traffic) }
+      let executor = try NetworkShelf.executor(of: stage, pool)
+      // One that stays open keeps its memory.
+      let isLast = count == 1 && NetworkShelf.current == nil
+      defer {
+        StreamLog.current?.add(stage.name, executor.traffic)
+        NetworkShelf.keep(executor, of: stage)
+      }
       return try (0..<count).map { i in
-        let output = try executor.run([input(i)], goesOn: i + 1 < count)[0][name]!
+        let output =
+          isLast
+          ? try executor.runLast(input(i))[name]!
+          : try executor.run([input(i)], goesOn: i + 1 < count)[0][name]!
         guard output.isFinite else { return .failure(ModelError.notFinite(part: stage.weights.label)) }
         return .success(make(output))
       }
