@@ -127,9 +127,9 @@ final class BatchCourse: @unchecked Sendable {
     return Pending(place: place, job: job, digest: digest, edit: edit, checkpoint: progress)
   }
 
-  /// Whether a failure is the job's own: with the same words it would fail again. What lay in the machine, a full disk or
-  /// too little memory, is tried again.
-  private static func isFinal(_ status: Int) -> Bool { [64, 65].contains(status) }
+  /// Whether the run itself failed, after all its work: with the same words it would do so again. What can be put right, a
+  /// missing picture or a full disk, or what costs nothing to find, is tried again.
+  private static func isFinal(_ status: Int) -> Bool { status == 1 }
 
   private func path(_ job: BatchJob) -> String { "\(batch.folder)/\(job.output)" }
   private func checkpoint(_ job: BatchJob) -> String { "\(batch.folder)/\(job.name).checkpoint" }
@@ -138,7 +138,8 @@ final class BatchCourse: @unchecked Sendable {
 
   private func run(_ members: [Pending], _ edits: RunnableEdits) async throws {
     await edits.run(
-      journals: members.map(\.checkpoint), shelf: shelf, isStopped: batch.isStopped, progress: batch.work.progress
+      journals: members.map(\.checkpoint), shelf: shelf, isStopped: batch.isStopped,
+      progress: batch.work.progress
     ) { [self] i, result in
       do { try await finish(members[i], result) } catch {
         state.withLock { $0.failure = $0.failure ?? error }

@@ -50,12 +50,14 @@ struct JobLine {
     if text.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) { return [] }
     do {
       let value = try JSONValue(parsing: text, file: origin)
-      guard case .object(let object) = value else { throw JobFault(reason: "it is \(value.kind), not an object") }
+      guard case .object(let object) = value else {
+        throw JobFault(reason: "it is \(value.kind), not an object")
+      }
       return try jobs(object).map(BatchEntry.job)
     } catch let fault as JobFault {
       return [.broken(name: padded, origin: origin, reason: fault.reason)]
     } catch {
-      return [.broken(name: padded, origin: origin, reason: "\(error)")]
+      return [.broken(name: padded, origin: origin, reason: "it is not valid JSON")]
     }
   }
 

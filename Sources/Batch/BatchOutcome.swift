@@ -81,7 +81,9 @@ public struct BatchSummary: Sendable, Codable, Equatable {
     if count(.failed) > 0 { words.append("\(count(.failed)) failed") }
     if count(.left) > 0 || wasStopped { words.append("\(count(.left)) left for the same command") }
     lines.append(words.joined(separator: ", "))
-    for job in jobs where job.state == .failed { lines.append("\(job.job) (\(job.origin)): \(job.error ?? "")") }
+    for job in jobs where job.state == .failed {
+      lines.append("\(job.job) (\(job.origin)): \(job.error ?? "")")
+    }
     return lines.joined(separator: "\n")
   }
 }

@@ -103,8 +103,10 @@ public struct JobStream: JobSource {
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     let count = Platform.read(descriptor, &buffer, buffer.count)
     if count < 0, errno == EINTR || errno == EAGAIN { return }
-    guard count >= 0 else { throw FileError.readFailed(
-        file: "standard input", reason: String(cString: strerror(errno))) }
+    guard count >= 0 else {
+      throw FileError.readFailed(
+        file: "standard input", reason: String(cString: strerror(errno)))
+    }
     hasEnded = count == 0
     bytes += buffer[..<count]
     while let end = bytes.firstIndex(of: 10) {

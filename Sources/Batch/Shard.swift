@@ -59,7 +59,7 @@ public struct Shard: Sendable, Equatable {
   }
 
   /// What stands in names of files that every part has: `.2of8`, nothing for the whole.
-  var suffix: String { count == 1 ? "" : ".\(index + 1)of\(count)" }
+  package var suffix: String { count == 1 ? "" : ".\(index + 1)of\(count)" }
 }
 
 /// Why a part of a batch cannot be made out.

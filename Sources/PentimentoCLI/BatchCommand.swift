@@ -34,7 +34,8 @@ struct BatchCommand: RunCommand {
 
   @Option(
     help: ArgumentHelp(
-      "At this time finish the step, save what is under way and end with status 75.", valueName: "hours:minutes"))
+      "At this time finish the step, save what is under way and end with status 75.",
+      valueName: "hours:minutes"))
   var until: TimeOfDay?
 
   @Option(
@@ -93,7 +94,9 @@ struct BatchCommand: RunCommand {
     get throws {
       let environment = ProcessInfo.processInfo.environment
       guard let shard else { return jobs == "-" ? .whole : try Shard(environment: environment) }
-      guard jobs != "-" else { throw ValidationError("--shard is for a list of jobs, not for standard input") }
+      guard jobs != "-" else {
+        throw ValidationError("--shard is for a list of jobs, not for standard input")
+      }
       return try Shard(parsing: shard, environment: environment)
     }
   }

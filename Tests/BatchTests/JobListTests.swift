@@ -37,18 +37,21 @@ import Testing
   }
 
   @Test("makes an edit of every prompt with every seed") func products() {
-    let found = jobs(#"{"id": "x", "output": "y.ppm", "prompt": ["a", "b"], "seed": [1, 2, 3], "image": "i.png"}"#)
+    let found = jobs(
+      #"{"id": "x", "output": "y.ppm", "prompt": ["a", "b"], "seed": [1, 2, 3], "image": "i.png"}"#)
     #expect(found.map(\.name) == (1...6).map { "x-\($0)" })
     #expect(found.map(\.output) == (1...6).map { "y-\($0).ppm" })
     #expect(found[3].words == ["--image", "i.png", "--prompt", "b", "--seed", "1"])
     #expect(Set(found.map(\.words)).count == 6)
   }
 
-  @Test("tells broken lines from the others, and leaves empty ones out", arguments: [
-    ("{\"image\": ", "jobs.jsonl"), ("[1]", "list"), ("{\"id\": \"../x\"}", "../x"),
-    ("{\"prompt\": []}", "empty list"), ("{\"steps\": {}}", "object"), ("{\"id\": \".x\"}", ".x"),
-    ("{\"image\": \"a\", \"image\": \"b\"}", "image"),
-  ])
+  @Test(
+    "tells broken lines from the others, and leaves empty ones out",
+    arguments: [
+      ("{\"image\": ", "JSON"), ("[1]", "list"), ("{\"id\": \"../x\"}", "../x"),
+      ("{\"prompt\": []}", "empty list"), ("{\"steps\": {}}", "object"), ("{\"id\": \".x\"}", ".x"),
+      ("{\"image\": \"a\", \"image\": \"b\"}", "JSON"),
+    ])
   func broken(line: String, word: String) {
     let text = "\n{\"id\": \"one\"}\n\(line)\n   \n{\"id\": \"two\"}"
     #expect(jobs(text).map(\.name) == ["one", "two"])

@@ -61,7 +61,8 @@ import Testing
     var dates: [String: Date] = [:]
     for name in Self.names {
       dates[name] =
-        try FileManager.default.attributesOfItem(atPath: place.path("out/\(name)"))[.modificationDate] as? Date
+        try FileManager.default.attributesOfItem(atPath: place.path("out/\(name)"))[.modificationDate]
+        as? Date
     }
     return dates
   }
@@ -146,8 +147,9 @@ import Testing
 
   @Test("refuses what is for a single edit, and words that are no edit's") func refusals() async throws {
     let place = try place()
-    for more in [["--save-mask", "m.png"], ["--interpolation", "0.1,0.2"], ["--until", "25:00"], ["--shard", "3/2"]]
-    {
+    for more in [
+      ["--save-mask", "m.png"], ["--interpolation", "0.1,0.2"], ["--until", "25:00"], ["--shard", "3/2"],
+    ] {
       let run = try await batch(place, more)
       #expect(run.status == 64, "\(more): \(run.errors)")
     }

@@ -48,7 +48,8 @@ package final class NetworkShelf: Sendable {
   /// - Throws: as an executor does.
   static func executor(of stage: Stage, _ pool: ThreadPool) throws -> Executor {
     let known = current?.kept.withLock { $0.removeValue(forKey: Key(stage)) }
-    let executor = try known?.executor ?? Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
+    let executor =
+      try known?.executor ?? Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
     executor.missing = MemoryPressure.current?.missing
     return executor
   }
