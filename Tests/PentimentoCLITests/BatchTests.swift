@@ -103,9 +103,9 @@ import Testing
     async throws
   {
     let place = try Workplace.furnished()
-    let lines = (1...4).map { #"{"image": "photo.png", "prompt": "a cube \#($0)", "method": "sdedit"}"# }
+    let lines = (1...4).map { #"{"image": "photo.png", "prompt": "a cube \#($0)", "method": "sds"}"# }
     try place.add("jobs.jsonl", lines.joined(separator: "\n").utf8)
-    let words = ["batch", "jobs.jsonl", "--size", "64", "--steps", "3000", "-t", "1"]
+    let words = ["batch", "jobs.jsonl", "--size", "64", "--steps", "100000", "-t", "1"]
     let stopped = try await Command.run(words + ["--out", "out"], in: place, after: 1.5) { kill($0, SIGTERM) }
     #expect(stopped.exited && stopped.status == 75, "\(stopped.errors)")
     #expect(stopped.errors.contains("left"))
@@ -116,7 +116,7 @@ import Testing
   @Test("answers the lines of standard input one by one, in order") func stream() async throws {
     let place = try place()
     let run = try await Command.shell(
-      #"(cat jobs.jsonl; echo 'nonsense'; sleep 1; echo '{"method": "generate", "prompt": "a cone", "id": "late"}') "#
+      #"(cat jobs.jsonl; echo; echo 'nonsense'; sleep 1; echo '{"method": "generate", "prompt": "a cone", "id": "late"}') "#
         + #"| "$pentimento" batch - --out out --size 64 --steps 4 -t 1"#, in: place)
     #expect(run.status == 0, "\(run.errors)")
     let lines = run.output.split(separator: "\n")
