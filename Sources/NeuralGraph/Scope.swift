@@ -4,6 +4,8 @@ import Tensors
 package final class GraphBuilder {
   package internal(set) var graph = Graph()
   private var block = 0
+  /// Blocks that are computed again together with the one before, where both are.
+  private(set) var joined: Set<Int> = []
   private var weights: [String: Value] = [:]
   /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
   let keepsFloats: Bool
@@ -62,6 +64,9 @@ package final class GraphBuilder {
     attention == .int8 && !keepsFloats && (multipliesBytes || projections.allSatisfy(\.multipliesBytes))
   }
 
+  /// Whether a backward pass computes what is emitted now once more.
+  var isRecomputed: Bool { recomputed.contains(block) }
+
   func isTrained(_ name: String) -> Bool { trained.contains(name) }
 
   /// The common factor of all side branches, one input for the whole graph.
@@ -76,7 +81,13 @@ package final class GraphBuilder {
   package var root: Scope { Scope(builder: self, path: "") }
 
   /// Nodes from here on belong to a new unit of recomputation.
-  package func beginBlock() { block += 1 }
+  ///
+  /// - Parameter joining: where this one and the one before it are both computed again, they are together, so that
+  ///   nothing is kept between them.
+  package func beginBlock(joining: Bool = false) {
+    block += 1
+    if joining { joined.insert(block) }
+  }
 
   func define(_ type: TensorType, _ origin: Origin) -> Value {
     graph.types.append(type)

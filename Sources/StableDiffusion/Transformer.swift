@@ -51,7 +51,7 @@ struct TransformerBlock {
     var h = try attend(x, norm: g["norm1"], over: nil, maps: nil, g["attn1"])
     h = try attend(h, norm: g["norm2"], over: context, maps: maps, g["attn2"])
     // The widest activations of the network, from few products: worth computing again where little else is.
-    g.builder.beginBlock()
+    g.builder.beginBlock(joining: true)
     return try g["ff"].feedForward(h, norm: g["norm3"], width: 4 * g.channels(h))
   }
 }
