@@ -29,7 +29,8 @@ extension Scope {
       let nodes = blocks[block]!.map { forward[$0] }
       guard nodes.contains(where: { $0.outputs.contains { reached.contains($0) && gradients[$0] != nil } })
       else { continue }
-      let again = recomputing(block) ? try emitAgain(nodes) : [:]
+      // What is stored in halves is loaded again in any case.
+      let again = try emitAgain(recomputing(block) ? nodes : nodes.filter { $0.op is LoadedLines })
 
       for node in nodes.reversed() {
         guard node.outputs.contains(where: { reached.contains($0) && gradients[$0] != nil }) else { continue }

@@ -21,6 +21,9 @@ package protocol Op: Sendable {
   /// many bytes.
   func overwritten(of inputs: Int) -> Int?
 
+  /// Whether inputs may be lines in halves (`Layout.scaledLines`); others get them as floats.
+  var readsLines: Bool { get }
+
   /// Computes the outputs. Cannot fail: shapes were checked when the node was emitted.
   func run(_ io: borrowing OpIO)
 
@@ -33,6 +36,7 @@ extension Op {
   package func multiplyAdds(_ inputs: [TensorType]) -> Int { 0 }
   package var statistics: [String] { [] }
   package func overwritten(of inputs: Int) -> Int? { nil }
+  package var readsLines: Bool { false }
 
   /// Operators of the backward pass, and those whose gradient no method needs, have none.
   package func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

@@ -9,6 +9,8 @@ package final class GraphBuilder {
   private var weights: [String: Value] = [:]
   /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
   let keepsFloats: Bool
+  /// Whether there is a backward pass that may want what lies between two layers.
+  let differentiates: Bool
   /// Whether layers compute what lies around them (`LayerFusion`); otherwise what every layer reads is a value.
   let fuses: Bool
   let attention: AttentionArithmetic
@@ -24,6 +26,8 @@ package final class GraphBuilder {
   /// What may be kept of a network's pictures; nil for all of them.
   let lineLimits: LineLimits?
   let activations: ActivationPrecision
+  /// Whether convolutions may be computed where they are read; else what is kept in halves is stored by an operator.
+  let worksByLines: Bool
   /// Convolutions that no node computes yet.
   var deferred: [Value: DeferredLayer] = [:]
 
@@ -33,26 +37,32 @@ package final class GraphBuilder {
   ///   - trained: tensors that are values of the run and not of the checkpoint (`Origin.parameter`), whose name
   ///     and shape they have.
   ///   - keepsFloats: layers on bytes multiply floats by the dequantized weight instead of quantizing their input.
+  ///   - differentiates: whether a gradient will be emitted; nil where floats are kept.
   ///   - fusing: whether operators that give the same bits together are one; without it every layer's input is a value.
   ///   - attention: of floats everywhere, or of bytes: in a network that `multipliesBytes` in other places, and between
   ///     layers that do.
   ///   - recomputing: for the network's `gradient(of:)`.
-  ///   - lineLimits: what is computed line by line instead of being kept; nil, and no gradient, else.
+  ///   - worksByLines: whether convolutions may be computed line by line where they are read; such a graph has no
+  ///     gradient.
+  ///   - lineLimits: what is computed so instead of being kept; nil for nothing.
   ///   - activations: in what blocks hand pictures on (`Scope.kept`).
   package init(
     adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
-    keepsFloats: Bool = false, fusing: Bool = true, attention: AttentionArithmetic = .int8,
-    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [], lineLimits: LineLimits? = nil,
+    keepsFloats: Bool = false, differentiates: Bool? = nil, fusing: Bool = true,
+    attention: AttentionArithmetic = .int8,
+    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [], worksByLines: Bool = true,
+    lineLimits: LineLimits? = nil,
     activations: ActivationPrecision = .f32,
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
     self.formatOf = formatOf
     (self.adapters, self.trained, self.keepsFloats) = (adapters, trained, keepsFloats)
+    self.differentiates = differentiates ?? keepsFloats
     fuses = fusing
     self.attention = attention
     self.multipliesBytes = multipliesBytes
     recomputed = blocks
-    (self.lineLimits, self.activations) = (lineLimits, activations)
+    (self.worksByLines, self.lineLimits, self.activations) = (worksByLines, lineLimits, activations)
   }
 
   fileprivate func format(of name: String) -> WeightFormat {
@@ -116,8 +126,11 @@ package final class GraphBuilder {
   }
 
   fileprivate func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
-    guard lineLimits == nil && activations == .f32 else { return try emitByLines(op, inputs) }
-    return try emitNode(op, inputs)
+    guard lineLimits != nil || activations == .f16 else { return try emitNode(op, inputs) }
+    guard !worksByLines else { return try emitByLines(op, inputs) }
+    var read = inputs
+    if !op.readsLines { for i in read.indices { read[i] = try whole(read[i]) } }
+    return try emitNode(op, read)
   }
 
   func emitNode(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {

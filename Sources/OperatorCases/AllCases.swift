@@ -10,8 +10,9 @@ extension OperatorCase {
     "AttentionMap": "probabilities are read by methods and enter no loss",
     "Constant": "it depends on nothing",
     "Int8Projections": "gradient graphs compute in floats, with the operators that it stands for",
-    "LoadedLines": "gradient graphs keep pictures as floats",
+    "LoadedLines": "rounding to halves counts as none, so its gradient is that of its result",
     "PipelineResult": "gradient graphs have the convolutions that it stands for",
     "PipelineStatistics": "gradient graphs have the convolutions that it stands for",
+    "StoredLines": "rounding to halves counts as none, so its gradient is that of its result",
   ]
 }

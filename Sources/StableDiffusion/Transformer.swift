@@ -18,7 +18,10 @@ struct Transformer {
   ) throws(GraphError) -> Value {
     var h = try project(g["norm"].normalized(x, groups: groups, epsilon: 1e-6), g["proj_in"])
     for i in 0..<depth {
-      if i > 0 { g.builder.beginBlock() }
+      if i > 0 {
+        h = try g.kept(h)
+        g.builder.beginBlock()
+      }
       h = try TransformerBlock(heads: heads)(h, over: context, maps: maps, g["transformer_blocks"][i])
     }
     return try g.tap(g.path, project(LayerInput(h), residual: x, g["proj_out"]))

@@ -139,7 +139,7 @@ extension Scope {
     _ x: Value, norm: Scope, width: Int, epsilon: Float = 1e-5
   ) throws(GraphError) -> Value {
     let (inner, outer) = (self["net"][0]["proj"], self["net"][2])
-    guard builder.fuses, !builder.keepsFloats || builder.isRecomputed,
+    guard builder.fuses, !builder.differentiates || builder.isRecomputed,
       ![inner, outer].contains(where: { $0.isAdapted || $0.isTrained }), !norm.isTrained
     else {
       let h = try geglu(inner.linear(norm.layerNorm(x, epsilon: epsilon), to: 2 * width))
