@@ -10,6 +10,7 @@
 #include <malloc.h>
 #endif
 #ifdef __linux__
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #endif
 
@@ -68,6 +69,32 @@ int64_t cplatform_address_space(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > INT64_MAX) return -1;
   return (int64_t)limit.rlim_cur;
+}
+
+int cplatform_listen_for_pressure(const char *folder) {
+#ifdef __linux__
+  char path[4096], line[64];
+  int events = -1;
+  if (snprintf(path, sizeof path, "%s/memory.pressure_level", folder) >= (int)sizeof path) return -1;
+  const int level = open(path, O_RDONLY | O_CLOEXEC);
+  if (level < 0) return -1;
+  snprintf(path, sizeof path, "%s/cgroup.event_control", folder);
+  const int control = open(path, O_WRONLY | O_CLOEXEC);
+  if (control >= 0) {
+    events = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    const int length = snprintf(line, sizeof line, "%d %d medium", events, level);
+    if (events >= 0 && write(control, line, (size_t)length) != length) {
+      close(events);
+      events = -1;
+    }
+    close(control);
+  }
+  close(level);
+  return events;
+#else
+  (void)folder;
+  return -1;
+#endif
 }
 
 void cplatform_trim_heap(void) {

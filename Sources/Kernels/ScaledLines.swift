@@ -7,17 +7,25 @@ import Tensors
 ///
 ///     x[j] ≈ half[j]/factor,  |x[j] − …| ≤ 2⁻¹¹·|x[j]|/2 + 2⁻³⁹·max|x|
 private struct ScaledLines {
-  let halves: UnsafeMutablePointer<UInt16>
-  let factors: UnsafeMutablePointer<Float>
+  private let address: UnsafeMutableRawPointer
+  /// Bytes from line to line, and from a line to its factor.
+  private let stride: Int, factorOffset: Int
   /// Values of a line.
   let count: Int
 
   init(_ tensor: TensorRef) {
     precondition(tensor.type.layout == .scaledLines, "scaled lines wanted, got \(tensor.type)")
-    let (address, type) = (tensor.address, tensor.type)
-    halves = address.assumingMemoryBound(to: UInt16.self)
-    factors = (address + type.factorOffset).assumingMemoryBound(to: Float.self)
+    let type = tensor.type
+    (address, stride, factorOffset) = (tensor.address, type.scaledLineBytes, type.factorOffset)
     count = type.shape.dropFirst().reduce(1, *)
+  }
+
+  func halves(_ line: Int) -> UnsafeMutablePointer<UInt16> {
+    (address + line * stride).assumingMemoryBound(to: UInt16.self)
+  }
+
+  func factor(_ line: Int) -> UnsafeMutablePointer<Float> {
+    (address + (line * stride + factorOffset)).assumingMemoryBound(to: Float.self)
   }
 }
 
@@ -30,10 +38,10 @@ package func storeLines(_ x: TensorRef, from first: Int, into y: TensorRef, _ po
   pool.run(x.shape[0]) { line, _ in
     let row = values + line * lines.count
     let factor = scale(of: row, lines.count, set)
-    lines.factors[first + line] = factor
+    lines.factor(first + line).pointee = factor
     inPieces(lines.count) { start, n, buffer in
       scale_row(n, row + start, factor, buffer)
-      set.pointee.narrow_f16(n, buffer, lines.halves + (first + line) * lines.count + start)
+      set.pointee.narrow_f16(n, buffer, lines.halves(first + line) + start)
     }
   }
 }
@@ -44,8 +52,8 @@ package func loadLines(_ x: TensorRef, _ range: Range<Int>, into y: TensorRef, _
   precondition(
     y.shape == [range.count] + x.shape.dropFirst(), "loadLines: \(range) of \(x.shape) into \(y.shape)")
   pool.run(range.count) { line, _ in
-    let (from, to) = (lines.halves + (range.lowerBound + line) * lines.count, values + line * lines.count)
-    let back = 1 / lines.factors[range.lowerBound + line]
+    let (from, to) = (lines.halves(range.lowerBound + line), values + line * lines.count)
+    let back = 1 / lines.factor(range.lowerBound + line).pointee
     for start in stride(from: 0, to: lines.count, by: pieceCount) {
       let n = min(pieceCount, lines.count - start)
       set.pointee.widen_f16(n, from + start, to + start)

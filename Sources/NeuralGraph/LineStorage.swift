@@ -72,10 +72,9 @@ extension GraphBuilder {
     deferred[value] = nil
     guard !isPlain || inHalves else { return define(value, by: layer.layer, layer.inputs) }
     let type = inHalves ? graph.type(value).asScaledLines : graph.type(value)
-    let replaced = inputs.firstIndex { graph.type($0) == type }
+    let overlay = pipeline.overlay(inputs.map(graph.type), result: type)
     graph.types[value.id] = type
-    define(
-      value, by: PipelineResult(pipeline: pipeline, isNarrow: inHalves, replaced: replaced), inputs)
+    define(value, by: PipelineResult(pipeline: pipeline, isNarrow: inHalves, overlay: overlay), inputs)
   }
 
   /// What makes a value from others that are in memory, and these; no stages where it is itself.

@@ -24,6 +24,9 @@ package protocol Op: Sendable {
   /// Whether inputs may be lines in halves (`Layout.scaledLines`); others get them as floats.
   var readsLines: Bool { get }
 
+  /// An input, of another size perhaps, that may begin within the memory of the first output where nobody reads it later.
+  var overlay: Overlay? { get }
+
   /// Computes the outputs. Cannot fail: shapes were checked when the node was emitted.
   func run(_ io: borrowing OpIO)
 
@@ -37,6 +40,7 @@ extension Op {
   package var statistics: [String] { [] }
   package func overwritten(of inputs: Int) -> Int? { nil }
   package var readsLines: Bool { false }
+  package var overlay: Overlay? { nil }
 
   /// Operators of the backward pass, and those whose gradient no method needs, have none.
   package func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
@@ -45,6 +49,16 @@ extension Op {
 
   /// The error of a shape rule.
   func misfit(_ inputs: [TensorType]) -> GraphError { .shape(op: "\(Self.self)", got: inputs) }
+}
+
+/// An input that an operator reads from the front to the back, ahead of what it writes: with enough distance, no byte of
+/// the output comes to lie over one that is still to be read.
+package struct Overlay: Hashable, Sendable {
+  package var input: Int
+  /// Bytes from the start of the output to that of the input, at least.
+  package var distance: Int
+
+  package init(input: Int, distance: Int) { (self.input, self.distance) = (input, distance) }
 }
 
 /// What an operator may touch during one `run`.

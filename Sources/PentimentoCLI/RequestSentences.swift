@@ -87,11 +87,12 @@ extension RequestError {
       "--feather softens where the original is put back: give a --mask and no --no-paste-back"
     case .pasteBackWithoutPicture:
       "what lies outside the mask is put back from the picture: name it with --image, or give --no-paste-back"
-    case .overBudget(let stage, let needed, let budget, let source):
+    case .overBudget(let stage, let needed, let budget, let source, let halves):
       // What the program itself takes differs by some hundred kilobytes from start to start.
       "the stage \"\(stage)\" needs at least \((needed + 1_000_000).megabytesUp) MB and \(budget.megabytesDown) MB "
         + "\(source.allows): use a smaller "
         + "\(stage.hasSuffix("picture") ? "picture, a smaller --size" : "--size") or \(source.remedy)"
+        + (halves.map { "; --precision f16 needs \(($0 + 1_000_000).megabytesUp) MB" } ?? "")
     case .pictureSize:
       description
     }

@@ -13,10 +13,10 @@ package final class Executor {
   package let plan: Plan
   private let weights: NetworkWeights
   private let pool: ThreadPool
-  private let arena: MemoryRegion
-  private let scratch: MemoryRegion
-  private let resident: MemoryRegion
-  private let window: MemoryRegion
+  let arena: MemoryRegion
+  let scratch: MemoryRegion
+  let resident: MemoryRegion
+  let window: MemoryRegion
   private let parameters: MemoryRegion
   /// Trained values that have been given.
   private var given: Set<Value> = []
@@ -25,18 +25,20 @@ package final class Executor {
   /// Nil where nothing is streamed.
   private var stream: WeightStream?
   /// Where the plan's weights are stored.
-  private let stored: [Value: StoredWeight]
+  let stored: [Value: StoredWeight]
   /// Weights that are used where their file is mapped.
-  private let mapped: [Value: UnsafeMutableRawPointer]
+  let mapped: [Value: UnsafeMutableRawPointer]
   private var onDemand = WeightsOnDemand()
+  /// Reads copies that were given back.
+  private var again: WeightReader?
   private let lookups: [Int: TableLookup]
   private var isPoisoned = false
   /// Of weights that were fetched for a node, bytes so far.
   package private(set) var streamedBytes = 0
   /// Told every node before it runs, with what it reads; for surveys of activations.
   package var onNode: ((Node, [TensorRef]) throws -> Void)?
-  /// Asked now and then how much of what was planned cannot be had any more, bytes. Mapped weights that were to stay are
-  /// given back then and brought again when they are needed.
+  /// Asked now and then how much of what was planned cannot be had any more, bytes. Weights that were to stay are given
+  /// back then and brought again when they are needed.
   package var missing: (() -> Int)?
   /// Told every node when it has run; with the hook before, for its time.
   package var afterNode: ((Node) -> Void)?
@@ -121,11 +123,7 @@ package final class Executor {
   package func run(
     _ queries: [[String: HostTensor]], only wanted: Set<String>? = nil, goesOn: Bool = false
   ) throws -> [[String: HostTensor]] {
-    let walk = walks[wanted] ?? Walk(graph, plan, only: wanted)
-    walks[wanted] = walk
-    for value in walk.parameters {
-      precondition(given.contains(value), "no value for \(graph.parameter(value)!), which is trained")
-    }
+    let walk = walk(for: wanted)
     var results: [[String: HostTensor]] = []
     for start in stride(from: 0, to: queries.count, by: plan.lanes) {
       let group = queries[start..<min(start + plan.lanes, queries.count)]
@@ -134,6 +132,15 @@ package final class Executor {
       results += group.indices.map { read(walk.outputs, lane: $0 - start) }
     }
     return results
+  }
+
+  func walk(for wanted: Set<String>?) -> Walk {
+    let walk = walks[wanted] ?? Walk(graph, plan, only: wanted)
+    walks[wanted] = walk
+    for value in walk.parameters {
+      precondition(given.contains(value), "no value for \(graph.parameter(value)!), which is trained")
+    }
+    return walk
   }
 
   /// Fills all working memory with a pattern that no computation may depend on, and from now on the window again
@@ -147,7 +154,7 @@ package final class Executor {
 
   private static let pattern: UInt8 = 0x7f
 
-  private func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
+  func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
     if !walk.blocks.isEmpty { stream!.begin(walk.blocks, goesOn: goesOn) }
     var streamed: [Value: UnsafeMutableRawPointer] = [:]
     yield(atOnce: true)
@@ -161,6 +168,7 @@ package final class Executor {
         let node = graph.nodes[index]
         yield()
         onDemand.prefetch(for: walk.steps[position...], of: graph)
+        try readAgain(for: node)
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
           try onNode?(node, inputs)
@@ -171,6 +179,7 @@ package final class Executor {
           afterNode?(node)
         }
         onDemand.release(node)
+        for value in node.inputs where onDemand.isGone(value) { resident.giveBack(placeOfCopy(value)) }
       case .drop:
         stream!.release(filling: isPoisoned ? Self.pattern : nil)
         streamed = [:]
@@ -185,10 +194,33 @@ package final class Executor {
     let wanted = missing()
     guard wanted > onDemand.byteCount else { return }
     // From the end of the network: what comes first is there already when the next pass begins.
-    for (value, _) in plan.residentOffset.sorted(by: { $0.value > $1.value }) where mapped[value] != nil {
+    for (value, _) in plan.residentOffset.sorted(by: { $0.value > $1.value }) {
       guard wanted > onDemand.byteCount else { return }
-      onDemand.add(value, stored[value]!)
+      guard let weight = stored[value] else { continue }
+      if mapped[value] != nil {
+        onDemand.add(value, weight)
+      } else {
+        let place = placeOfCopy(value)
+        onDemand.add(value, copyOf: place.count)
+        resident.giveBack(place)
+      }
     }
+  }
+
+  /// Brings copies of weights that were given back and are read by a node.
+  private func readAgain(for node: Node) throws {
+    for value in node.inputs where onDemand.isGone(value) {
+      let reader = try again ?? WeightReader(graph, stored, stagingBytes: plan.stagingBytes)
+      again = reader
+      try reader.read(value, to: resident.address + plan.residentOffset[value]!, pool)
+      reader.finish()
+    }
+  }
+
+  /// Bytes of a weight that was copied, in their region.
+  private func placeOfCopy(_ value: Value) -> Range<Int> {
+    let start = plan.residentOffset[value]!
+    return start..<start + graph.type(value).byteCount
   }
 
   /// Bytes of resident weights that were given back under pressure.
@@ -224,7 +256,7 @@ package final class Executor {
     return TensorRef(graph.type(value), at: address)
   }
 
-  private func write(_ query: [String: HostTensor], for walk: Walk, lane: Int) {
+  func write(_ query: [String: HostTensor], for walk: Walk, lane: Int) {
     for (name, value) in walk.inputs {
       let type = graph.type(value)
       guard let tensor = query[name] else { preconditionFailure("no value for input \(name)") }
@@ -239,7 +271,7 @@ package final class Executor {
     }
   }
 
-  private func read(_ outputs: [String: Value], lane: Int) -> [String: HostTensor] {
+  func read(_ outputs: [String: Value], lane: Int) -> [String: HostTensor] {
     outputs.mapValues { value in
       let type = graph.type(value)
       let floats = place(of: value, lane).address.bindMemory(to: Float.self, capacity: type.count)

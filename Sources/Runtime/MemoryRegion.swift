@@ -22,7 +22,16 @@ struct MemoryRegion: ~Copyable {
   func fill(_ byte: UInt8) { address.initializeMemory(as: UInt8.self, repeating: byte, count: byteCount) }
 
   /// Gives the pages back; what is touched again is zero.
-  func giveBack() { madvise(address, byteCount, MADV_DONTNEED) }
+  func giveBack() { giveBack(0..<byteCount) }
+
+  /// Gives back the pages that lie within these bytes as a whole.
+  func giveBack(_ bytes: Range<Int>) {
+    let page = MemoryPages.bytes
+    let (start, end) = ((bytes.lowerBound + page - 1) / page * page, bytes.upperBound / page * page)
+    // A page that the region ends in is its own.
+    let last = bytes.upperBound == byteCount ? byteCount : end
+    if start < last { madvise(address + start, last - start, MADV_DONTNEED) }
+  }
 
   deinit { munmap(address, byteCount) }
 }

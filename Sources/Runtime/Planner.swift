@@ -5,7 +5,8 @@ import Tensors
 ///
 /// Nodes run in order of emission; those whose results nobody reads are left out. Values share one arena by
 /// lifetime, largest first into the lowest gap that fits; where an operator may write over an input (`Op.overwritten`)
-/// that nobody else reads later, its output lies there. Weights stay resident from the front of the network
+/// that nobody else reads later, its output lies there, and where it reads ahead of what it writes, the input lies in the
+/// output's memory (`Op.overlay`). Weights stay resident from the front of the network
 /// on, as far as the budget allows, and of those behind what still fits; the rest is streamed through a window. (A network is walked in cycles, so a
 /// pinned prefix is the best policy and least-recently-used the worst.) Tables are neither: the rows of them that a node
 /// looks up are read into its working memory.
@@ -76,17 +77,19 @@ package struct Planner {
   }
 
   private func placeValues(of graph: Graph, _ order: [Int], keep: Set<Value>, in plan: inout Plan) {
-    var placement = Placement()
     var lives = Lifetimes(of: graph, order, keep: keep)
     let overwriting = lives.overwrite(in: graph, order)
-    let largestFirst = lives.spans.sorted {
-      (graph.type($0.key).byteCount, $1.key.id) > (graph.type($1.key).byteCount, $0.key.id)
+    var best = Placement(of: lives.blocks(of: graph))
+    // Values at fixed distances leave gaps, which may cost more than they save.
+    for value in lives.under.keys.sorted(by: { $0.id < $1.id }) {
+      var apart = lives
+      apart.under[value] = nil
+      let placement = Placement(of: apart.blocks(of: graph))
+      if placement.extent < best.extent { (lives, best) = (apart, placement) }
     }
-    for (value, span) in largestFirst {
-      plan.valueOffset[value] = placement.place(bytes: graph.type(value).byteCount, alive: span)
-    }
+    plan.valueOffset = best.offsets
     for (value, first) in overwriting { plan.valueOffset[value] = plan.valueOffset[first] }
-    plan.arenaBytes = placement.extent
+    plan.arenaBytes = best.extent
   }
 
   private func placeWeights(of graph: Graph, _ order: [Int], in plan: inout Plan) throws(PlanError) {

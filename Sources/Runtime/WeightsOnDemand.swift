@@ -1,10 +1,12 @@
 import NeuralGraph
 import WeightStorage
 
-/// Mapped weights that were to stay in memory and had to give way: each is asked for one node ahead and given back behind
-/// its node.
+/// Weights that were to stay in memory and had to give way: each is asked for one node ahead where it is mapped, read again
+/// where it was copied, and given back behind its node.
 struct WeightsOnDemand {
   private var weights: [Value: StoredWeight] = [:]
+  /// Those of which there was a copy.
+  private var copies: Set<Value> = []
   private(set) var byteCount = 0
   private var asked: ContinuousClock.Instant?
 
@@ -25,6 +27,14 @@ struct WeightsOnDemand {
     byteCount += weight.byteCount
     weight.release()
   }
+
+  /// Counts a copy that its owner gives back.
+  mutating func add(_ value: Value, copyOf bytes: Int) {
+    if copies.insert(value).inserted { byteCount += bytes }
+  }
+
+  /// Whether there was a copy of a weight that has to be read again.
+  func isGone(_ value: Value) -> Bool { copies.contains(value) }
 
   /// Asks for those that the next two nodes read.
   func prefetch(for steps: ArraySlice<Step>, of graph: Graph) {

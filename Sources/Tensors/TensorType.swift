@@ -24,8 +24,8 @@ public enum Layout: Hashable, Sendable {
   /// sums of 32 bits and then `[ceil(C/4)]` groups of `[16 columns][4 consecutive channels]`; channels
   /// past C are zero. `CKernels` says what the sums are for.
   case panels
-  /// Of f16: the lines of a picture `[H, W, C]`, each multiplied by a power of two, and behind them these factors, f32
-  /// `[H]`. How activations are kept in half the room.
+  /// Of f16: the lines of a picture `[H, W, C]`, each multiplied by a power of two and followed by that factor, f32. How
+  /// activations are kept in half the room.
   case scaledLines
 }
 
@@ -54,10 +54,13 @@ public struct TensorType: Hashable, Sendable {
         * (element == .s8
           ? shape.dropFirst().dropLast().reduce(1, *) * ((shape.last! + 3) / 4 * 4 + 4)
           : shape.dropFirst().reduce(1, *) * element.byteCount)
-    case .scaledLines: factorOffset + shape[0] * 4
+    case .scaledLines: shape[0] * scaledLineBytes
     }
   }
 
-  /// Of scaled lines: where the factors begin.
-  public var factorOffset: Int { (count * element.byteCount + 3) / 4 * 4 }
+  /// From one scaled line to the next, each at the start of a cache line.
+  public var scaledLineBytes: Int { (factorOffset + 4 + 63) / 64 * 64 }
+
+  /// In a scaled line: where its factor lies.
+  public var factorOffset: Int { (shape.dropFirst().reduce(element.byteCount, *) + 3) / 4 * 4 }
 }

@@ -61,7 +61,9 @@ struct ByteNetwork {
       build)
   }
 
-  func run(_ inputs: [String: HostTensor], _ pool: ThreadPool) -> HostTensor {
+  /// - Parameter nearer: where an input may begin within an output's memory (`Op.overlay`) it does, and by so many bytes
+  ///   nearer to the front than it may; nil for memory of its own.
+  func run(_ inputs: [String: HostTensor], _ pool: ThreadPool, nearer: Int? = nil) -> HostTensor {
     var memory: [Value: Memory] = [:]
     for value in values {
       memory[value] = Memory(graph.type(value).byteCount)
@@ -75,10 +77,18 @@ struct ByteNetwork {
     for node in graph.nodes {
       let types = node.inputs.map(graph.type)
       let scratch = Memory(node.op.scratchBytes(types, threads: pool.threads))
+      var places = memory.mapValues(\.address)
+      if let nearer, let overlay = node.op.overlay {
+        let (input, output) = (node.inputs[overlay.input], node.outputs[0])
+        let (start, bytes) = (max(0, overlay.distance - nearer), graph.type(input).byteCount)
+        let both = Memory(max(graph.type(output).byteCount, start + bytes))
+        (both.address + start).copyMemory(from: places[input]!, byteCount: bytes)
+        (places[input], places[output], memory[output]) = (both.address + start, both.address, both)
+      }
       node.op.run(
         OpIO(
-          inputs: node.inputs.map { TensorRef(graph.type($0), at: memory[$0]!.address) },
-          outputs: node.outputs.map { TensorRef(graph.type($0), at: memory[$0]!.address) },
+          inputs: node.inputs.map { TensorRef(graph.type($0), at: places[$0]!) },
+          outputs: node.outputs.map { TensorRef(graph.type($0), at: places[$0]!) },
           scratch: scratch.address, pool: pool))
       withExtendedLifetime(scratch) {}
     }

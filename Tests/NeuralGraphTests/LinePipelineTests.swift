@@ -84,6 +84,30 @@ import Testing
     #expect(error > 0 && error < largest * 0x1p-8)
   }
 
+  @Test("read their input ahead of what they write: it may lie in the result's memory", arguments: cases)
+  func overlays(test: Case) throws {
+    let inputs = ["x": HostTensor.random(test.input, seed: 1)]
+    for activations in ActivationPrecision.allCases {
+      let wanted = try network(test, isByte: false, activations: activations).run(inputs, .of(2))
+      for limits in Self.limits {
+        let lines = try network(test, isByte: false, limits, activations: activations)
+        let y = lines.run(inputs, .of(2), nearer: 0)
+        #expect(y.values == wanted.values, "\(limits), \(activations)")
+        for node in lines.graph.nodes {
+          guard let overlay = node.op.overlay, overlay.distance > 0 else { continue }
+          let (input, output) = (
+            lines.graph.type(node.inputs[overlay.input]), lines.graph.type(node.outputs[0])
+          )
+          // Both end together at most: no memory but the result's is taken.
+          #expect(overlay.distance <= max(0, output.byteCount - input.byteCount), "\(limits)")
+          // The distance is the least: a line nearer, and a line is written over before it is read.
+          let spoiled = lines.run(inputs, .of(2), nearer: input.byteCount / input.shape[0])
+          #expect(spoiled.values != wanted.values, "\(limits), \(activations)")
+        }
+      }
+    }
+  }
+
   @Test("take less memory") func memory() throws {
     let test = Self.cases[0]
     let bytes = Self.limits.prefix(2).map { limits in

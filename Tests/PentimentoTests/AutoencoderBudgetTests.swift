@@ -30,7 +30,8 @@ import Testing
   }
 
   @Test(
-    "gives the same bits, and keeps the budget", arguments: ["decode", "encode"], ActivationPrecision.allCases)
+    "gives the same bits, and keeps the budget", arguments: ["decode", "encode"], ActivationPrecision.allCases
+  )
   func budgets(network: String, precision: ActivationPrecision) throws {
     let model = try Model(folder: Self.embedded).computing(activations: precision)
     let whole = try stage(network, of: model, within: nil)
@@ -52,7 +53,7 @@ import Testing
   private func leastBytes(of network: String, of model: Model) throws -> Int {
     do {
       _ = try stage(network, of: model, within: 1_000_000)
-    } catch RequestError.overBudget(_, let needed, _, _) {
+    } catch RequestError.overBudget(_, let needed, _, _, _) {
       return needed
     }
     Issue.record("\(network) in a megabyte")

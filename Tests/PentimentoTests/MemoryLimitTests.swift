@@ -29,7 +29,7 @@ import Testing
       _ = try body()
       return nil
     } catch let error as RequestError {
-      if case .overBudget(let stage, _, _, let source) = error { return (stage, source, "\(error)") }
+      if case .overBudget(let stage, _, _, let source, _) = error { return (stage, source, "\(error)") }
       throw error
     }
   }
@@ -84,12 +84,33 @@ import Testing
     do {
       _ = try plan(22_000_000)
       Issue.record("2 MB were enough")
-    } catch RequestError.overBudget(let stage, let needed, let budget, let source) {
+    } catch RequestError.overBudget(let stage, let needed, let budget, let source, _) {
       #expect(budget == 22_000_000 && source == .caller)
       // The stage that needs most is named: what is asked for is enough for all of them, and a byte less is not.
       #expect(stage == "decode")
       #expect(try plan(needed).peak <= needed)
       #expect(throws: RequestError.self) { try plan(needed - 1) }
+    }
+  }
+
+  @Test("that is refused says what would do with pictures in halves, where that is less")
+  func halves() throws {
+    func refusal(_ side: Int, _ activations: ActivationPrecision) throws -> (needed: Int, inHalves: Int?) {
+      do {
+        _ = try Editor(
+          model: model.computing(activations: activations), threads: 2, maximumMemory: 22_000_000,
+          reachable: nil, baseline: Self.baseline
+        ).prepare(request(side))
+      } catch RequestError.overBudget(_, let needed, _, _, let halves) {
+        return (needed, halves)
+      }
+      Issue.record("2 MB were enough for \(side) pixels")
+      return (0, nil)
+    }
+    for side in [128, 192, 256, 512] {
+      let (floats, halves) = (try refusal(side, .f32), try refusal(side, .f16))
+      #expect(floats.inHalves == (halves.needed < floats.needed ? halves.needed : nil), "\(side)")
+      #expect(halves.inHalves == nil)
     }
   }
 
@@ -133,7 +154,7 @@ import Testing
   @Test("that shrinks while a run goes on is missed by what the plan lacks, and a little more")
   func pressure() {
     func missing(_ reachable: Int?) -> Int {
-      MemoryPressure(planned: 400_000_000, reachable: { reachable }).missing()
+      MemoryPressure(planned: 400_000_000, reachable: { reachable }, signs: { PressureSigns() }).missing()
     }
     #expect(missing(nil) == 0 && missing(400_000_000) == 0)
     #expect(missing(350_000_000) == 50_000_000 + MemoryPressure.margin)
@@ -144,6 +165,8 @@ import Testing
     #expect(
       "\(error)" == "the stage \"denoise\" needs at least 8 MB and 6 MB are allowed: "
         + "use a smaller working size, or allow more memory")
+    let other = RequestError.overBudget(stage: "decode", needed: 9, budget: 1, inHalves: 3_000_001)
+    #expect("\(other)".hasSuffix("or allow more memory, or keep pictures in halves, which needs 4 MB"))
   }
 
   @Test("is the lesser of what the caller allows and what can be had, and a refusal says whose it is")

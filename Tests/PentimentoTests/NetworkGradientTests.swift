@@ -100,11 +100,12 @@ private struct Subject {
     let (exact, rounded) = (try floats.stage(), try halves.stage())
     let (wanted, got) = (try floats.run(exact), try halves.run(rounded))
     for (name, tensor) in wanted {
+      print("HALVES", configuration, name, relativeDistance(got[name]!, tensor))
       // About fifty roundings to 11 bits, one behind the other, each of 2⁻¹² or less.
       #expect(relativeDistance(got[name]!, tensor) < 50 * 0x1p-12, "\(name)")
       #expect(got[name] != tensor)
     }
-    #expect(rounded.gradient!.leanestArena < exact.gradient!.leanestArena * 4 / 5)
+    #expect(rounded.gradient!.leanestArena < exact.gradient!.leanestArena * 9 / 10)
   }
 
   @Test("by the context need nothing before the first cross-attention", arguments: configurations)

@@ -59,6 +59,38 @@ import Testing
     #expect(try subject.run([queries[1]])[0] == subject.run(queries)[1])
   }
 
+  @Test("gives the same bits in a last run, whose memory goes back before they are copied")
+  func lastRun() throws {
+    let subject = try Subject()
+    let reference = try subject.run(queries)
+    let roomy = try Planner(threads: 1).plan(subject.graph, keep: ["y": subject.output])
+    for budget in [nil, roomy.peakBytes - 18_000] {
+      let plan = try Planner(threads: 1, budget: budget).plan(subject.graph, keep: ["y": subject.output])
+      let executor = try Executor(
+        subject.graph, plan, weights: NetworkWeights(subject.graph.weights, in: subject.weights.checkpoint),
+        pool: ThreadPool.of(1))
+      #expect(try executor.run([queries[0]])[0] == reference[0])
+      #expect(try executor.runLast(queries[1]) == reference[1])
+    }
+  }
+
+  @Test("gives the same bits where memory becomes scarce, with copied weights given back and read again")
+  func pressure() throws {
+    let subject = try Subject()
+    let reference = try subject.run(queries)
+    let plan = try Planner(threads: 1).plan(subject.graph, keep: ["y": subject.output])
+    let executor = try Executor(
+      subject.graph, plan, weights: NetworkWeights(subject.graph.weights, in: subject.weights.checkpoint),
+      pool: ThreadPool.of(1))
+    #expect(try executor.run(queries) == reference)
+    for wanted in [10_000, 20_000, .max] {
+      executor.missing = { wanted }
+      // Kernels of two pages and more, of which at least one is empty when it has been given back.
+      for _ in 0..<2 { #expect(try executor.run(queries) == reference) }
+      #expect(executor.yieldedBytes >= min(wanted, plan.residentBytes - 64 * 8))
+    }
+  }
+
   @Test("reads nothing that an earlier run left behind")
   func noLeftovers() throws {
     let subject = try Subject()

@@ -131,4 +131,38 @@ import Testing
     let places = kept.map { later.valueOffset[$0]! }
     #expect(places[0] == places[1] && places[1] != places[2] && places[2] == places[3])
   }
+
+  /// y, twice as long as x, which it may be laid over from a distance on.
+  private struct Doubling: Op {
+    var distance: Int?
+    var overlay: Overlay? { distance.map { Overlay(input: 0, distance: $0) } }
+    func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
+      [TensorType([2 * inputs[0].shape[0]])]
+    }
+    func run(_ io: borrowing OpIO) {}
+  }
+
+  @Test("lays an input into the memory of an output that is written behind it, unless that costs more")
+  func overlaying() throws {
+    func plan(_ distance: Int?, doublings: Int, isReadLater: Bool = false) throws -> (Plan, [Value]) {
+      let builder = GraphBuilder()
+      let g = builder.root
+      var values = [g.input("x", TensorType([1024]))]
+      for _ in 0..<doublings { values.append(try g.emit(Doubling(distance: distance), [values.last!])[0]) }
+      let last = isReadLater ? try g.concatenate(values.last!, values[0]) : values.last!
+      return (try Planner(threads: 1).plan(builder.graph, keep: ["y": last]), values)
+    }
+    let x = 4096
+    #expect(try plan(nil, doublings: 1).0.arenaBytes == 3 * x)
+    let (over, values) = try plan(x, doublings: 1)
+    #expect(over.arenaBytes == 2 * x, "x is the second half of y")
+    #expect(values.map { over.valueOffset[$0]! } == [x, 0])
+    // Distances add up along a chain, and no distance but a multiple of the alignment is used.
+    let (chain, links) = try plan(100, doublings: 3)
+    #expect(links.map { chain.valueOffset[$0]! } == [3 * 128, 2 * 128, 128, 0])
+    #expect(chain.arenaBytes == 8 * x)
+    #expect(try plan(x, doublings: 1, isReadLater: true).0.arenaBytes == 6 * x, "x is read later")
+    // The distance takes more than lying side by side.
+    #expect(try plan(3 * x, doublings: 1).0.arenaBytes == 3 * x)
+  }
 }

@@ -25,6 +25,10 @@ int64_t cplatform_address_space(void);
 /* Gives back what is free on the heap now. */
 void cplatform_trim_heap(void);
 
+/* A descriptor that can be read without waiting, 8 bytes that count, when reclaiming memory from a control group of version
+ * 1 has become hard; -1 where the system has no such group in that folder, or does not let this process listen. */
+int cplatform_listen_for_pressure(const char *folder);
+
 /* --- threads --------------------------------------------------------------------------------- */
 
 /* How many processors this process may run on; 0 where the system does not say. */

@@ -56,7 +56,7 @@ extension LinePipeline {
 
   /// Calls `take` with the lines of the last stage, from the first to the last.
   ///
-  /// What an earlier part of the result's lines has replaced in an input's place is not read again.
+  /// What an earlier part of the result's lines has replaced in an input's place (`overlay`) is not read again.
   func run(
     _ inputs: [TensorRef], scratch: UnsafeMutableRawPointer, _ pool: ThreadPool,
     _ take: (_ lines: TensorRef, _ first: Int) -> Void
@@ -142,15 +142,13 @@ struct PipelineResult: Op {
   var pipeline: LinePipeline
   /// Whether y is stored in halves.
   var isNarrow = false
-  /// The input whose place y may take.
-  var replaced: Int?
+  /// The input in whose place y may come to lie.
+  var overlay: Overlay?
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     let type = try pipeline.types(inputs).last!
     return [isNarrow ? type.asScaledLines : type]
   }
-
-  func overwritten(of inputs: Int) -> Int? { replaced }
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     pipeline.scratchBytes(inputs, threads: threads)

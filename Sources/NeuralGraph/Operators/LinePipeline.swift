@@ -37,6 +37,20 @@ struct LinePipeline: Sendable {
     return types
   }
 
+  /// The largest of the inputs that are read line by line, and how near the result may come to it.
+  func overlay(_ inputs: [TensorType], result: TensorType) -> Overlay? {
+    guard let types = try? types(inputs) else { return nil }
+    let read = Set(
+      stages.flatMap(\.lines).compactMap { operand -> Int? in
+        if case .input(let index) = operand { index } else { nil }
+      })
+    guard let input = read.max(by: { (inputs[$0].byteCount, $1) < (inputs[$1].byteCount, $0) }) else {
+      return nil
+    }
+    let distance = LineSchedule(self, inputs, types).distance(to: input, inputs[input], result: result)
+    return distance < result.byteCount ? Overlay(input: input, distance: distance) : nil
+  }
+
   func multiplyAdds(_ inputs: [TensorType]) -> Int {
     guard let types = try? types(inputs) else { return 0 }
     return stages.reduce(0) { sum, stage in
@@ -83,6 +97,9 @@ struct LineSchedule {
   private(set) var buffered: [Int], windowed: [Int]
   /// The most lines that a stage makes at a time.
   private(set) var made: [Int]
+  /// After every step: how many lines of the last stage there are, and the first line of every input that is still to
+  /// be read; `Int.max` where none is.
+  private(set) var progress: [(made: Int, unread: [Int])] = []
 
   /// About so many values are made in a step, by all stages together: enough rows for a product that reading the weight
   /// again for every step costs little beside them.
@@ -146,8 +163,40 @@ struct LineSchedule {
         windowed[index] = max(windowed[index], window[index].count)
         self.made[index] = max(self.made[index], part.output.count)
       }
-      if !parts.isEmpty { steps.append(parts) }
+      guard !parts.isEmpty else { continue }
+      steps.append(parts)
+      progress.append(
+        (
+          done.last!,
+          inputs.indices.map { input in
+            let type = inputs[input]
+            let first = Self.firstUnread(.input(input), stages, done, types, buffer)
+            return type.shape.isEmpty || first >= type.shape[0] ? .max : first
+          }
+        ))
     }
+  }
+
+  /// How far an input has to begin behind the result, in bytes, so that no line of it is written over before it is read:
+  /// after every step the lines that there are end where the first that is still to be read begins, or before.
+  func distance(to input: Int, _ type: TensorType, result: TensorType) -> Int {
+    let (from, to) = (type.byteCount / type.shape[0], result.byteCount / result.shape[0])
+    return progress.reduce(0) { most, step in
+      step.unread[input] == .max ? most : max(most, step.made * to - step.unread[input] * from)
+    }
+  }
+
+  /// The first line of an input that a stage will still read; `Int.max` where no stage reads it by lines, or any more.
+  private static func firstUnread(
+    _ operand: LinePipeline.Operand, _ stages: [LinePipeline.Stage], _ done: [Int], _ types: [TensorType],
+    _ buffer: [Range<Int>]
+  ) -> Int {
+    var first = Int.max
+    for (reader, stage) in stages.enumerated() where done[reader] < types[reader].shape[0] {
+      if stage.x == operand { first = min(first, buffer[reader].upperBound) }
+      if stage.residual == operand { first = min(first, done[reader]) }
+    }
+    return first
   }
 
   /// The first line of a stage's result that somebody has not read; nil where nobody reads it.

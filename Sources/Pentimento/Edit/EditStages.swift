@@ -17,44 +17,89 @@ struct EditStages: Sendable {
   /// - Parameters:
   ///   - size: pixels at which the networks work.
   ///   - method: that is compared with itself in int8; nil for none.
-  ///   - bytes: what lies beside a network.
+  ///   - beside: what lies beside the networks.
   ///   - refused: what does not fit already.
   /// - Throws: `RequestError.overBudget`, `RequestError.int8Idle`.
   init(
     _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands,
-    translator: Translator?, lanes: Int?, comparing method: String?, beside bytes: Int,
+    translator: Translator?, lanes: Int?, comparing method: String?, beside: BytesBeside,
     _ refused: inout Refused
   ) throws {
-    let stages = Stages(model: model, threads: threads, budget: refused.limit.map { $0.bytes - bytes })
+    let (limit, before) = (refused.limit, refused.needed)
+    func stages(beside bytes: Int) -> Stages {
+      Stages(model: model, threads: threads, budget: limit.map { $0.bytes - bytes })
+    }
     let (width, height) = (size.width, size.height)
     let translates = demands.contains(.translator)
     text =
       translates
       ? []
       : try model.textEncoders.indices.compactMap { i in
-        try refused.planned(beside: bytes) { try stages.textEncoder(i) }
+        try refused.planned(beside: beside.text) { try stages(beside: beside.text).textEncoder(i) }
       }
     encoder =
       encodesPicture
-      ? try refused.planned(beside: bytes) { try stages.encoder(width: width, height: height) } : nil
+      ? try refused.planned(beside: beside.encode) {
+        try stages(beside: beside.encode).encoder(width: width, height: height)
+      } : nil
     noise =
       translates
       ? nil
-      : try refused.planned(beside: bytes) {
-        try stages.noise(width: width, height: height, demands: demands, lanes: lanes)
+      : try refused.planned(beside: beside.denoise) {
+        try stages(beside: beside.denoise).noise(width: width, height: height, demands: demands, lanes: lanes)
       }
     translation = try translator.flatMap { translator in
-      try refused.planned(beside: bytes) {
-        try stages.stage("translate", of: translator.component, NetworkSize(width: width, height: height))
+      try refused.planned(beside: beside.denoise) {
+        try stages(beside: beside.denoise).stage(
+          "translate", of: translator.component, NetworkSize(width: width, height: height))
       }
     }
     int8 = try method.flatMap {
-      try Self.int8(size, of: $0, demands: demands, lanes: lanes, stages, beside: bytes, &refused)
+      try Self.int8(
+        size, of: $0, demands: demands, lanes: lanes, stages(beside: beside.compare), beside: beside.compare,
+        &refused)
     }
-    let decoder = try refused.planned(beside: bytes) { try stages.decoder(width: width, height: height) }
-    if let worst = refused.worst { throw worst }
+    refused.check("decode", beside.decode + beside.handing)
+    let decoder = try refused.planned(beside: beside.decode) {
+      try stages(beside: beside.decode).decoder(width: width, height: height)
+    }
+    if let worst = refused.worst {
+      throw model.activations == .f16
+        ? worst
+        : worst.withHalves {
+          // Within no memory at all every stage says what it needs.
+          var least = Refused(limit: MemoryLimit(bytes: 0, source: .caller), needed: before)
+          let halves = model.computing(activations: .f16)
+          _ = try? EditStages(
+            size, of: halves, threads: threads, encodesPicture: encodesPicture, demands: demands,
+            translator: translator, lanes: lanes, comparing: method, beside: beside, &least)
+          return least.needed
+        }
+    }
     self.decoder = decoder!
   }
+}
+
+extension RequestError {
+  /// With the least that would do in halves, where that is less.
+  fileprivate func withHalves(_ least: () -> Int) -> RequestError {
+    // What no picture of a network is part of needs as much in halves.
+    guard case .overBudget(let stage, let needed, let budget, let source, _) = self,
+      stage == "decode" || stage == "encode", case let halves = least(), halves < needed
+    else { return self }
+    return .overBudget(stage: stage, needed: needed, budget: budget, limitedBy: source, inHalves: halves)
+  }
+}
+
+/// What lies beside the networks of an edit, each in its turn, and while the decoder's picture is handed on; bytes.
+struct BytesBeside: Sendable {
+  var text: Int
+  var encode: Int
+  var denoise: Int
+  var compare: Int
+  var decode: Int
+  /// The decoder's picture, a copy of it, and that in 8 bits, when the network's own memory is given back.
+  var handing: Int
 }
 
 /// The stages that do not fit: the one that needs most is told, so that what is asked for is enough for all of them.
@@ -62,11 +107,15 @@ struct Refused {
   let limit: MemoryLimit?
   private(set) var worst: RequestError?
   private var most = 0
+  /// Of all that was checked, what needs most.
+  private(set) var needed = 0
 
-  init(limit: MemoryLimit?) { self.limit = limit }
+  /// - Parameter needed: of what has been checked.
+  init(limit: MemoryLimit?, needed: Int = 0) { (self.limit, self.needed) = (limit, needed) }
 
   /// - Parameter needed: bytes of the whole process.
   mutating func check(_ stage: String, _ needed: Int) {
+    self.needed = max(self.needed, needed)
     guard let limit, needed > limit.bytes, needed > most else { return }
     most = needed
     worst = .overBudget(stage: stage, needed: needed, budget: limit.bytes, limitedBy: limit.source)
@@ -76,7 +125,7 @@ struct Refused {
   mutating func planned(beside bytes: Int, _ plan: () throws -> Stage) throws -> Stage? {
     do {
       return try plan()
-    } catch RequestError.overBudget(let stage, let needed, _, _) {
+    } catch RequestError.overBudget(let stage, let needed, _, _, _) {
       check(stage, needed + bytes)
       return nil
     }

@@ -36,7 +36,7 @@ extension Editor {
       geometry.padded, of: model, threads: threads,
       encodesPicture: request.picture != nil && request.inversion == nil,
       demands: prepared.demands, translator: request.translator, lanes: lanes,
-      comparing: request.comparesInt8 ? prepared.name : nil, beside: taken + stored.most, &refused)
+      comparing: request.comparesInt8 ? prepared.name : nil, beside: stored.beside(taken), &refused)
     let plan = MemoryPlan(
       stages: rows(stages, stored, pictures, request, prepared), held: held, baseline: baseline)
     return EditJob(
@@ -78,20 +78,20 @@ extension Editor {
     let texts = [request.prompt, request.sourcePrompt].compactMap { $0 }.count + request.concepts.count + 1
     rows += stages.text.map { .init("text", $0, stored: stored.conditions, evaluations: texts) }
     if let encoder = stages.encoder {
-      rows.append(.init("encode", encoder, stored: stored.conditions + stored.signal))
+      rows.append(.init("encode", encoder, stored: stored.encode))
     }
     for (name, stage) in [("denoise", stages.noise), ("translate", stages.translation)] {
       guard let stage else { continue }
       rows.append(
         .init(
-          name, stage, stored: stored.conditions + stored.latents,
+          name, stage, stored: stored.denoise,
           evaluations: max(1, prepared.evaluations), gradients: prepared.gradients))
     }
     if let int8 = stages.int8 {
-      rows.append(
-        .init("compare", int8, stored: stored.conditions + stored.latents + stored.signal + stored.kept))
+      rows.append(.init("compare", int8, stored: stored.compare))
     }
-    rows.append(.init("decode", stages.decoder, stored: stored.conditions + stored.signal + stored.kept))
+    let rest = max(0, stored.handing - stages.decoder.plan.peakBytes)
+    rows.append(.init("decode", stages.decoder, stored: stored.decode + rest))
     rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))
     return rows
   }
@@ -109,15 +109,28 @@ struct LatentSize: Sendable {
 private struct StoredBytes {
   /// Text states of the target, the source, the empty prompt (once more where zeros stand for it) and the concepts.
   let conditions: Int
-  /// The picture as Float32, once as the input and once while it is handed over.
+  /// The picture as Float32.
   let signal: Int
+  /// The picture that the decoder has made, in its memory and in another, and in 8 bits.
+  var handing: Int { 2 * signal + signal / 4 }
   /// The method's own latents (the one it works on, its queries and their answers) and what it records.
   let latents: Int
   /// What is kept for a file when the method is done.
   let kept: Int
 
-  var most: Int { conditions + max(signal + kept, latents) + (compares ? signal + kept : 0) }
+  var encode: Int { conditions + signal }
+  var denoise: Int { conditions + latents }
+  var decode: Int { conditions + kept + compared }
+  /// The edit's picture and the one that it is compared with lie in 8 bits.
+  var compare: Int { conditions + latents + kept + compared }
+  private var compared: Int { compares ? signal / 2 : 0 }
   private let compares: Bool
+
+  func beside(_ taken: Int) -> BytesBeside {
+    BytesBeside(
+      text: taken + conditions, encode: taken + encode, denoise: taken + denoise, compare: taken + compare,
+      decode: taken + decode, handing: handing)
+  }
 
   init(_ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model) {
     let channels = AutoencoderConfiguration.latentChannels
@@ -125,7 +138,7 @@ private struct StoredBytes {
     compares = request.comparesInt8
     let count = 3 + request.concepts.count + (model.zeroesMissingNegative ? 1 : 0)
     conditions = count * model.tokens * model.unet.configuration.contextWidth * 4
-    signal = 2 * pixels * 3 * 4
+    signal = pixels * 3 * 4
     let recorded = prepared.storageBytes(size)
     latents = 8 * size.height * size.width * channels * 4 + recorded
     kept = request.keepsInversion || request.comparesInt8 ? recorded : 0

@@ -15,8 +15,10 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
   case pasteBackWithoutPicture
   /// An edit is to be compared with itself in int8 and does not differ.
   case int8Idle(reason: String)
-  /// Bytes of the whole process in that stage: the least that would do, and what is allowed.
-  case overBudget(stage: String, needed: Int, budget: Int, limitedBy: MemoryLimit.Source = .caller)
+  /// Bytes of the whole process in that stage: the least that would do, and what is allowed; and the least for all stages
+  /// with pictures kept in halves (`ActivationPrecision.f16`), where that is less.
+  case overBudget(
+    stage: String, needed: Int, budget: Int, limitedBy: MemoryLimit.Source = .caller, inHalves: Int? = nil)
 
   public var description: String {
     switch self {
@@ -39,11 +41,12 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
       "what lies outside the mask is put back from the picture: give it, or do not put it back"
     case .int8Idle(let reason):
       "there is nothing to compare with int8, since \(reason): leave the comparison out"
-    case .overBudget(let stage, let needed, let budget, let source):
+    case .overBudget(let stage, let needed, let budget, let source, let halves):
       "the stage \"\(stage)\" needs at least \(needed.megabytesUp) MB and "
         + "\(budget.megabytesDown) MB \(source.allows): "
         + "use a smaller \(stage.hasSuffix("picture") ? "picture, a smaller working size" : "working size"), or "
         + source.remedy
+        + (halves.map { ", or keep pictures in halves, which needs \($0.megabytesUp) MB" } ?? "")
     }
   }
 

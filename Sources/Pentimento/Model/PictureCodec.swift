@@ -52,7 +52,7 @@ package struct PictureCodec: LatentCodec {
     let compute = { @Sendable () throws -> HostTensor in
       let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
       executor.missing = MemoryPressure.current?.missing
-      let output = try executor.run([inputs])[0][name]!
+      let output = try executor.runLast(inputs)[name]!
       StreamLog.current?.add(stage.name, executor.traffic)
       guard output.isFinite else { throw ModelError.notFinite(part: stage.weights.label) }
       return output
