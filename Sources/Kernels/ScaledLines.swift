@@ -71,10 +71,10 @@ package func loadLines(
   precondition(
     pixels == pixelsY && first + c <= cy, "loadLines: \(x.shape) into \(y.shape) from channel \(first) on")
   pool.run(x.shape[0]) { line, _ in
-    let (back, width) = (1 / lines.factors[line], lines.count / c)
-    for pixel in line * width..<(line + 1) * width {
-      let to = values + pixel * cy + first
-      set.pointee.widen_f16(c, lines.halves + pixel * c, to)
+    let (from, back, width) = (lines.halves(line), 1 / lines.factor(line).pointee, lines.count / c)
+    for pixel in 0..<width {
+      let to = values + (line * width + pixel) * cy + first
+      set.pointee.widen_f16(c, from + pixel * c, to)
       scale_row(c, to, back, to)
     }
   }
