@@ -5,7 +5,7 @@ import Pentimento
 import Platform
 
 /// `pentimento-bench networks [MODEL] [--network unet|decoder|encoder|text|gradient] [--size 512] [--family sd15|sdxl]
-/// [--weights int8|fp16|fp32] [--batch 1] [--threads 2] [--runs 3] [--isa NAME] [--max-ram BYTES] [--seconds] [--keep FILE]`:
+/// [--weights int8|fp16|fp32] [--batch 1] [--threads 2] [--runs 3] [--isa NAME] [--max-ram BYTES] [--precision f32|f16] [--seconds] [--keep FILE]`:
 /// what whole networks cost, and which operators.
 ///
 /// Without MODEL on random weights in published shapes, which are written to a file, kept as FILE if one is named. Without
@@ -38,6 +38,7 @@ struct NetworksMode: BenchMode {
   private var family: MadeUpModel?
   private var size: Int?
   private var precision = WeightPrecision.int8
+  private var activations = ActivationPrecision.f32
   private var (batch, threads, runs) = (1, 2, 3)
   private var budget: Int?
   private var kept: String?
@@ -74,6 +75,7 @@ struct NetworksMode: BenchMode {
       case "--threads": threads = try number(of: argument)
       case "--runs": runs = try number(of: argument)
       case "--max-ram": budget = try number(of: argument)
+      case "--precision": activations = try choice(of: argument, ActivationPrecision.self)
       case "--keep": kept = try value(of: argument)
       case "--seconds": answersTurns = true
       default:
@@ -109,7 +111,9 @@ struct NetworksMode: BenchMode {
 
   /// The model that was named, or one that is made up and gone afterwards.
   private func withModel(_ family: MadeUpModel, _ body: (Model) throws -> Void) throws {
-    if let model { return try body(Model(at: URL(fileURLWithPath: model))) }
+    if let model {
+      return try body(Model(at: URL(fileURLWithPath: model)).computing(activations: activations))
+    }
     let name = "pentimento-bench-\(family.rawValue)-\(ProcessInfo.processInfo.processIdentifier).safetensors"
     let path = kept ?? FileManager.default.temporaryDirectory.appending(path: name).path
     if kept == nil || !FileManager.default.fileExists(atPath: path) {
@@ -118,7 +122,7 @@ struct NetworksMode: BenchMode {
     let opened = try Model(at: URL(fileURLWithPath: path))
     // What is open stays, whatever happens to the name.
     if kept == nil { try FileManager.default.removeItem(atPath: path) }
-    try body(opened)
+    try body(opened.computing(activations: activations))
   }
 
   private func measure(_ row: Row, _ model: Model, _ pool: ThreadPool) throws {
