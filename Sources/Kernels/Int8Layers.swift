@@ -6,17 +6,21 @@ import Tensors
 ///   - x: rows `[…, K]`, of one plane or two
 ///   - weight: int8 panels `[N, K]`, or `[N, 1, 1, K]` of a 1×1 convolution, which is the same of pixels
 ///   - bias: `[N]`
-///   - y: `[…, N]`
+///   - isGated: whether y is what `geglu` makes of that, without its ever existing; N is then a multiple of 32 and
+///     nothing is added.
+///   - y: `[…, N]`, gated `[…, N/2]`
 package func linear(
-  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, _ epilogue: Epilogue = .none, into y: TensorRef,
-  scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
+  _ x: Int8Rows, weight: Int8Weight, bias: TensorRef?, _ epilogue: Epilogue = .none, isGated: Bool = false,
+  into y: TensorRef, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool
 ) {
   let (n, k) = (weight.shape[0], weight.shape.last!)
   precondition(
     weight.shape.dropFirst().dropLast().allSatisfy { $0 == 1 } && x.shape.last == k
-      && y.rowsAndColumns == (x.rows, n),
+      && y.rowsAndColumns == (x.rows, isGated ? n / 2 : n),
     "linear: \(x.shape) × \(weight.shape) into \(y.shape)")
-  Int8Product(rows: x.rows, columns: n, taps: 1, planes: x.planes, depth: x.rowBytes).run(
+  Int8Product(
+    rows: x.rows, columns: n, taps: 1, planes: x.planes, depth: x.rowBytes, isGated: isGated
+  ).run(
     weight, bias: (bias?.vector(n, "bias")).map { UnsafePointer($0) }, epilogue, into: y.floats,
     scratch: scratch, pool
   ) { _, plane, range, addresses, scales in
@@ -29,11 +33,13 @@ package func linear(
 
 /// Scratch of the int8 `linear`; `x` is the type of the floats.
 package func int8LinearScratchBytes(
-  x: TensorType, weight: TensorType, planes: Int = 1, epilogue: Bool = false, threads: Int
+  x: TensorType, weight: TensorType, planes: Int = 1, epilogue: Bool = false, isGated: Bool = false,
+  threads: Int
 ) -> Int {
   let k = weight.shape.last!
   return Int8Product(
-    rows: x.count / max(k, 1), columns: weight.shape[0], taps: 1, planes: planes, depth: (k + 3) / 4 * 4
+    rows: x.count / max(k, 1), columns: weight.shape[0], taps: 1, planes: planes, depth: (k + 3) / 4 * 4,
+    isGated: isGated
   ).scratchBytes(threads: threads, epilogue: epilogue)
 }
 

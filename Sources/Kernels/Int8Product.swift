@@ -6,12 +6,14 @@ import Tensors
 ///
 ///     y[r][n] = bias[n] + scale[n]·Σ_tap Σ_p s(tap, p, r)·float(Σ_k q(tap, p, r)[k]·B(tap)[k][n])
 ///
-/// with the planes p of rows of 16 bits. The inner sums are exact integers and the outer ones run over taps and planes in one order, so neither the cut nor
-/// the kernel set changes a bit. Work is cut into row blocks × column chunks; partial sums over taps lie
-/// in y, or beside it where an epilogue follows: y may then be what is added.
+/// with the planes p of rows of 16 bits. The inner sums are exact integers and the outer ones run over taps and planes in
+/// one order, so neither the cut nor the kernel set changes a bit. Work is cut into row blocks × column chunks; partial
+/// sums over taps lie in y, or beside it where an epilogue follows: y may then be what is added. Behind a gate (GEGLU)
+/// y has half the columns of the product, [rows][F] = a·gelu(b) of its [rows][a | b].
 struct Int8Product {
-  /// Rows and columns of y, taps, and bytes per tap, plane and row, a multiple of 4.
+  /// Rows and columns of the product, taps, and bytes per tap, plane and row, a multiple of 4.
   var rows: Int, columns: Int, taps: Int, planes = 1, depth: Int
+  var isGated = false
 
   /// Writes addresses and scales of the rows `q(tap, plane, r)` for a range of r; a scale of 0 makes a row zero,
   /// wherever its address points.
@@ -33,8 +35,14 @@ struct Int8Product {
   private var passes: Int { taps * planes }
   private var tableRows: Int { min(rowBlock, rows) * passes }
 
-  /// Floats of an item's columns that wait for their epilogue.
-  private func strip(_ epilogue: Bool) -> Int { epilogue ? min(rowBlock, rows) * Self.widestTile : 0 }
+  /// Columns of y, and what is computed for each of them.
+  private var outputs: Int { columns / halves }
+  private var halves: Int { isGated ? 2 : 1 }
+
+  /// Floats of an item's columns that wait for their epilogue, or for the other half.
+  private func strip(_ epilogue: Bool) -> Int {
+    epilogue || isGated ? halves * min(rowBlock, rows) * Self.widestTile : 0
+  }
 
   /// - Parameter epilogue: whether there is one.
   func scratchBytes(threads: Int, epilogue: Bool = false) -> Int {
@@ -52,7 +60,8 @@ struct Int8Product {
     into y: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer, _ pool: ThreadPool,
     sources: Sources
   ) {
-    let epilogue = epilogue.checked(rows: rows, columns: columns)
+    precondition(!isGated || epilogue.isNone && columns % 32 == 0, "\(columns) columns behind a gate")
+    let epilogue = epilogue.checked(rows: rows, columns: outputs)
     precondition(
       depth % 4 == 0 && depth <= Self.deepest, "an int8 sum over \(depth), at most \(Self.deepest)")
     let kernels = pool.kernels.table
@@ -61,7 +70,7 @@ struct Int8Product {
     let panels = UnsafePointer(weight.panels.address.assumingMemoryBound(to: Int8.self))
     let scales = UnsafePointer(weight.scales.floats)
     let tapBytes = int8TapBytes(channels: depth)
-    let groups = (columns + tile.columns - 1) / tile.columns
+    let groups = (outputs + tile.columns - 1) / tile.columns
     let rowBlocks = rowBlocks
     let block = (rows + rowBlocks * 12 - 1) / (rowBlocks * 12) * 12
     // Several items per thread, so that a thread that was interrupted does not hold up the others.
@@ -90,27 +99,48 @@ struct Int8Product {
       let chunk = index % chunks
       for group in (groups * chunk / chunks)..<(groups * (chunk + 1) / chunks) {
         let column = group * tile.columns
-        let n = min(tile.columns, columns - column)
+        let n = min(tile.columns, outputs - column)
         // Sums over taps lie in y, or in the strip until they are complete.
-        let (sums, stride) =
-          epilogue.isNone
-          ? (y + range.lowerBound * columns + column, columns) : (table.strip, Self.widestTile)
-        for pass in 0..<passes {
-          let b = panels + (column / 16 * taps + pass / planes) * tapBytes
-          for r in Swift.stride(from: 0, to: range.count, by: tile.rows) {
-            let (entry, m) = (pass * range.count + r, min(tile.rows, range.count - r))
-            gemm(
-              m, n, depth, table.addresses + entry, table.scales + entry, b, taps * tapBytes, pass == 0,
-              pass == passes - 1, scales + column, bias.map { $0 + column } ?? UnsafePointer(zeros),
-              sums + r * stride, stride)
-            if pass == passes - 1 && !epilogue.isNone {
-              epilogue.finish(
-                sums + r * stride, stride: stride, rows: m, count: n, row: range.lowerBound + r,
-                column: column, into: y, kernels)
+        let (corner, stride) =
+          epilogue.isNone && !isGated
+          ? (y + range.lowerBound * columns + column, columns) : (table.strip, tile.columns)
+        for half in 0..<halves {
+          let first = half * outputs + column
+          let sums = corner + half * range.count * stride
+          for pass in 0..<passes {
+            let b = panels + (first / 16 * taps + pass / planes) * tapBytes
+            for r in Swift.stride(from: 0, to: range.count, by: tile.rows) {
+              let (entry, m) = (pass * range.count + r, min(tile.rows, range.count - r))
+              gemm(
+                m, n, depth, table.addresses + entry, table.scales + entry, b, taps * tapBytes, pass == 0,
+                pass == passes - 1, scales + first, bias.map { $0 + first } ?? UnsafePointer(zeros),
+                sums + r * stride, stride)
+              guard pass == passes - 1 else { continue }
+              if isGated && half == 1 {
+                gate(corner + r * stride, by: sums + r * stride, stride: stride, rows: m, count: n, kernels)
+              }
+              if isGated ? half == 1 : !epilogue.isNone {
+                epilogue.finish(
+                  corner + r * stride, stride: stride, rows: m, count: n, row: range.lowerBound + r,
+                  column: column, into: y, kernels)
+              }
             }
           }
         }
       }
+    }
+  }
+
+  /// a·gelu(b) over a, of `rows` rows of `count` columns that lie `stride` floats apart.
+  private func gate(
+    _ a: UnsafeMutablePointer<Float>, by b: UnsafePointer<Float>, stride: Int, rows: Int, count: Int,
+    _ kernels: UnsafePointer<kernel_set>
+  ) {
+    let geglu = kernels.pointee.geglu
+    if count == stride {
+      geglu(rows * count, a, b, a)
+    } else {
+      for i in 0..<rows { geglu(count, a + i * stride, b + i * stride, a + i * stride) }
     }
   }
 }

@@ -7,10 +7,11 @@ import Tensors
 /// f16:
 /// - first and last convolutions, time embedding: one number in, or out, of every pixel or of every block;
 /// - shortcuts, the 1×1 convolutions that carry a block's input past it, straight to the output, in the autoencoder and
-///   in the noise network's last block.
+///   in the noise network's last block;
+/// - the layers into and out of that block's transformers, a hundredth of the work as well.
 ///
-/// int8, with activations of 16 bits: what lies in the way through the attention of that block, which nothing evens out
-/// any more. Weights are not what costs there.
+/// int8, with activations of 16 bits: the rest of what lies in the way through the attention of that block, which nothing
+/// evens out any more. There weights are not what costs most.
 struct SensitiveLayers {
   private let kept: [String]
   /// `unet.up_blocks.3.`
@@ -23,8 +24,9 @@ struct SensitiveLayers {
   ]
   /// Of the attention of the last block; queries, keys, values and all of the cross-attention need no more than bytes.
   private static let wide: [(layer: Substring, part: Substring?)] = [
-    ("proj_in", nil), ("proj_out", nil), ("attn1", "to_out"), ("ff", nil),
+    ("attn1", "to_out"), ("ff", nil),
   ]
+  private static let whole: Set<Substring> = ["conv_shortcut", "proj_in", "proj_out"]
 
   /// - Parameters:
   ///   - names: of all weights of a model, component first.
@@ -41,7 +43,7 @@ struct SensitiveLayers {
   func format(of name: String) -> WeightFormat {
     let parts = name.split(separator: ".")
     let isLast = lastBlock.map(name.hasPrefix) == true
-    if kept.contains(where: name.contains) || isLast && parts.contains("conv_shortcut")
+    if kept.contains(where: name.contains) || isLast && parts.contains(where: Self.whole.contains)
       || Self.always.contains(where: { name.hasPrefix($0.component) && parts.contains($0.layer) })
     {
       return WeightFormat(.f16)

@@ -216,7 +216,7 @@ import WeightStorage
       let format = try container.format(of: String(entry.name.dropFirst(5)))
       #expect(format.activations.rawValue == entry.activationBits, "\(entry.name)")
     }
-    for part in ["proj_in", "proj_out", "attn1.to_out.0", "ff.net.0.proj", "ff.net.2"] {
+    for part in ["attn1.to_out.0", "ff.net.0.proj", "ff.net.2"] {
       #expect(wide.contains { $0.contains(part) }, "\(part)")
     }
   }

@@ -2,7 +2,7 @@ import Kernels
 import Tensors
 
 /// A transformer's feed-forward layer with its norm and residual, in chunks of rows: the widest activations of a network,
-/// eight times those around them, exist for one chunk only.
+/// eight times those around them, exist for one chunk only; of bytes, those in front of the gate exist nowhere.
 ///
 ///     y = x + (W₂·geglu(W₁·norm(x) + b₁) + b₂)
 ///
@@ -19,7 +19,7 @@ struct FeedForwardLayer: Op {
 
   /// About so many of the inner layer's values exist at a time.
   private static let valueCount = 1 << 20
-  /// Fewer rows than this would read the weights too often.
+  /// Fewer rows than this would read the weights too often. Behind a gate, twice as many take less memory than these.
   private static let leastRows = 192
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
@@ -42,8 +42,8 @@ struct FeedForwardLayer: Op {
 
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     let parts = parts(inputs)
-    let chunk = Chunk(inputs[0].rows, width: parts.inner[0].shape[0])
-    let first = inner.op(normalizing).scratchBytes(
+    let chunk = Chunk(inputs[0].rows, width: parts.inner[0].shape[0], inner)
+    let first = inner.op(normalizing, isGated: chunk.wide == nil).scratchBytes(
       [chunk.x] + parts.inner + [inputs[1], inputs[2]], threads: threads)
     let second = outer.op(adding).scratchBytes([chunk.narrow] + parts.outer + [chunk.x], threads: threads)
     return chunk.byteCount + max(first, second)
@@ -51,18 +51,19 @@ struct FeedForwardLayer: Op {
 
   func run(_ io: borrowing OpIO) {
     let (x, y, parts) = (io[in: 0].rows, io[out: 0].rows, parts(io.inputs))
-    let chunk = Chunk(x.type, width: parts.inner[0].type.shape[0])
+    let chunk = Chunk(x.type, width: parts.inner[0].type.shape[0], inner)
+    let innerOp = inner.op(normalizing, isGated: chunk.wide == nil)
     let rest = io.scratch + chunk.byteCount
     for first in stride(from: 0, to: x.type.shape[0], by: chunk.rows) {
       let range = first..<min(first + chunk.rows, x.type.shape[0])
-      let wide = TensorRef(chunk.wide, at: io.scratch).lines(0..<range.count)
+      let wide = chunk.wide.map { TensorRef($0, at: io.scratch).lines(0..<range.count) }
       let narrow = TensorRef(chunk.narrow, at: io.scratch + chunk.wideBytes).lines(0..<range.count)
       let rows = x.lines(range)
-      inner.op(normalizing).run(
+      innerOp.run(
         OpIO(
-          inputs: [rows] + parts.inner + [io[in: 1], io[in: 2]], outputs: [wide], scratch: rest,
+          inputs: [rows] + parts.inner + [io[in: 1], io[in: 2]], outputs: [wide ?? narrow], scratch: rest,
           pool: io.pool))
-      Kernels.geglu(wide, into: narrow, io.pool)
+      if let wide { Kernels.geglu(wide, into: narrow, io.pool) }
       outer.op(adding).run(
         OpIO(
           inputs: [narrow] + parts.outer + [rows], outputs: [y.lines(range)], scratch: rest, pool: io.pool))
@@ -78,8 +79,8 @@ struct FeedForwardLayer: Op {
   }
 
   /// Rows in a chunk: of about so many values of the inner layer, in chunks of one size, of whole tiles.
-  static func chunkRows(of all: Int, width: Int, values: Int) -> Int {
-    let most = max(leastRows, values / width / 96 * 96)
+  static func chunkRows(of all: Int, width: Int, values: Int, least: Int = leastRows) -> Int {
+    let most = max(least, values / width / 96 * 96)
     let count = max(1, (all + most - 1) / most)
     return max(1, min(all, ((all + count - 1) / count + 11) / 12 * 12))
   }
@@ -95,15 +96,20 @@ struct FeedForwardLayer: Op {
   /// Rows that are worked on at a time, the inner layer's values of them, and those behind the gate.
   private struct Chunk {
     let rows: Int
-    let x: TensorType, wide: TensorType, narrow: TensorType
+    let x: TensorType, narrow: TensorType
+    /// Nil where the inner layer applies the gate.
+    let wide: TensorType?
 
-    init(_ x: TensorType, width: Int) {
-      rows = FeedForwardLayer.chunkRows(of: x.shape[0], width: width, values: FeedForwardLayer.valueCount)
-      (self.x, wide) = (x.lines(rows), TensorType([rows, width]))
-      narrow = TensorType([rows, width / 2])
+    init(_ x: TensorType, width: Int, _ inner: RowLayer) {
+      let isGated = inner.quantizes && Int8Linear.canGate(outputs: width)
+      rows = FeedForwardLayer.chunkRows(
+        of: x.shape[0], width: width, values: FeedForwardLayer.valueCount,
+        least: (isGated ? 2 : 1) * FeedForwardLayer.leastRows)
+      (self.x, narrow) = (x.lines(rows), TensorType([rows, width / 2]))
+      wide = isGated ? nil : TensorType([rows, width])
     }
 
-    var wideBytes: Int { (wide.byteCount + 63) / 64 * 64 }
+    var wideBytes: Int { wide.map { ($0.byteCount + 63) / 64 * 64 } ?? 0 }
     var byteCount: Int { wideBytes + (narrow.byteCount + 63) / 64 * 64 }
   }
 }
@@ -120,11 +126,15 @@ struct RowLayer: Hashable, Sendable {
   /// Weight, scales, bias.
   var inputCount: Int { 1 + (isBytes ? 1 : 0) + (hasBias ? 1 : 0) }
 
-  func op(_ fusion: LayerFusion) -> any Op {
+  /// Whether bytes are multiplied by bytes.
+  var quantizes: Bool { isBytes && !keepsFloats }
+
+  /// - Parameter isGated: of one that `quantizes` alone.
+  func op(_ fusion: LayerFusion, isGated: Bool = false) -> any Op {
     guard isBytes else { return Linear(fusion: fusion) }
     return keepsFloats
       ? DequantizedLinear(rotation: rotation, fusion: fusion)
-      : Int8Linear(rotation: rotation, activations: activations, fusion: fusion)
+      : Int8Linear(rotation: rotation, activations: activations, fusion: fusion, isGated: isGated)
   }
 
   /// Its gradient by the layer's input.

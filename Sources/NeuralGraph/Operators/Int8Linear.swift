@@ -9,20 +9,26 @@ import Tensors
 /// that of two such products, x ≈ s·(q + r/254): twice the work, half of what floats take.
 ///
 /// inputs   x `[…, K]`, weight s8 panels `[N, K]` or `[N, 1, 1, K]`, scales `[N]`, bias `[N]` (may be left out)
-/// outputs  y `[…, N]`
+/// outputs  y `[…, N]`, or `[…, N/2]` behind a gate
 struct Int8Linear: Op {
   /// Width of the groups of channels that are rotated.
   var rotation: Int?
   var activations = ActivationBits.eight
   var fusion = LayerFusion.none
+  /// Whether the result is what GEGLU makes of y, which then exists nowhere; nothing can be added to it, and it has no
+  /// gradient.
+  var isGated = false
+
+  /// Whether so many outputs can be gated: both halves begin with a panel.
+  static func canGate(outputs: Int) -> Bool { outputs % 32 == 0 }
 
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     let (own, fused) = fusion.split(inputs)
     let (x, weight) = (own[0], own[1])
-    let y = TensorType(x.shape.dropLast() + [weight.shape[0]])
+    let y = TensorType(x.shape.dropLast() + [isGated ? weight.shape[0] / 2 : weight.shape[0]])
     guard isInt8Weight(weight, scales: own[2], dimensions: weight.isOneByOne ? 4 : 2, rotation),
       x.shape.last == weight.shape.last, own.count == 3 || own[3].shape == [weight.shape[0]],
-      fusion.enlargement == 1,
+      fusion.enlargement == 1, !isGated || Self.canGate(outputs: weight.shape[0]) && !fusion.hasEpilogue,
       fusion.fits(fused, x: x, y: y)
     else { throw misfit(inputs) }
     return [y]
@@ -36,7 +42,7 @@ struct Int8Linear: Op {
     func bytes(_ band: ConvolutionBand) -> Int {
       int8LinearScratchBytes(
         x: x.lines(band.lines.count), weight: weight, planes: activations.planes,
-        epilogue: fusion.hasEpilogue, threads: threads)
+        epilogue: fusion.hasEpilogue, isGated: isGated, threads: threads)
     }
     return activations == .sixteen
       ? WideRows.scratchBytes(bands, of: x, threads: threads, andThen: bytes)
@@ -53,7 +59,7 @@ struct Int8Linear: Op {
     func product(_ band: ConvolutionBand, _ rows: Int8Rows, _ scratch: UnsafeMutableRawPointer) {
       linear(
         rows.lines(0..<band.lines.count), weight: weight, bias: bias, epilogue.lines(band.output),
-        into: y.lines(band.output), scratch: scratch, pool)
+        isGated: isGated, into: y.lines(band.output), scratch: scratch, pool)
     }
     switch activations {
     case .eight:
@@ -66,7 +72,8 @@ struct Int8Linear: Op {
   }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
-    try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) { shape -> any Op in
+    precondition(!isGated, "FeedForwardLayer alone has a gate inside, and no gradient")
+    return try byteLayerVJP(self, fusion, node, dOut[0]!, wanted, g) { shape -> any Op in
       guard g.type(node.inputs[1]).isOneByOne else { return Int8LinearDX(rotation: rotation) }
       return Int8ConvolutionDX(
         geometry: ConvolutionGeometry(padding: 0), inputShape: shape, rotation: rotation)
