@@ -62,7 +62,7 @@ package struct PressureSigns: Sendable, Equatable {
     func contents(_ file: String) -> String? { try? String(contentsOfFile: file, encoding: .utf8) }
     let groups = contents("/proc/self/cgroup") ?? ""
     let folders = ControlGroups.folders(groups, controller: "memory", mount: "/sys/fs/cgroup/memory")
-    let listener = folders.reversed().lazy.compactMap { PressureListener(group: $0) }.first
+    let listener = PressureListener.first(of: folders.reversed())
     return {
       var signs = PressureSigns(groups: groups) { try? String(contentsOfFile: $0, encoding: .utf8) }
       signs.time = Int((ContinuousClock.now - start) / .microseconds(1))
