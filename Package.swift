@@ -18,7 +18,7 @@ func tests(of name: String, _ uses: [Target.Dependency] = []) -> Target {
 /// Rooms in which decisions were made explain them in a README of their own.
 func readme(_ name: String) -> [String] {
   let explained = [
-    "Editing", "Files", "Kernels", "NeuralGraph", "Packing", "Pentimento", "Pictures", "Runtime",
+    "Batch", "Editing", "Files", "Kernels", "NeuralGraph", "Packing", "Pentimento", "Pictures", "Runtime",
     "StableDiffusion",
     "WeightStorage",
   ]
@@ -73,12 +73,14 @@ let package = Package(
         "Files", "JSON",
         "Platform",
       ]),
+    room("Batch", ["Pentimento", "Files", "JSON", "Platform"]),
     room("Trace", ["Pentimento", "Editing", "Packing", "StableDiffusion", "WeightStorage", "Files", "JSON"]),
     room("Evaluation", ["Pentimento", "ImageFiles", "JSON", "Platform"]),
     .executableTarget(
       name: "PentimentoCLI",
       dependencies: [
-        "Pentimento", "Trace", "OperatorCases", "ImageFiles", "WeightStorage", "Files", "JSON", "Platform",
+        "Pentimento", "Batch", "Trace", "OperatorCases", "ImageFiles", "WeightStorage", "Files", "JSON",
+        "Platform",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift),
@@ -112,6 +114,7 @@ let package = Package(
     tests(of: "Pictures"),
     tests(of: "ImageFiles"),
     tests(of: "Pentimento", ["Trace", "ImageFiles", "WeightStorage", "Files", "JSON"]),
+    tests(of: "Batch", ["Pentimento", "Files"]),
     tests(of: "Evaluation", ["Pentimento", "ImageFiles"]),
     tests(of: "Fuzzing"),
     // Runs the built program, so it has to be built.

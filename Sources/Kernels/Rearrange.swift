@@ -1,16 +1,12 @@
 import CKernels
 import Tensors
 
-/// y = (a, b) in every pixel or row: `[…, Ca]`, `[…, Cb]` → `[…, Ca + Cb]`
-package func concatChannels(_ a: TensorRef, _ b: TensorRef, into y: TensorRef, _ pool: ThreadPool) {
-  let ((rows, ca), (rowsB, cb)) = (a.rowsAndColumns, b.rowsAndColumns)
-  precondition(
-    rows == rowsB && y.rowsAndColumns == (rows, ca + cb), "concat: \(a.shape), \(b.shape) into \(y.shape)")
-  let (left, right, to) = (a.floats, b.floats, y.floats)
-  byRows(rows, ca + cb, pool) { row in
-    (to + row * (ca + cb)).update(from: left + row * ca, count: ca)
-    (to + row * (ca + cb) + ca).update(from: right + row * cb, count: cb)
-  }
+/// x in the channels `first..<first + C` of y, which keeps its others: `[…, C]` → `[…, Cy]`
+package func copyChannels(_ x: TensorRef, from first: Int, into y: TensorRef, _ pool: ThreadPool) {
+  let ((rows, c), (rowsY, cy)) = (x.rowsAndColumns, y.rowsAndColumns)
+  precondition(rows == rowsY && first + c <= cy, "copy: \(x.shape) into \(y.shape) from channel \(first) on")
+  let (from, to) = (x.floats, y.floats)
+  byRows(rows, c, pool) { row in (to + row * cy + first).update(from: from + row * c, count: c) }
 }
 
 /// y = the channels `first..<first + C` of x: `[…, Cx]` → `[…, C]`; the gradient of a concatenation.

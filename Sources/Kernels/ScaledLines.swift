@@ -62,6 +62,24 @@ package func loadLines(_ x: TensorRef, _ range: Range<Int>, into y: TensorRef, _
   }
 }
 
+/// Brings x `[n, W, C]` into the channels from `first` on of y `[n, W, Cy]`.
+package func loadLines(
+  _ x: TensorRef, intoChannelsFrom first: Int, of y: TensorRef, _ pool: ThreadPool
+) {
+  let (lines, values, set) = (ScaledLines(x), y.floats, pool.kernels.table)
+  let ((pixels, c), (pixelsY, cy)) = (x.rowsAndColumns, y.rowsAndColumns)
+  precondition(
+    pixels == pixelsY && first + c <= cy, "loadLines: \(x.shape) into \(y.shape) from channel \(first) on")
+  pool.run(x.shape[0]) { line, _ in
+    let (from, back, width) = (lines.halves(line), 1 / lines.factor(line).pointee, lines.count / c)
+    for pixel in 0..<width {
+      let to = values + (line * width + pixel) * cy + first
+      set.pointee.widen_f16(c, from + pixel * c, to)
+      scale_row(c, to, back, to)
+    }
+  }
+}
+
 /// Makes of lines `[n, W, C]` what they would be if they had been stored and loaded.
 package func roundLines(_ x: TensorRef, _ pool: ThreadPool) {
   let (values, count, set) = (x.floats, x.shape.dropFirst().reduce(1, *), pool.kernels.table)

@@ -20,12 +20,17 @@ extension Scope {
     let contributing = nodesContributing(to: output, among: forward)
     var gradients = [output: seed]
 
-    let blocks = Dictionary(grouping: forward.indices.filter(contributing.contains)) { forward[$0].block }
+    let blocks = Dictionary(grouping: forward.indices.filter(contributing.contains)) { index in
+      var block = forward[index].block
+      while builder.joined.contains(block), recomputing(block), recomputing(block - 1) { block -= 1 }
+      return block
+    }
     for block in blocks.keys.sorted(by: >) {
       let nodes = blocks[block]!.map { forward[$0] }
       guard nodes.contains(where: { $0.outputs.contains { reached.contains($0) && gradients[$0] != nil } })
       else { continue }
-      let again = recomputing(block) ? try emitAgain(nodes) : [:]
+      // What is stored in halves is loaded again in any case.
+      let again = try emitAgain(recomputing(block) ? nodes : nodes.filter { $0.op is LoadedLines })
 
       for node in nodes.reversed() {
         guard node.outputs.contains(where: { reached.contains($0) && gradients[$0] != nil }) else { continue }

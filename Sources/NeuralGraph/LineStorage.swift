@@ -117,8 +117,12 @@ extension GraphBuilder {
 extension Scope {
   /// A result that one block hands to the next: kept in memory where a convolution's widest may be, in the precision of
   /// activations.
-  @discardableResult package func kept(_ value: Value) throws(GraphError) -> Value {
-    try builder.keep(value)
+  package func kept(_ value: Value) throws(GraphError) -> Value {
+    if builder.worksByLines {
+      try builder.keep(value)
+    } else if builder.activations == .f16, type(value).layout == .plain {
+      return try emit(StoredLines(), [value])[0]
+    }
     return value
   }
 }

@@ -21,6 +21,9 @@ package protocol Op: Sendable {
   /// many bytes.
   func overwritten(of inputs: Int) -> Int?
 
+  /// Whether inputs may be lines in halves (`Layout.scaledLines`); others get them as floats.
+  var readsLines: Bool { get }
+
   /// An input, of another size perhaps, that may begin within the memory of the first output where nobody reads it later.
   var overlay: Overlay? { get }
 
@@ -36,6 +39,7 @@ extension Op {
   package func multiplyAdds(_ inputs: [TensorType]) -> Int { 0 }
   package var statistics: [String] { [] }
   package func overwritten(of inputs: Int) -> Int? { nil }
+  package var readsLines: Bool { false }
   package var overlay: Overlay? { nil }
 
   /// Operators of the backward pass, and those whose gradient no method needs, have none.

@@ -4,9 +4,13 @@ import Tensors
 package final class GraphBuilder {
   package internal(set) var graph = Graph()
   private var block = 0
+  /// Blocks that are computed again together with the one before, where both are.
+  private(set) var joined: Set<Int> = []
   private var weights: [String: Value] = [:]
   /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
   let keepsFloats: Bool
+  /// Whether there is a backward pass that may want what lies between two layers.
+  let differentiates: Bool
   /// Whether layers compute what lies around them (`LayerFusion`); otherwise what every layer reads is a value.
   let fuses: Bool
   let attention: AttentionArithmetic
@@ -22,6 +26,8 @@ package final class GraphBuilder {
   /// What may be kept of a network's pictures; nil for all of them.
   let lineLimits: LineLimits?
   let activations: ActivationPrecision
+  /// Whether convolutions may be computed where they are read; else what is kept in halves is stored by an operator.
+  let worksByLines: Bool
   /// Convolutions that no node computes yet.
   var deferred: [Value: DeferredLayer] = [:]
 
@@ -31,26 +37,32 @@ package final class GraphBuilder {
   ///   - trained: tensors that are values of the run and not of the checkpoint (`Origin.parameter`), whose name
   ///     and shape they have.
   ///   - keepsFloats: layers on bytes multiply floats by the dequantized weight instead of quantizing their input.
+  ///   - differentiates: whether a gradient will be emitted; nil where floats are kept.
   ///   - fusing: whether operators that give the same bits together are one; without it every layer's input is a value.
   ///   - attention: of floats everywhere, or of bytes: in a network that `multipliesBytes` in other places, and between
   ///     layers that do.
   ///   - recomputing: for the network's `gradient(of:)`.
-  ///   - lineLimits: what is computed line by line instead of being kept; nil, and no gradient, else.
+  ///   - worksByLines: whether convolutions may be computed line by line where they are read; such a graph has no
+  ///     gradient.
+  ///   - lineLimits: what is computed so instead of being kept; nil for nothing.
   ///   - activations: in what blocks hand pictures on (`Scope.kept`).
   package init(
     adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
-    keepsFloats: Bool = false, fusing: Bool = true, attention: AttentionArithmetic = .int8,
-    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [], lineLimits: LineLimits? = nil,
+    keepsFloats: Bool = false, differentiates: Bool? = nil, fusing: Bool = true,
+    attention: AttentionArithmetic = .int8,
+    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [], worksByLines: Bool = true,
+    lineLimits: LineLimits? = nil,
     activations: ActivationPrecision = .f32,
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
     self.formatOf = formatOf
     (self.adapters, self.trained, self.keepsFloats) = (adapters, trained, keepsFloats)
+    self.differentiates = differentiates ?? keepsFloats
     fuses = fusing
     self.attention = attention
     self.multipliesBytes = multipliesBytes
     recomputed = blocks
-    (self.lineLimits, self.activations) = (lineLimits, activations)
+    (self.worksByLines, self.lineLimits, self.activations) = (worksByLines, lineLimits, activations)
   }
 
   fileprivate func format(of name: String) -> WeightFormat {
@@ -61,6 +73,9 @@ package final class GraphBuilder {
   func attendsInBytes(_ projections: [Scope]) -> Bool {
     attention == .int8 && !keepsFloats && (multipliesBytes || projections.allSatisfy(\.multipliesBytes))
   }
+
+  /// Whether a backward pass computes what is emitted now once more.
+  var isRecomputed: Bool { recomputed.contains(block) }
 
   func isTrained(_ name: String) -> Bool { trained.contains(name) }
 
@@ -76,7 +91,13 @@ package final class GraphBuilder {
   package var root: Scope { Scope(builder: self, path: "") }
 
   /// Nodes from here on belong to a new unit of recomputation.
-  package func beginBlock() { block += 1 }
+  ///
+  /// - Parameter joining: where this one and the one before it are both computed again, they are together, so that
+  ///   nothing is kept between them.
+  package func beginBlock(joining: Bool = false) {
+    block += 1
+    if joining { joined.insert(block) }
+  }
 
   func define(_ type: TensorType, _ origin: Origin) -> Value {
     graph.types.append(type)
@@ -105,8 +126,11 @@ package final class GraphBuilder {
   }
 
   fileprivate func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
-    guard lineLimits == nil && activations == .f32 else { return try emitByLines(op, inputs) }
-    return try emitNode(op, inputs)
+    guard lineLimits != nil || activations == .f16 else { return try emitNode(op, inputs) }
+    guard !worksByLines else { return try emitByLines(op, inputs) }
+    var read = inputs
+    if !op.readsLines { for i in read.indices { read[i] = try whole(read[i]) } }
+    return try emitNode(op, read)
   }
 
   func emitNode(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {

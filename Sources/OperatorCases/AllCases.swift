@@ -9,11 +9,10 @@ extension OperatorCase {
   package static let withoutGradient = [
     "AttentionMap": "probabilities are read by methods and enter no loss",
     "Constant": "it depends on nothing",
-    "FeedForwardLayer":
-      "gradient graphs have the operators that it stands for, to choose what is computed again",
     "Int8Projections": "gradient graphs compute in floats, with the operators that it stands for",
-    "LoadedLines": "gradient graphs keep pictures as floats",
+    "LoadedLines": "rounding to halves counts as none, so its gradient is that of its result",
     "PipelineResult": "gradient graphs have the convolutions that it stands for",
     "PipelineStatistics": "gradient graphs have the convolutions that it stands for",
+    "StoredLines": "rounding to halves counts as none, so its gradient is that of its result",
   ]
 }

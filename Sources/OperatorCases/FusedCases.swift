@@ -8,6 +8,7 @@ func fusedCases(_ n: Sizes) -> [OperatorCase] {
     enlargedConvolution([n(4, 32), n(3, 32), n(3, 640)], to: n(5, 640)),
     normedProjection([n(4, 64), n(3, 64), n(16, 320)], to: n(5, 320), groups: n(4, 32)),
     addedLinear(rows: n(5, 4096), k: n(7, 320), to: n(9, 320)),
+    feedForward(rows: n(13, 4096), c: n(16, 320), width: n(32, 1280)),
   ]
 }
 
@@ -101,5 +102,35 @@ private func addedLinear(rows: Int, k: Int, to outputs: Int) -> OperatorCase {
     evaluate: { n in
       let y = Scalar.linear(n["x"], n["l.weight"], n["l.bias"], k: k)
       return zip(n["r"], y).map { $0 + $1 }
+    })
+}
+
+/// y = x + (W₂·geglu(W₁·norm(x) + b₁) + b₂). Gradients by its weights come from the operators that it stands for.
+///
+/// With γ below 2 and weights below ¼: the inner layer's results are below `wide`, those behind the gate below its square.
+private func feedForward(rows: Int, c: Int, width: Int) -> OperatorCase {
+  let wide = (2 * Double(c).squareRoot() + 1) * Double(c) / 4 + 1
+  // Back through both layers and the gate, whose slope is below 1.2·wide, and through a norm that divides by 0.3 or more.
+  let inner = Double(c) / 4 * 1.2 * wide * Double(2 * width) / 4
+  return OperatorCase(
+    name: "feed-forward layer",
+    operands: [
+      .input("x", rows, c, center: 0.5), .vector("n.weight", c, center: 1), .vector("n.bias", c),
+      .matrix("f.net.0.proj.weight", 2 * width, c).scaled(to: 0.25), .vector("f.net.0.proj.bias", 2 * width),
+      .matrix("f.net.2.weight", c, width).scaled(to: 0.25), .vector("f.net.2.bias", c),
+    ],
+    storages: [.trained, .halves, .floatsOnBytes, .rotated(16)],
+    forward: .init(2 * (c + width + 40), of: wide * wide * Double(width) / 4),
+    gradient: .init(2 * (2 * c + 3 * width + 60), of: 20 * inner),
+    build: { g, v in try g["f"].feedForward(v["x"], norm: g["n"], width: width) },
+    evaluate: { n in
+      let normal = Scalar.norm(n["x"], n["n.weight"], n["n.bias"], epsilon: 1e-5) { row, _ in row }
+      let h = Scalar.linear(normal, n["f.net.0.proj.weight"], n["f.net.0.proj.bias"], k: c)
+      let gated = (0..<h.count / 2).map { i in
+        let first = i / width * 2 * width + i % width
+        return h[first] * Scalar.gelu(h[first + width])
+      }
+      let y = Scalar.linear(gated, n["f.net.2.weight"], n["f.net.2.bias"], k: width)
+      return zip(n["x"], y).map { $0 + $1 }
     })
 }

@@ -56,7 +56,14 @@ package struct Operand: Sendable {
     Operand(name: name, shape: shape, role: .weight(shape.count == 2 ? .matrix : .convolution))
   }
 
-  var isMatrix: Bool { role == .weight(.matrix) || role == .weight(.convolution) }
+  /// Its values in center ± reach.
+  func scaled(to reach: Float) -> Operand {
+    var operand = self
+    operand.reach = reach
+    return operand
+  }
+
+  package var isMatrix: Bool { role == .weight(.matrix) || role == .weight(.convolution) }
 }
 
 /// How the matrices of a case are stored.

@@ -25,7 +25,9 @@ package final class OperatorRun {
     self.pool = pool
     let matrices = Set(subject.operands.filter(\.isMatrix).map(\.name))
     let builder = GraphBuilder(
-      adapters: subject.adapters, trained: storage.isTrained ? .all : .none, keepsFloats: storage.keepsFloats
+      adapters: subject.adapters, trained: storage.isTrained ? .all : .none, keepsFloats: storage.keepsFloats,
+      // What has a form for that is emitted in it.
+      recomputing: [0]
     ) {
       matrices.contains($0)
         ? WeightFormat(

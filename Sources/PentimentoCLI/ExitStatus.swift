@@ -1,4 +1,5 @@
 import ArgumentParser
+import Batch
 import Editing
 import Files
 import ImageFiles
@@ -18,15 +19,17 @@ enum ExitStatus: Int32 {
   /// By the system: memory, threads, open files, arguments.
   case refused = 71
   case cannotWrite = 73
+  /// Saved and to be gone on with.
+  case temporary = 75
   case hungUp = 129
   case interrupted = 130
   case terminated = 143
 
   /// The list for the help and the README.
   static let list = """
-    0 done; 1 the run failed; 64 wrong use; 65 a picture, an inversion, a translator or a checkpoint could not be read; 66 the model could not \
+    0 done; 1 the run failed, or jobs of a batch did; 64 wrong use; 65 a picture, an inversion, a translator or a checkpoint could not be read; 66 the model could not \
     be used; 69 the memory allowed is too little; 71 the system refused memory, a thread or an open file; 73 the \
-    result could not be written; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM, with nothing written but a checkpoint.
+    result could not be written; 75 a batch was stopped and the same command goes on with it; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM, with nothing written but a checkpoint.
     """
 
   /// After a signal that ended a run.
@@ -58,6 +61,9 @@ enum ExitStatus: Int32 {
     case is TranslatorError, is TrainingError: self = .usage
     case let error as JournalError: self = ExitStatus(error)
     case is ModelLocationError: self = .badModel
+    case BatchError.inUse, BatchError.folder: self = .cannotWrite
+    case BatchError.notAJournal: self = .badInput
+    case is ShardError, is EditGroupError: self = .usage
     case is CancellationError: self = .interrupted
     default: self = .failure
     }

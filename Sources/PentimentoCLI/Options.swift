@@ -52,7 +52,7 @@ struct NumericsOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "In what the autoencoder keeps pictures between its blocks: f32, or f16 with a power of two for every line, "
+      "In what networks keep pictures between their blocks: f32, or f16 with a power of two for every line, "
         + "which takes half the memory.", valueName: "f32|f16"))
   var precision = ActivationPrecision.f32
 }

@@ -12,7 +12,7 @@ struct PentimentoCommand: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      EditCommand.self, GenerateCommand.self, PlanCommand.self, MethodsCommand.self, InspectCommand.self,
+      EditCommand.self, GenerateCommand.self, BatchCommand.self, PlanCommand.self, MethodsCommand.self, InspectCommand.self,
       TrainLoRACommand.self, TrainTranslatorCommand.self, QuantizeCommand.self, CompareCommand.self,
       VerifyCommand.self, TraceCommand.self,
     ])

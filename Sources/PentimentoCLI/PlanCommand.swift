@@ -34,12 +34,22 @@ struct PlanCommand: RunCommand {
     let (request, choice) = try edit.request(imagined: ImaginedPicture(extent: imagined))
     if let choice { note(choice) }
     let values = try edit.settings.list
-    let series = values.isEmpty ? nil : try editor.prepare(request, SettingOptions.listed, values: values)
-    let job = try series?.first ?? editor.prepare(request)
-    var plan = series?.plan ?? job.plan
+    func prepare() throws -> (job: EditJob, plan: MemoryPlan) {
+      guard values.isEmpty else {
+        let series = try editor.prepare(request, SettingOptions.listed, values: values)
+        return (series.first, series.plan)
+      }
+      let job = try editor.prepare(request)
+      return (job, job.plan)
+    }
+    var (job, plan) = try prepare()
     // What cannot be measured is left open: a plan is of use without it.
     let speed = try? job.machineSpeed()
-    if let speed { plan = plan.timed(at: speed) }
+    if let speed {
+      // How many evaluations share a pass depends on it.
+      if plan.hasUntimedChoices { (job, plan) = try prepare() }
+      plan = plan.timed(at: speed)
+    }
     if report == .json { return try StandardOutput.write(json: plan) }
     try StandardOutput.write(table(plan) + "\n\n" + workTable(plan, speed))
   }
@@ -70,8 +80,36 @@ private func table(_ plan: MemoryPlan) -> String {
   if let attention = plan.stages.first(where: { $0.name == "denoise" })?.attention {
     lines.append(row("attention", [attention.rawValue.aligned(to: 11)]))
   }
+  lines += plan.stages.compactMap(lanes)
   for stage in plan.stages { lines += stage.gradient.map { explanation($0, of: stage) } ?? [] }
   return lines.joined(separator: "\n")
+}
+
+extension MemoryPlan {
+  /// Whether numbers of lanes were compared without the machine's speed.
+  fileprivate var hasUntimedChoices: Bool {
+    stages.contains { $0.work?.laneChoices.contains { $0.seconds == nil } ?? false }
+  }
+}
+
+/// Why so many evaluations share a pass over weights that are read again; nil where none are, or where nothing can be
+/// shared.
+private func lanes(_ stage: MemoryPlan.Stage) -> String? {
+  guard let work = stage.work, work.evaluationsAtOnce > 1,
+    let chosen = work.laneChoices.first(where: { $0.lanes == work.lanes })
+  else { return nil }
+  func words(_ choice: MemoryPlan.Lanes) -> String {
+    let seconds = choice.seconds.map { " in \(Double(Int($0 * 10)) / 10) s" } ?? ""
+    return "\(choice.passes == 1 ? "one pass" : "\(choice.passes) passes") of "
+      + "\(String(megabytes: choice.bytes / choice.passes)) MB\(seconds)"
+  }
+  let others = work.laneChoices.filter { $0.lanes != work.lanes }
+  // The nearest that there is to having none, else to having more.
+  let other = others.first { $0.lanes == 1 } ?? others.last
+  return
+    "\(stage.name): of \(work.evaluationsAtOnce) evaluations at once, \(work.lanes) share a pass over the weights: "
+    + words(chosen)
+    + (other.map { "; \($0.lanes) by \($0.lanes) would take \(words($0))" } ?? "; there is no room for more")
 }
 
 /// One row per network: what it computes and reads, in megabytes, and how long that takes.

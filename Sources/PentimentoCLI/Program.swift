@@ -40,12 +40,16 @@ import Platform
           var command = command
           try await command.run()
         } started: { task in
-          interrupts.onFirst { task.cancel() }
+          interrupts.onFirst { command.interrupt(task) }
         }
         return .done
       } catch is CancellationError {
         note("interrupted, nothing was written")
         return ExitStatus(signal: interrupts.signal ?? SIGINT)
+      } catch let error as BatchEnd {
+        note("\(error)")
+        if case .stopped = error { return .temporary }
+        return .failure
       } catch let error as Interrupted {
         note("interrupted, the same command goes on from \(error.checkpoint)")
         return ExitStatus(signal: interrupts.signal ?? SIGINT)
@@ -77,10 +81,13 @@ import Platform
 protocol RunCommand: AsyncParsableCommand, Sendable {
   /// What it computes with; nil for a command that does not compute.
   var computing: ThreadOptions? { get }
+  /// What the first signal that asks the run to end does.
+  func interrupt(_ task: Task<Void, Never>)
 }
 
 extension RunCommand {
   var computing: ThreadOptions? { nil }
+  func interrupt(_ task: Task<Void, Never>) { task.cancel() }
   /// The calling one among them.
   var threads: Int { computing?.threads ?? 1 }
   /// The instruction set that was named.

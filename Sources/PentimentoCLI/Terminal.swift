@@ -28,6 +28,13 @@ enum StandardOutput {
     try writeBytes(text.printableJSON + "\n")
   }
 
+  /// Writes a report that is one line of JSON.
+  ///
+  /// - Throws: `OutputError`.
+  static func write(jsonLine bytes: [UInt8]) throws(OutputError) {
+    try writeBytes(String(decoding: bytes, as: UTF8.self).printableJSON + "\n")
+  }
+
   /// Writes the path of a result: as it is for a script, made printable for a terminal.
   ///
   /// - Throws: `OutputError`.

@@ -14,6 +14,14 @@ package final class PressureListener: Sendable {
     guard descriptor >= 0 else { return nil }
   }
 
+  /// The listener to the first group that lets this process listen.
+  package static func first(of groups: some Sequence<String>) -> PressureListener? {
+    for group in groups {
+      if let listener = PressureListener(group: group) { return listener }
+    }
+    return nil
+  }
+
   deinit { close(descriptor) }
 
   /// How often it was told so far. Does not wait.

@@ -31,6 +31,8 @@ package struct Plan: Sendable {
   package internal(set) var arenaBytes = 0
   /// Queries that are computed side by side, each with an arena.
   package internal(set) var lanes = 1
+  /// The numbers of lanes that fit, of which that one is the best; none where nothing is streamed.
+  package internal(set) var choices: [LaneChoice] = []
   /// Working memory of the operator that needs most, with the rows of a table that it looks up.
   package internal(set) var scratchBytes = 0
   /// Trained values: they stay from run to run, and change between two.

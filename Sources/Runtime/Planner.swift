@@ -14,10 +14,11 @@ package struct Planner {
   package var threads: Int
   /// Bytes that the executor may allocate; nil for no limit.
   package var budget: Int?
-  /// Lanes to use where weights are streamed and the budget allows them: queries that are computed side by side
-  /// share one pass over the weights. Resident weights need one lane only: a second one would cost an arena and
-  /// save nothing.
+  /// Queries that are asked for at once. Those that are computed side by side, in lanes, share one pass over streamed
+  /// weights. Resident weights need one lane only: a second one would cost an arena and save nothing.
   package var lanes = 1
+  /// How fast the machine computes and reads; nil where it was not measured.
+  package var speed: TransferSpeed?
   /// Whether a weight is used where its file is mapped. Its pages count like a copy of it, but nothing has to pass
   /// through staging.
   package var isMapped: (Weight) -> Bool
@@ -103,14 +104,16 @@ package struct Planner {
         guard plan.peakBytes + window <= budget else {
           throw .overBudget(needed: plan.peakBytes + window, budget: budget)
         }
-        // Every lane takes an arena from the weights that stay, and shares the reading of all others.
-        let (room, arena) = (budget - plan.peakBytes - window, plan.arenaBytes)
-        func readPerQuery(_ lanes: Int) -> Int { (total - room + (lanes - 1) * arena) / lanes }
-        plan.lanes =
-          (1...max(lanes, 1)).filter { ($0 - 1) * arena <= room }
-          .min { readPerQuery($0) < readPerQuery($1) } ?? 1
+        let room = budget - plan.peakBytes - window
+        let multiplyAdds = speed == nil ? 0 : graph.multiplyAdds(for: plan.outputs.values)
+        plan.choices = (1...max(lanes, 1)).filter { ($0 - 1) * plan.arenaBytes <= room }.map {
+          LaneChoice(
+            lanes: $0, of: max(lanes, 1), arena: plan.arenaBytes, window: window, weights: total, room: room,
+            multiplyAdds: multiplyAdds, speed)
+        }
+        plan.lanes = LaneChoice.best(of: plan.choices).lanes
         // What the next nodes need is read while one computes.
-        plan.readAheadBytes = min(window, room - (plan.lanes - 1) * arena) / 64 * 64
+        plan.readAheadBytes = min(window, room - (plan.lanes - 1) * plan.arenaBytes) / 64 * 64
         var left = budget - plan.peakBytes - window
         resident = []
         for (value, bytes) in perNode.joined().uniqued {

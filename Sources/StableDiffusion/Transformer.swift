@@ -18,7 +18,10 @@ struct Transformer {
   ) throws(GraphError) -> Value {
     var h = try project(g["norm"].normalized(x, groups: groups, epsilon: 1e-6), g["proj_in"])
     for i in 0..<depth {
-      if i > 0 { g.builder.beginBlock() }
+      if i > 0 {
+        h = try g.kept(h)
+        g.builder.beginBlock()
+      }
       h = try TransformerBlock(heads: heads)(h, over: context, maps: maps, g["transformer_blocks"][i])
     }
     return try g.tap(g.path, project(LayerInput(h), residual: x, g["proj_out"]))
@@ -51,7 +54,7 @@ struct TransformerBlock {
     var h = try attend(x, norm: g["norm1"], over: nil, maps: nil, g["attn1"])
     h = try attend(h, norm: g["norm2"], over: context, maps: maps, g["attn2"])
     // The widest activations of the network, from few products: worth computing again where little else is.
-    g.builder.beginBlock()
+    g.builder.beginBlock(joining: true)
     return try g["ff"].feedForward(h, norm: g["norm3"], width: 4 * g.channels(h))
   }
 }

@@ -18,13 +18,13 @@ struct UNetLayer {
   }
 
   func residual(_ x: Value, _ told: Conditioning, _ j: Int, _ g: Scope) throws(GraphError) -> Value {
-    try resBlock(x, told.temb, g["resnets"][j])
+    try g.kept(resBlock(x, told.temb, g["resnets"][j]))
   }
 
   func attend(_ x: Value, _ told: Conditioning, _ j: Int, _ g: Scope) throws(GraphError) -> Value {
     guard let transformer = transformers[j] else { return x }
     g.builder.beginBlock()
-    return try transformer(x, over: told.context, maps: told.maps, g["attentions"][j])
+    return try g.kept(transformer(x, over: told.context, maps: told.maps, g["attentions"][j]))
   }
 }
 
@@ -50,7 +50,7 @@ struct DownBlock {
       skips.append(x)
     }
     if !isLast {
-      x = try g["downsamplers"][0]["conv"].conv(x, to: g.channels(x), kernel: 3, stride: 2)
+      x = try g.kept(g["downsamplers"][0]["conv"].conv(x, to: g.channels(x), kernel: 3, stride: 2))
       skips.append(x)
     }
     return g.tap(g.path, x)
@@ -98,8 +98,9 @@ struct UpBlock {
     if let next = skips.last {
       let size = g.shape(next)  // twice this one, or one less where it was odd
       let width = g.channels(x)
-      x = try g["upsamplers"][0]["conv"].conv(
-        g.enlarged(x, height: size[0], width: size[1]), to: width, kernel: 3)
+      x = try g.kept(
+        g["upsamplers"][0]["conv"].conv(
+          g.enlarged(x, height: size[0], width: size[1]), to: width, kernel: 3))
     }
     return g.tap(g.path, x)
   }

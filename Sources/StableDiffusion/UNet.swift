@@ -13,6 +13,7 @@ package struct UNet: Sendable {
   func callAsFunction(_ latent: Value, told: Conditioning, _ g: Scope) throws(GraphError) -> Value {
     let c = configuration
     var x = try g.tap("conv_in", g["conv_in"].conv(latent, to: c.down[0].channels, kernel: 3))
+    x = try g.kept(x)
     var skips = [x]
     for (i, level) in c.down.enumerated() {
       let block = DownBlock(

@@ -115,7 +115,7 @@ extension Condition {
 /// Counts what another predictor is asked.
 public final class CountingPredictor<Base: NoisePredictor>: NoisePredictor {
   let base: Base
-  private let counts = Mutex((evaluations: 0, passes: 0, gradients: 0))
+  private let counts = Mutex((evaluations: 0, passes: 0, gradients: 0, lists: [Int: Int]()))
 
   public init(_ base: Base) { self.base = base }
 
@@ -124,6 +124,8 @@ public final class CountingPredictor<Base: NoisePredictor>: NoisePredictor {
   public var gradients: Int { counts.withLock { $0.gradients } }
   /// Lists asked, that is, passes over the weights.
   public var passes: Int { counts.withLock { $0.passes } }
+  /// How often a list of so many queries was asked.
+  public var lists: [Int: Int] { counts.withLock { $0.lists } }
 
   func countGradient() {
     counts.withLock {
@@ -136,6 +138,7 @@ public final class CountingPredictor<Base: NoisePredictor>: NoisePredictor {
     counts.withLock {
       $0.evaluations += queries.count
       $0.passes += 1
+      $0.lists[queries.count, default: 0] += 1
     }
     return try await base.predict(queries)
   }

@@ -254,4 +254,55 @@ import Testing
       try await m.edit(photo, showing: cat, model: $0, tape: tape)
     }
   }
+
+  /// What a planner is told of a method is how it mostly asks.
+  @Test("come in lists of as many as the method says it asks for at once") func atOnce() async throws {
+    func expect(
+      _ method: some EditingMethod, hasSourcePrompt: Bool = false, hasTargetPrompt: Bool = true,
+      _ run: (Model) async throws -> Latent
+    ) async throws {
+      let (model, counter) = nonlinearWorld()
+      _ = try await run(model)
+      let usual = counter.lists.max { ($0.value, $0.key) < ($1.value, $1.key) }
+      let told = method.evaluationsAtOnce(
+        method.outline(hasSourcePrompt: hasSourcePrompt, hasTargetPrompt: hasTargetPrompt))
+      #expect(usual?.key == told, "\(method.name) asks in lists of \(counter.lists)")
+    }
+    for guidance in [1, 7.5] {
+      var sdedit = SDEdit()
+      sdedit.guidance = guidance
+      try await expect(sdedit) { [sdedit] in try await sdedit.edit(photo, to: cat, model: $0, tape: tape) }
+      var dds = DeltaDenoisingScore()
+      dds.guidance = guidance
+      try await expect(dds, hasSourcePrompt: true) { [dds] in
+        try await dds.edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+      }
+      var cycle = CycleSDE()
+      cycle.targetGuidance = guidance
+      try await expect(cycle, hasSourcePrompt: true) { [cycle] in
+        try await cycle.edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+      }
+    }
+    for sampler in Sampler.allCases {
+      var drag = Drag()
+      drag.sampler = sampler
+      drag.moves = [Drag.Move(from: .init(x: 16, y: 30), to: .init(x: 48, y: 30))]
+      try await expect(drag) { [drag] in try await drag.edit(photo, showing: cat, model: $0, tape: tape) }
+    }
+    let diffusion = CycleDiffusion()
+    try await expect(diffusion, hasSourcePrompt: true) {
+      try await diffusion.edit(photo, from: cat, to: tiger, model: $0, tape: tape)
+    }
+    var ledits = LEDITS()
+    ledits.semantics.concepts = [.ledits, .face]
+    ledits.inversion.skip = 0
+    try await expect(ledits) { [ledits] in
+      try await ledits.edit(photo, to: tiger, concepts: [cat, tiger], model: $0, tape: tape)
+    }
+    var sega = SEGA()
+    sega.semantics.concepts = [.sega]
+    try await expect(sega) { [sega] in
+      try await sega.generate(cat, concepts: [tiger], height: 8, width: 8, model: $0, tape: tape)
+    }
+  }
 }

@@ -233,11 +233,30 @@ import Testing
   func concatenation() {
     let (a, b) = (Buffer(random: [7, 5, 19], seed: 1), Buffer(random: [7, 5, 6], seed: 2))
     let (y, left, right) = (Buffer([7, 5, 25]), Buffer([7, 5, 19]), Buffer([7, 5, 6]))
-    concatChannels(a.ref, b.ref, into: y.ref, pool)
+    copyChannels(a.ref, from: 0, into: y.ref, pool)
+    copyChannels(b.ref, from: 19, into: y.ref, pool)
     #expect(y.values[25 * 3 + 18] == a.values[19 * 3 + 18] && y.values[25 * 3 + 19] == b.values[6 * 3])
     sliceChannels(y.ref, from: 0, into: left.ref, pool)
     sliceChannels(y.ref, from: 19, into: right.ref, pool)
     #expect(left.values == a.values && right.values == b.values)
+  }
+
+  @Test(
+    "lines in halves come back as they were rounded, whole and among other channels",
+    arguments: KernelSet.runnable)
+  func lines(set: KernelSet) {
+    let pool = ThreadPool.of(2, kernels: set)
+    let (x, stored) = (
+      Buffer(random: [7, 5, 19], seed: 1), Buffer([7, 5, 19], element: .f16, layout: .scaledLines)
+    )
+    storeLines(x.ref, from: 0, into: stored.ref, pool)
+    roundLines(x.ref, pool)
+    let (loaded, among, slice) = (Buffer([7, 5, 19]), Buffer([7, 5, 30]), Buffer([7, 5, 19]))
+    loadLines(stored.ref, 0..<7, into: loaded.ref, pool)
+    #expect(loaded.values == x.values)
+    loadLines(stored.ref, intoChannelsFrom: 4, of: among.ref, pool)
+    sliceChannels(among.ref, from: 4, into: slice.ref, pool)
+    #expect(slice.values == x.values)
   }
 
   @Test(

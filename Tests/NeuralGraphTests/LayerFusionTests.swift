@@ -121,6 +121,22 @@ import Testing
     }
   }
 
+  @Test(
+    "have the gradient of the operators by themselves, in chunks too, and need no more than x and dy for it")
+  func gradient() throws {
+    // The inner layer's 2752 values of a row make chunks of 192 rows.
+    let (rows, c) = (430, 344)
+    func network(_ build: @Sendable (Scope, Value) throws -> Value) throws -> (HostTensor, arena: Int) {
+      var network = try Network(inputs: ["x": [rows, c]]) { g, x in try build(g, x[0]) }
+      let wanted = try network.differentiate(wrt: ["x"], recompute: true)
+      return (try network.run(wanted)["x"]!, try network.plan(wanted).arenaBytes)
+    }
+    let pair = Self.feedForward("", [rows, c])
+    let (fused, plain) = (try network(pair.fused), try network(pair.plain))
+    #expect(fused.0.values == plain.0.values)
+    #expect(fused.arena == 2 * rows * c * 4 && plain.arena > 5 * fused.arena)
+  }
+
   @Test("keep no picture in between: what they need beside x and y does not grow with the picture")
   func scratch() throws {
     func bytes(_ size: Int) throws -> Int {

@@ -150,7 +150,7 @@ import Testing
     let statuses = try await output("--help").split(whereSeparator: \.isWhitespace).joined(separator: " ")
     let list = try #require(statuses.firstRange(of: "Exit status: 0 done;"))
     let end = try #require(statuses.firstRange(of: "with nothing written but a checkpoint."))
-    for status in ["1", "64", "65", "66", "69", "71", "73", "129, 130 or 143"] {
+    for status in ["1", "64", "65", "66", "69", "71", "73", "75", "129, 130 or 143"] {
       #expect(statuses[list.lowerBound..<end.upperBound].contains(" \(status) "))
     }
     let readme = try String(

@@ -19,8 +19,9 @@ private struct Subject {
   var kept: KeptValues = [.seededGradient, .contextGradient, .latentGradient]
 
   /// - Parameter rank: of side branches on every attention; nil for the model as it is.
-  init(_ configuration: String, rank: Int? = nil) throws {
-    try self.init(Model(folder: package.appending(path: "Tests/Fixtures/\(configuration)/model")), rank: rank)
+  init(_ configuration: String, rank: Int? = nil, _ precision: ActivationPrecision = .f32) throws {
+    let model = try Model(folder: package.appending(path: "Tests/Fixtures/\(configuration)/model"))
+    try self.init(model.computing(activations: precision), rank: rank)
   }
 
   init(_ model: Model, rank: Int? = nil) throws {
@@ -67,9 +68,9 @@ private struct Subject {
 
   @Test(
     "are the same bits with every block kept, some or none, and computing again costs less than a forward pass",
-    arguments: configurations, [nil, 2])
-  func recomputing(configuration: String, rank: Int?) throws {
-    let subject = try Subject(configuration, rank: rank)
+    arguments: configurations, [(nil, .f32), (2, .f32), (nil, .f16)] as [(Int?, ActivationPrecision)])
+  func recomputing(configuration: String, told: (rank: Int?, precision: ActivationPrecision)) throws {
+    let subject = try Subject(configuration, rank: told.rank, told.precision)
     let saving = try subject.stage()
     let cost = try #require(saving.gradient)
     #expect(cost.recomputedBlocks == 0 && cost.recomputedMultiplyAdds == 0 && cost.blocks > 3)
@@ -89,6 +90,22 @@ private struct Subject {
     }
     #expect(recomputed.max()! > 0 && recomputed.count > 1)
     #expect(throws: RequestError.self) { try subject.stage(budget: cost.leanest - 64) }
+  }
+
+  @Test(
+    "of what blocks hand on in halves are those of floats, but for its rounding, and take less room",
+    arguments: configurations)
+  func halves(configuration: String) throws {
+    let (floats, halves) = (try Subject(configuration), try Subject(configuration, .f16))
+    let (exact, rounded) = (try floats.stage(), try halves.stage())
+    let (wanted, got) = (try floats.run(exact), try halves.run(rounded))
+    // About fifty roundings to 11 bits, one behind the other, each of 2⁻¹² or less. Of a gradient they move the point too:
+    // norms and attentions of these small networks make up to sixteen times as much of it.
+    let distances = wanted.map { ($0, relativeDistance(got[$0]!, $1)) }
+    for (name, distance) in distances {
+      #expect(distance > 0 && distance < (name == "out" ? 50 : 20 * 50) * 0x1p-12, "\(name)")
+    }
+    #expect(rounded.gradient!.leanestArena < exact.gradient!.leanestArena)
   }
 
   @Test("by the context need nothing before the first cross-attention", arguments: configurations)
@@ -179,4 +196,13 @@ private struct Subject {
     let overflown = try await network.contextGradient(query, of: huge)
     #expect(!overflown.loss.isFinite)
   }
+}
+
+/// ‖a − b‖/‖b‖
+private func relativeDistance(_ a: HostTensor, _ b: HostTensor) -> Double {
+  let (difference, size) = zip(a.values, b.values).reduce(into: (0.0, 0.0)) { sums, pair in
+    sums.0 += Double(pair.0 - pair.1) * Double(pair.0 - pair.1)
+    sums.1 += Double(pair.1) * Double(pair.1)
+  }
+  return (difference / size).squareRoot()
 }

@@ -22,6 +22,7 @@ private let rooms: [String: Set<String>] = [
     "ImageFiles",
     "Pictures", "Files", "JSON", "Tensors", "Platform",
   ],
+  "Batch": ["Pentimento", "Files", "JSON", "Platform"],
   "Trace": [
     "Pentimento", "Editing", "StableDiffusion", "Packing", "WeightStorage", "Files", "JSON", "Tensors",
   ],
@@ -37,7 +38,7 @@ private let rooms: [String: Set<String>] = [
     "ImageFiles", "Pentimento", "Kernels", "CKernels", "CPeak", "Tensors", "Platform",
   ],
   "PentimentoCLI": [
-    "Pentimento", "Trace", "OperatorCases", "ImageFiles", "Pictures", "Packing", "WeightStorage", "Kernels",
+    "Pentimento", "Batch", "Trace", "OperatorCases", "ImageFiles", "Pictures", "Packing", "WeightStorage", "Kernels",
     "Editing", "Files",
     "JSON", "Tensors", "Platform", "ArgumentParser",
   ],

@@ -26,6 +26,8 @@ public protocol EditingMethod: Sendable {
   func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int
   /// Gradients of the network in a run.
   func gradients(_ outline: EditOutline) -> Int
+  /// Evaluations that it asks for at once, in one list, in most of its steps: so many can share a pass over the weights.
+  func evaluationsAtOnce(_ outline: EditOutline) -> Int
   /// What it asks of the noise network beside its answers.
   func demands(_ outline: EditOutline) -> NetworkDemands
   /// - Throws: what the predictor throws; `EditError` for inputs that are missing or do not fit, and for a run that
@@ -112,6 +114,11 @@ extension EditingMethod {
   public static var caseKinds: [String: Self] { [:] }
   public func gradients(_ outline: EditOutline) -> Int { 0 }
   public func demands(_ outline: EditOutline) -> NetworkDemands { [] }
+  /// Those of one guided prediction, by the weights of the prompts in the table.
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
+    Self.parameters.filter { ["cfg-scale", "source-cfg-scale"].contains($0.option) }
+      .compactMap { $0.value(in: self).number.map { Guidance($0).evaluations } }.max() ?? 1
+  }
 
   package static var name: String { about.name }
   package var name: String { Self.about.name }

@@ -42,6 +42,11 @@ public struct CycleDiffusion: InvertingMethod {
     let source = outline.inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
     return levels * (source + Guidance(targetGuidance).evaluations)
   }
+  /// Those along the photo's path and those of the edit.
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
+    let source = outline.inversion == .given ? 0 : Guidance(sourceGuidance).evaluations
+    return source + Guidance(targetGuidance).evaluations
+  }
   /// The photo's path, with the predictions along it if they are kept.
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     switch outline.inversion {

@@ -27,6 +27,8 @@ public struct DeltaDenoisingScore: ScoreDescent {
   public static var caseKinds: [String: Self] { ["dds": Self()] }
 
   public func evaluations(_ outline: EditOutline) -> Int { 2 * iterations * Guidance(guidance).evaluations }
+  /// Both prompts' guided predictions.
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int { 2 * Guidance(guidance).evaluations }
   /// The photo's latent, which the reference branch reads.
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     bytes(1, height, width, channels)

@@ -75,6 +75,11 @@ public struct DiffEdit: InvertingMethod {
     let hasMask = outline.hasMask || outline.inversionHasMask
     return levels * (source + Guidance(guidance).evaluations) + (hasMask ? 0 : automaticMask.evaluations)
   }
+  /// The SDE asks for the photo's path together with the edit's.
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
+    let asksForPath = sampler == .sde && outline.inversion != .given
+    return (asksForPath ? 2 : 1) * Guidance(guidance).evaluations
+  }
 
   /// The photo's path; the samples of an automatic mask are gone before.
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {

@@ -83,6 +83,10 @@ public struct Drag: EditingMethod {
   private var evaluations: Int {
     dragCount * stride(from: 1, through: levels, by: 1).reduce(0) { $0 + 2 * guidance($1).evaluations }
   }
+  /// Of the latent and, with the SDE, of the path that it is dragged along.
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
+    (sampler == .sde ? 2 : 1) * Guidance(maxGuidance).evaluations
+  }
   /// One drag of all points, or one after the other: each starts from the latent that the last one left.
   private func drags(_ outline: EditOutline) -> [Drag] {
     (outline.dragsInSequence ? outline.moves.map { [$0] } : [outline.moves]).map { moves in

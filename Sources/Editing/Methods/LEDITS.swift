@@ -42,6 +42,10 @@ public struct LEDITS: InvertingMethod, ConceptMethod {
       + with(conceptsOf: outline).semantics.evaluations(
         steps: inversion.editedLevels, promptScale: outline.hasTargetText ? inversion.targetGuidance : nil)
   }
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
+    with(conceptsOf: outline).semantics.evaluations(
+      steps: 1, promptScale: outline.hasTargetText ? inversion.targetGuidance : nil)
+  }
 
   public static let inversionFamily = DDPMInversion.name
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {

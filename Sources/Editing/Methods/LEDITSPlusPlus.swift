@@ -56,6 +56,9 @@ public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
     return (outline.inversion == .given ? 0 : inversionEvaluations(hasSourcePrompt: outline.hasSourceText))
       + (0..<steps).reduce(0) { $0 + 1 + method.active(at: $1).count }
   }
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
+    1 + outline.concepts.count
+  }
   public func demands(_ outline: EditOutline) -> NetworkDemands { mode == .noise ? [] : .attentionMaps }
 
   /// Residuals, start and reconstruction; the last denoised latent.

@@ -34,6 +34,9 @@ public struct SEGA: ConceptMethod {
   public func evaluations(_ outline: EditOutline) -> Int {
     with(conceptsOf: outline).semantics.evaluations(steps: steps, promptScale: guidance)
   }
+  public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
+    with(conceptsOf: outline).semantics.evaluations(steps: 1, promptScale: guidance)
+  }
   /// The momentum, kept in Double.
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     bytes(2, height, width, channels)

@@ -3,14 +3,28 @@ import Tensors
 
 /// Channels of a, then channels of b.
 ///
-/// inputs   a `[H, W, A]`, b `[H, W, B]`
+/// inputs   a `[H, W, A]`, b `[H, W, B]`, as floats or as lines in halves
 /// outputs  y `[H, W, A + B]`
 struct ConcatenateChannels: Op {
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
     guard inputs[0].shape.dropLast() == inputs[1].shape.dropLast() else { throw misfit(inputs) }
     return [TensorType(inputs[0].shape.dropLast() + [inputs[0].shape.last! + inputs[1].shape.last!])]
   }
-  func run(_ io: borrowing OpIO) { concatChannels(io[in: 0], io[in: 1], into: io[out: 0], io.pool) }
+
+  /// At the peak of a network: floats of both would be there beside the result.
+  var readsLines: Bool { true }
+
+  func run(_ io: borrowing OpIO) {
+    var first = 0
+    for x in io.inputs {
+      if x.type.layout == .scaledLines {
+        loadLines(x, intoChannelsFrom: first, of: io[out: 0], io.pool)
+      } else {
+        copyChannels(x, from: first, into: io[out: 0], io.pool)
+      }
+      first += x.type.shape.last!
+    }
+  }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
     let a = g.channels(node.inputs[0])

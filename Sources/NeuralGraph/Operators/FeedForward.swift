@@ -6,8 +6,8 @@ import Tensors
 ///
 ///     y = x + (W₂·geglu(W₁·norm(x) + b₁) + b₂)
 ///
-/// The bits are those of the operators by themselves. Gradient graphs use those, so that the planner can choose between
-/// keeping what lies between them and computing it again.
+/// The bits are those of the operators by themselves. Gradient graphs use those where what lies between them is kept; where
+/// a backward pass computes it again, this one and its gradient (`FeedForwardDX`), which keep x alone.
 ///
 /// inputs   x `[…, C]`, gamma `[C]`, beta `[C]`, then of the inner layer `[2F, C]` and of the outer one `[C, F]`:
 ///          weight panels, scales (if they are bytes), bias
@@ -73,9 +73,24 @@ struct FeedForwardLayer: Op {
   private var normalizing: LayerFusion { LayerFusion(normalization: .rows(epsilon: epsilon)) }
   private var adding: LayerFusion { LayerFusion(addsResidual: true) }
 
-  private func parts<T>(_ inputs: [T]) -> (inner: [T], outer: [T]) {
+  func parts<T>(_ inputs: [T]) -> (inner: [T], outer: [T]) {
     let first = 3 + inner.inputCount
     return (Array(inputs[3..<first]), Array(inputs[first...]))
+  }
+
+  /// Rows in a chunk: of about so many values of the inner layer, in chunks of one size, of whole tiles.
+  static func chunkRows(of all: Int, width: Int, values: Int, least: Int = leastRows) -> Int {
+    let most = max(least, values / width / 96 * 96)
+    let count = max(1, (all + most - 1) / most)
+    return max(1, min(all, ((all + count - 1) / count + 11) / 12 * 12))
+  }
+
+  func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {
+    guard !wanted.dropFirst().contains(true) else {
+      throw .notDifferentiable(op: "FeedForwardLayer", input: "weight, scales or bias")
+    }
+    let dx = try g.emit(FeedForwardDX(layer: self), node.inputs + [dOut[0]!])
+    return dx + wanted.dropFirst().map { _ in nil }
   }
 
   /// Rows that are worked on at a time, the inner layer's values of them, and those behind the gate.
@@ -86,13 +101,10 @@ struct FeedForwardLayer: Op {
     let wide: TensorType?
 
     init(_ x: TensorType, width: Int, _ inner: RowLayer) {
-      let all = x.shape[0]
-      let isGated = inner.isBytes && Int8Linear.canGate(outputs: width)
-      let least = (isGated ? 2 : 1) * FeedForwardLayer.leastRows
-      let most = max(least, FeedForwardLayer.valueCount / width / 96 * 96)
-      // Chunks of one size, of whole tiles.
-      let count = max(1, (all + most - 1) / most)
-      rows = max(1, min(all, ((all + count - 1) / count + 11) / 12 * 12))
+      let isGated = inner.quantizes && Int8Linear.canGate(outputs: width)
+      rows = FeedForwardLayer.chunkRows(
+        of: x.shape[0], width: width, values: FeedForwardLayer.valueCount,
+        least: (isGated ? 2 : 1) * FeedForwardLayer.leastRows)
       (self.x, narrow) = (x.lines(rows), TensorType([rows, width / 2]))
       wide = isGated ? nil : TensorType([rows, width])
     }
@@ -107,17 +119,26 @@ struct RowLayer: Hashable, Sendable {
   var isBytes: Bool
   var rotation: Int?
   var activations = ActivationBits.eight
+  /// Of bytes: multiplied by floats.
+  var keepsFloats = false
   var hasBias: Bool
 
   /// Weight, scales, bias.
   var inputCount: Int { 1 + (isBytes ? 1 : 0) + (hasBias ? 1 : 0) }
 
-  /// - Parameter isGated: of bytes alone.
+  /// Whether bytes are multiplied by bytes.
+  var quantizes: Bool { isBytes && !keepsFloats }
+
+  /// - Parameter isGated: of one that `quantizes` alone.
   func op(_ fusion: LayerFusion, isGated: Bool = false) -> any Op {
-    isBytes
-      ? Int8Linear(rotation: rotation, activations: activations, fusion: fusion, isGated: isGated)
-      : Linear(fusion: fusion)
+    guard isBytes else { return Linear(fusion: fusion) }
+    return keepsFloats
+      ? DequantizedLinear(rotation: rotation, fusion: fusion)
+      : Int8Linear(rotation: rotation, activations: activations, fusion: fusion, isGated: isGated)
   }
+
+  /// Its gradient by the layer's input.
+  var gradient: any Op { isBytes ? Int8LinearDX(rotation: rotation) : LinearDX() }
 }
 
 extension Scope {
@@ -128,8 +149,8 @@ extension Scope {
     _ x: Value, norm: Scope, width: Int, epsilon: Float = 1e-5
   ) throws(GraphError) -> Value {
     let (inner, outer) = (self["net"][0]["proj"], self["net"][2])
-    guard builder.fuses, !builder.keepsFloats, !inner.isAdapted, !outer.isAdapted, !inner.isTrained,
-      !outer.isTrained
+    guard builder.fuses, !builder.differentiates || builder.isRecomputed,
+      ![inner, outer].contains(where: { $0.isAdapted || $0.isTrained }), !norm.isTrained
     else {
       let h = try geglu(inner.linear(norm.layerNorm(x, epsilon: epsilon), to: 2 * width))
       return try outer.linear(LayerInput(h), to: channels(x), residual: x)
@@ -151,7 +172,8 @@ extension Scope {
     let (format, shape) = (format("weight"), [outputs, inputs])
     guard format.element != .s8 else {
       let layer = RowLayer(
-        isBytes: true, rotation: format.rotation, activations: format.activations, hasBias: bias)
+        isBytes: true, rotation: format.rotation, activations: format.activations,
+        keepsFloats: builder.keepsFloats, hasBias: bias)
       return (layer, int8Weight("weight", shape, .matrix, bias: bias))
     }
     let weight = [weight("weight", shape, .matrix)]

@@ -15,6 +15,9 @@ struct Int8Attention: Op {
     return [inputs[0]]
   }
 
+  /// A query is read before its row is written, keys and values before all of them.
+  func overwritten(of inputs: Int) -> Int? { 0 }
+
   func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
     int8AttentionScratchBytes(q: inputs[0].rows, k: inputs[1].rows, heads: heads, threads: threads)
   }

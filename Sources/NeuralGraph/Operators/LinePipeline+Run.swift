@@ -224,18 +224,3 @@ struct PipelineStatistics: Op {
     sums.finish(epsilon: epsilon, into: io[out: 0])
   }
 }
-
-/// Lines that are stored in halves, as floats.
-///
-/// inputs   x `[H, W, C]` in halves
-/// outputs  y `[H, W, C]`
-struct LoadedLines: Op {
-  func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] {
-    guard inputs[0].layout == .scaledLines else { throw misfit(inputs) }
-    return [inputs[0].asFloats]
-  }
-
-  func run(_ io: borrowing OpIO) {
-    loadLines(io[in: 0], 0..<io[in: 0].type.shape[0], into: io[out: 0], io.pool)
-  }
-}

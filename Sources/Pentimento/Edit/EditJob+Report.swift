@@ -2,10 +2,12 @@ import Editing
 import Tensors
 
 extension EditJob {
-  /// - Parameter cut: parts of prompts that did not fit.
+  /// - Parameters:
+  ///   - cut: parts of prompts that did not fit.
+  ///   - edits: that went through the stages together.
   func report(
     _ work: NetworkWork, int8Decibels: Double?, cut: [String], _ remarks: Remarks, _ change: EditChange?,
-    seconds: Double
+    seconds: Double, together edits: Int = 1
   ) -> EditReport {
     let (model, geometry) = (editor.model, pictures.geometry)
     let streamed = StreamLog.current?.streamed ?? []
@@ -30,7 +32,7 @@ extension EditJob {
       warnings: remarks.warnings,
       mask: request.mask != nil ? "given" : remarks.mask != nil ? "found" : nil, plannedPeakBytes: plan.peak,
       peakBytes: ProcessMemory.peak, streamedBytes: streamed.reduce(0) { $0 + $1.bytes },
-      stalledSeconds: streamed.reduce(0) { $0 + $1.stalledSeconds }, streamed: streamed, seconds: seconds,
-      crop: request.window?.text, change: change)
+      stalledSeconds: streamed.reduce(0) { $0 + $1.stalledSeconds }, streamed: streamed, editsTogether: edits,
+      seconds: seconds, crop: request.window?.text, change: change)
   }
 }

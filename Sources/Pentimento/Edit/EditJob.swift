@@ -104,7 +104,11 @@ public struct EditJob: Sendable {
     try request.inversion?.check(read.picture)
     try await part.tie(read)
     let encoded = try await encodeTexts(on: thread)
-    let inputs = try await inputs(read, encoded, on: thread)
+    var inputs = inputs(read, encoded)
+    if let picture = read.picture, inputs.inversion == nil {
+      try Task.checkCancellation()
+      inputs.source = try await codec(on: thread).encode(picture.signal).mean
+    }
 
     let remarks = Remarks(
       mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8, notes: read.notes)
@@ -113,27 +117,45 @@ public struct EditJob: Sendable {
       progress: progress)
     try Task.checkCancellation()
     let working = Picture(signal: try await codec(on: thread).decode(latent))
-    let total = self.evaluations + gradients
+    let total = evaluations + gradients
     let int8 = try await int8Decibels(
       inputs, remarks.inversion, empty: encoded.empty, against: working, on: thread
     ) { progress(total - comparisonEvaluations + $0, total) }
-    let change = change(latent, from: inputs.source, mask: read.mask ?? remarks.mask, remarks)
-    let unchanged = inputs.source.flatMap {
-      pictures.givesDetailBack ? EditChange.unchanged(latent, from: $0) : nil
+    let made = Products(read: read, source: inputs.source, latent: latent, working: working)
+    return try result(made, remarks) { change in
+      report(
+        work, int8Decibels: int8, cut: encoded.cut, remarks, change,
+        seconds: (ContinuousClock.now - clock).seconds)
     }
-    let finished = pictures.finished(working, from: read.picture, found: remarks.mask, unchanged: unchanged)
+  }
+
+  /// What the stages of a run have made.
+  struct Products {
+    let read: EditPictures.Prepared
+    /// The picture's latent; nil where there was no picture.
+    let source: Latent?
+    let latent: Latent
+    /// Of the working size.
+    let working: Picture
+  }
+
+  /// What a run hands out.
+  ///
+  /// - Parameter report: is told what the edit did to the latent.
+  func result(
+    _ made: Products, _ remarks: Remarks, report: (EditChange?) -> EditReport
+  ) throws -> EditResult {
+    var change = change(made.latent, from: made.source, mask: made.read.mask ?? remarks.mask, remarks)
+    let unchanged = made.source.flatMap {
+      pictures.givesDetailBack ? EditChange.unchanged(made.latent, from: $0) : nil
+    }
+    change?.detail = unchanged.map { Double($0.values.reduce(0, +)) / Double($0.values.count) }
+    let finished = pictures.finished(
+      made.working, from: made.read.picture, found: remarks.mask, unchanged: unchanged)
     return EditResult(
       picture: finished.picture, mask: finished.mask,
-      inversion: request.keepsInversion ? try saved(remarks.inversion, of: read.picture) : nil,
-      report: report(
-        work, int8Decibels: int8, cut: encoded.cut, remarks,
-        change.map { change in
-          var change = change
-          change.detail = unchanged.map { Double($0.values.reduce(0, +)) / Double($0.values.count) }
-          return change
-        },
-        seconds: (ContinuousClock.now - clock).seconds),
-      working: working, latentMask: remarks.mask)
+      inversion: request.keepsInversion ? try saved(remarks.inversion, of: made.read.picture) : nil,
+      report: report(change), working: made.working, latentMask: remarks.mask)
   }
 
   /// What the edit did to the latent, and what is to be said of it.
@@ -154,18 +176,14 @@ public struct EditJob: Sendable {
     if stages.text.isEmpty {
       return EncodedPrompts(prompts: [], empty: .nothing, encodedEmpty: .nothing, cut: [])
     }
-    let texts = [request.prompt, request.sourcePrompt].compactMap { $0 } + request.concepts.map(\.text)
     let size = workingSize
     return try await thread.run {
-      try promptEncoder.encode(
-        texts, negativePrompt: request.negativePrompt, width: size.width, height: size.height)
+      try promptEncoder.encode([request.texts], width: size.width, height: size.height)[0]
     }
   }
 
-  /// What the method works on: the conditions and the picture's latent.
-  private func inputs(
-    _ read: EditPictures.Prepared, _ encoded: EncodedPrompts, on thread: NetworkThread
-  ) async throws -> EditInputs {
+  /// What the method works on: the conditions and what a given inversion has; not yet the picture's latent.
+  func inputs(_ read: EditPictures.Prepared, _ encoded: EncodedPrompts) -> EditInputs {
     let size = LatentSize(pictures.geometry)
     var inputs = EditInputs(
       prepared.outline, height: size.height, width: size.width,
@@ -176,12 +194,7 @@ public struct EditJob: Sendable {
     inputs.conceptConditions = Array(encoded.prompts.suffix(request.concepts.count))
     inputs.mask = read.mask
     inputs.inversion = request.inversion?.inversion
-    if let inversion = inputs.inversion {
-      inputs.source = inversion.states[0]
-    } else if let picture = read.picture {
-      try Task.checkCancellation()
-      inputs.source = try await codec(on: thread).encode(picture.signal).mean
-    }
+    inputs.source = inputs.inversion?.states[0]
     return inputs
   }
 
@@ -204,12 +217,20 @@ public struct EditJob: Sendable {
         try TranslatingExecutor(stage, pool: editor.pool, on: thread)
       }
     }
-    let latent = try await prepared.method.resumableRun(inputs, in: context)
+    let latent = try await loop(inputs, in: context)
     if let network { StreamLog.current?.add("denoise", await network.traffic) }
+    return (latent, await network?.work ?? NetworkWork())
+  }
+
+  /// The method from the picture's latent to that of the result.
+  ///
+  /// - Throws: what the method throws, `EditError.noPicture`.
+  func loop(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
+    let latent = try await prepared.method.resumableRun(inputs, in: context)
     // Latents of pictures stay within a few units.
     let limit: Float = 1e4
     guard latent.isWithin(limit) else { throw EditError.noPicture(method: prepared.name, limit: limit) }
-    return (latent, await network?.work ?? NetworkWork())
+    return latent
   }
 
   /// The inversion with what it is tied to.

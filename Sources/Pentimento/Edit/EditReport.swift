@@ -57,6 +57,9 @@ public struct EditReport: Sendable, Codable {
   public var streamedBytes: Int
   public var stalledSeconds: Double
   public var streamed: [StreamedWeights]
+  /// Edits that went through the stages together (`EditGroup`): what was streamed was streamed once for all of them. 1 for
+  /// an edit by itself.
+  public var editsTogether: Int
   public var seconds: Double
   /// The part of the picture that the model was shown, `x,y,width,height`; nil for all of it.
   public var crop: String?

@@ -16,18 +16,23 @@ struct EditStages: Sendable {
 
   /// - Parameters:
   ///   - size: pixels at which the networks work.
+  ///   - texts: that are encoded.
+  ///   - lanes: evaluations that are asked for at once.
   ///   - method: that is compared with itself in int8; nil for none.
   ///   - beside: what lies beside the networks.
   ///   - refused: what does not fit already.
   /// - Throws: `RequestError.overBudget`, `RequestError.int8Idle`.
   init(
-    _ size: Extent, of model: Model, threads: Int, encodesPicture: Bool, demands: NetworkDemands,
-    translator: Translator?, lanes: Int?, comparing method: String?, beside: BytesBeside,
+    _ size: Extent, of editor: Editor, encodesPicture: Bool, texts: Int, demands: NetworkDemands,
+    translator: Translator?, lanes: Int, comparing method: String?, beside: BytesBeside,
     _ refused: inout Refused
   ) throws {
-    let (limit, before) = (refused.limit, refused.needed)
+    let (limit, before, model) = (refused.limit, refused.needed, editor.model)
     func stages(beside bytes: Int) -> Stages {
-      Stages(model: model, threads: threads, budget: limit.map { $0.bytes - bytes })
+      var stages = Stages(
+        model: model, threads: editor.threads, budget: limit.map { $0.bytes - bytes })
+      stages.speed = editor.knownSpeed
+      return stages
     }
     let (width, height) = (size.width, size.height)
     let translates = demands.contains(.translator)
@@ -35,7 +40,9 @@ struct EditStages: Sendable {
       translates
       ? []
       : try model.textEncoders.indices.compactMap { i in
-        try refused.planned(beside: beside.text) { try stages(beside: beside.text).textEncoder(i) }
+        try refused.planned(beside: beside.text) {
+          try stages(beside: beside.text).textEncoder(i, lanes: texts)
+        }
       }
     encoder =
       encodesPicture
@@ -69,9 +76,9 @@ struct EditStages: Sendable {
         : worst.withHalves {
           // Within no memory at all every stage says what it needs.
           var least = Refused(limit: MemoryLimit(bytes: 0, source: .caller), needed: before)
-          let halves = model.computing(activations: .f16)
+          let halves = Editor(editor, model: model.computing(activations: .f16))
           _ = try? EditStages(
-            size, of: halves, threads: threads, encodesPicture: encodesPicture, demands: demands,
+            size, of: halves, encodesPicture: encodesPicture, texts: texts, demands: demands,
             translator: translator, lanes: lanes, comparing: method, beside: beside, &least)
           return least.needed
         }

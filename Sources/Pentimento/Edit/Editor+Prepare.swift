@@ -11,8 +11,30 @@ extension Editor {
   /// - Throws: what cannot work: `RequestError` (`overBudget` if a stage does not fit into `memoryLimit`),
   ///   `SettingError`, `EditError`, `InversionError`, `WorkingSizeError`.
   public func prepare(_ request: EditRequest, lanes: Int? = nil) throws -> EditJob {
+    let request = try request.withCropSettled(nativeSide: model.nativeSize, memoryLimit, baseline)
+    if let learning = request.learning { return try prepare(request, learning: learning, lanes: lanes) }
+    let draft = try self.draft(request)
+    let (pictures, prepared, stored) = (draft.pictures, draft.prepared, draft.stored)
+    let taken = baseline + draft.held
+    var refused = Refused(limit: memoryLimit)
+    refused.check("read picture", taken + pictures.reading)
+    refused.check("write picture", taken + pictures.writing + stored.kept)
+    let stages = try EditStages(
+      draft.size, of: self, encodesPicture: draft.encodesPicture, texts: [draft.texts].distinctTexts.count,
+      demands: prepared.demands, translator: request.translator,
+      lanes: lanes ?? prepared.method.evaluationsAtOnce(prepared.outline),
+      comparing: request.comparesInt8 ? prepared.name : nil, beside: stored.beside(taken), &refused)
+    let plan = MemoryPlan(
+      stages: rows(stages, draft), held: draft.held, baseline: baseline)
+    return EditJob(editor: self, draft, plan: plan, stages: stages)
+  }
+
+  /// What is known of an edit before its networks are planned: the request is complete and checked.
+  ///
+  /// - Throws: as `prepare`, but for `overBudget`.
+  /// - Precondition: nothing is learned first.
+  func draft(_ request: EditRequest) throws -> EditDraft {
     let settled = try request.withCropSettled(nativeSide: model.nativeSize, memoryLimit, baseline)
-    if let learning = settled.learning { return try prepare(settled, learning: learning, lanes: lanes) }
     let (method, reason) = try settled.method.map { ($0, nil) } ?? EditMethod.choice(for: settled)
     try settled.checkInversion(for: method)
     let request = try settled.completed(identity: identity.value)
@@ -26,26 +48,10 @@ extension Editor {
       try geometry.working(move, in: request.window, of: request.picture?.extent, index: index)
     }
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
-    let pictures = try EditPictures(request, method, geometry)
-
-    let size = LatentSize(geometry)
-    let stored = StoredBytes(request, prepared, size, model)
-    let held = pictures.held + (request.inversion?.inversion.byteCount ?? 0)
-    let taken = baseline + held
-    var refused = Refused(limit: memoryLimit)
-    refused.check("read picture", taken + pictures.reading)
-    refused.check("write picture", taken + pictures.writing + stored.kept)
-    let stages = try EditStages(
-      geometry.padded, of: model, threads: threads,
-      encodesPicture: request.picture != nil && request.inversion == nil,
-      demands: prepared.demands, translator: request.translator, lanes: lanes,
-      comparing: request.comparesInt8 ? prepared.name : nil, beside: stored.beside(taken), &refused)
-    let plan = MemoryPlan(
-      stages: rows(stages, stored, pictures, request, prepared), held: held, baseline: baseline)
-    return EditJob(
-      editor: self, request: request, methodReason: reason, plan: plan, prepared: prepared,
-      pictures: pictures,
-      stages: stages)
+    return EditDraft(
+      request: request, methodReason: reason, prepared: prepared,
+      pictures: try EditPictures(request, method, geometry),
+      stored: StoredBytes(request, prepared, LatentSize(geometry), model))
   }
 
   /// Prepares a request and runs it.
@@ -72,23 +78,25 @@ extension Editor {
   }
 
   /// The plan's rows.
-  private func rows(
-    _ stages: EditStages, _ stored: StoredBytes, _ pictures: EditPictures, _ request: EditRequest,
-    _ prepared: PreparedMethod
-  ) -> [MemoryPlan.Stage] {
+  private func rows(_ stages: EditStages, _ draft: EditDraft) -> [MemoryPlan.Stage] {
+    let (pictures, prepared, stored) = (draft.pictures, draft.prepared, draft.stored)
     var rows: [MemoryPlan.Stage] = []
     if pictures.reading > 0 { rows.append(.init(name: "read picture", stored: pictures.reading)) }
-    let texts = [request.prompt, request.sourcePrompt].compactMap { $0 }.count + request.concepts.count + 1
-    rows += stages.text.map { .init("text", $0, stored: stored.conditions, evaluations: texts) }
+    let texts = [draft.texts].distinctTexts.count
+    rows += stages.text.map {
+      .init("text", $0, stored: stored.conditions, in: EvaluationRounds(texts, atOnce: texts))
+    }
     if let encoder = stages.encoder {
       rows.append(.init("encode", encoder, stored: stored.encode))
     }
     for (name, stage) in [("denoise", stages.noise), ("translate", stages.translation)] {
       guard let stage else { continue }
+      let evaluations = max(1, prepared.evaluations) - prepared.gradients
+      let atOnce = prepared.method.evaluationsAtOnce(prepared.outline)
       rows.append(
         .init(
-          name, stage, stored: stored.denoise,
-          evaluations: max(1, prepared.evaluations), gradients: prepared.gradients))
+          name, stage, stored: stored.denoise, gradients: prepared.gradients,
+          in: EvaluationRounds(evaluations, atOnce: max(1, atOnce))))
     }
     if let int8 = stages.int8 {
       rows.append(.init("compare", int8, stored: stored.compare))
@@ -97,6 +105,41 @@ extension Editor {
     rows.append(.init("decode", stages.decoder, stored: stored.decode + rest))
     rows.append(.init(name: "write picture", stored: pictures.writing + stored.kept))
     return rows
+  }
+}
+
+/// An edit whose networks are not planned yet.
+struct EditDraft: Sendable {
+  /// Complete.
+  let request: EditRequest
+  let methodReason: String?
+  let prepared: PreparedMethod
+  let pictures: EditPictures
+  let stored: StoredBytes
+
+  /// Pixels at which the networks work.
+  var size: Extent { pictures.geometry.padded }
+  var encodesPicture: Bool { request.picture != nil && request.inversion == nil }
+  /// What stays in memory from the first stage to the last.
+  var held: Int { pictures.held + (request.inversion?.inversion.byteCount ?? 0) }
+  /// Target, source and concepts, as far as they are there, in this order.
+  var texts: PromptEncoder.Texts { request.texts }
+}
+
+extension EditRequest {
+  /// Target, source and concepts, as far as they are there, in this order.
+  var texts: PromptEncoder.Texts {
+    PromptEncoder.Texts(
+      prompts: [prompt, sourcePrompt].compactMap { $0 } + concepts.map(\.text),
+      negativePrompt: negativePrompt)
+  }
+}
+
+extension EditJob {
+  init(editor: Editor, _ draft: EditDraft, plan: MemoryPlan, stages: EditStages) {
+    self.init(
+      editor: editor, request: draft.request, methodReason: draft.methodReason, plan: plan,
+      prepared: draft.prepared, pictures: draft.pictures, stages: stages)
   }
 }
 
@@ -109,7 +152,7 @@ struct LatentSize: Sendable {
 }
 
 /// What lies in memory beside a network, in bytes.
-private struct StoredBytes {
+struct StoredBytes: Sendable {
   /// Text states of the target, the source, the empty prompt (once more where zeros stand for it) and the concepts.
   let conditions: Int
   /// The picture as Float32.

@@ -89,7 +89,7 @@ extension Editor {
   private var promptEncoder: PromptEncoder {
     get throws {
       PromptEncoder(
-        model: model, pool: pool, stages: try model.textEncoders.indices.map(stages.textEncoder))
+        model: model, pool: pool, stages: try model.textEncoders.indices.map { try stages.textEncoder($0) })
     }
   }
 

@@ -34,41 +34,72 @@ struct PromptEncoder {
   /// One for every text encoder.
   let stages: [Stage]
 
+  /// The prompts of one edit.
+  struct Texts: Sendable {
+    var prompts: [String]
+    /// nil: the model's own rule, the empty prompt, or zeros where the model says so.
+    var negativePrompt: String?
+
+    /// Everything that is encoded for them.
+    var all: [String] { prompts + [negativePrompt ?? ""] }
+  }
+
   /// Encodes prompts; the networks' memory is given back before this returns.
   ///
-  /// - Parameter negativePrompt: nil for the model's own rule: the empty prompt, or zeros where the model says so.
+  /// - Parameter negativePrompt: see `Texts`.
   func encode(
     _ texts: [String], negativePrompt: String?, width: Int, height: Int
   ) throws -> EncodedPrompts {
-    let all = texts + [negativePrompt ?? ""]
-    let states = try stages.indices.map { try self.states(of: all, encoder: $0) }
-    let conditions = all.indices.map { i in condition(states.map { $0[i] }, width: width, height: height) }
-    var empty = conditions.last!
-    if negativePrompt == nil, model.zeroesMissingNegative {
-      empty.context = HostTensor(shape: empty.context.shape)
-      empty.pooled = empty.pooled.map { HostTensor(shape: $0.shape) }
+    try encode([Texts(prompts: texts, negativePrompt: negativePrompt)], width: width, height: height)[0]
+  }
+
+  /// Encodes the prompts of several edits, each text once.
+  func encode(_ edits: [Texts], width: Int, height: Int) throws -> [EncodedPrompts] {
+    let texts = edits.distinctTexts
+    let states = try stages.indices.map { try self.states(of: texts, encoder: $0) }
+    var conditions: [String: Condition] = [:]
+    for (i, text) in texts.enumerated() {
+      conditions[text] = condition(states.map { $0[i] }, width: width, height: height)
     }
-    return EncodedPrompts(
-      prompts: Array(conditions.dropLast()), empty: empty, encodedEmpty: conditions.last!,
-      cut: states[0].compactMap(\.removed))
+    let cut = Dictionary(uniqueKeysWithValues: zip(texts, states[0].map(\.removed)))
+    return edits.map { edit in
+      let encodedEmpty = conditions[edit.negativePrompt ?? ""]!
+      var empty = encodedEmpty
+      if edit.negativePrompt == nil, model.zeroesMissingNegative {
+        empty.context = HostTensor(shape: empty.context.shape)
+        empty.pooled = empty.pooled.map { HostTensor(shape: $0.shape) }
+      }
+      return EncodedPrompts(
+        prompts: edit.prompts.map { conditions[$0]! }, empty: empty, encodedEmpty: encodedEmpty,
+        cut: edit.all.compactMap { cut[$0]! })
+    }
   }
 
   /// What one encoder makes of every text.
   func states(of texts: [String], encoder index: Int) throws -> [TextStates] {
     let (part, stage) = (model.textEncoders[index], stages[index])
-    let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-    defer { StreamLog.current?.add(stage.name, executor.traffic) }
-    return try texts.enumerated().map { i, text in
+    let executor = try NetworkShelf.executor(of: stage, pool)
+    defer {
+      StreamLog.current?.add(stage.name, executor.traffic)
+      NetworkShelf.keep(executor, of: stage)
+    }
+    let encodings = try texts.map { text in
       let encoding = try part.tokenizer().encode(text, maxLength: part.encoder.configuration.tokens)
       try part.encoder.configuration.check(ids: encoding.ids)
-      let ids = HostTensor(shape: [encoding.ids.count], values: encoding.ids.map(Float.init))
-      func run(adapterScale: Float) throws -> [String: HostTensor] {
-        let scale = HostTensor(shape: [1], values: [adapterScale])
-        return try executor.run([["ids": ids, Adapter.scaleName: scale]], goesOn: i + 1 < texts.count)[0]
-      }
-      let out = try run(adapterScale: 1)
+      return encoding
+    }
+    func query(_ ids: [Int32], adapterScale: Float = 1) -> [String: HostTensor] {
+      [
+        "ids": HostTensor(shape: [ids.count], values: ids.map(Float.init)),
+        Adapter.scaleName: HostTensor(shape: [1], values: [adapterScale]),
+      ]
+    }
+    let outputs = try executor.run(encodings.map { query($0.ids) })
+    return try zip(encodings, outputs).map { encoding, out in
       guard out.values.allSatisfy(\.isFinite) else {
-        if !model.adapters.isEmpty, try run(adapterScale: 0).values.allSatisfy(\.isFinite) {
+        if !model.adapters.isEmpty,
+          try executor.run([query(encoding.ids, adapterScale: 0)])[0].values.allSatisfy(\.isFinite)
+        {
           throw LoRAError.overflow(files: model.adapters)
         }
         throw ModelError.notFinite(part: stage.weights.label)
@@ -91,6 +122,14 @@ struct PromptEncoder {
     return Condition(
       context: states[0].penultimate.joined(states[1].penultimate), pooled: states[1].pooled,
       timeIDs: HostTensor(shape: [1, 6], values: sides), tokenCount: states[0].tokenCount)
+  }
+}
+
+extension [PromptEncoder.Texts] {
+  /// Each once, in the order in which they come.
+  var distinctTexts: [String] {
+    var seen: Set<String> = []
+    return flatMap(\.all).filter { seen.insert($0).inserted }
   }
 }
 

@@ -95,11 +95,13 @@ package struct Component: Sendable {
     within lines: LineLimits? = nil
   ) throws -> NetworkGraph {
     // Who reads values inside a network reads them whole, as floats.
-    let byLines = network.worksByLines && kept.isDisjoint(with: [.taps, .layerInputs])
+    let isPlain = !kept.isDisjoint(with: [.taps, .layerInputs])
     let builder = GraphBuilder(
       adapters: adapters, trained: trained, keepsFloats: kept.keepsFloats,
+      differentiates: kept.differentiates,
       fusing: !kept.contains(.layerInputs), attention: attention, multipliesBytes: weights.hasBytes,
-      recomputing: blocks, lineLimits: byLines ? lines : nil, activations: byLines ? activations : .f32
+      recomputing: blocks, worksByLines: network.worksByLines && !isPlain, lineLimits: isPlain ? nil : lines,
+      activations: isPlain ? .f32 : activations
     ) { weights[$0].format }
     return try NetworkGraph(network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
   }

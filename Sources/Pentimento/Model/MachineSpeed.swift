@@ -1,5 +1,6 @@
 import Files
 import FoundationEssentials
+import NeuralGraph
 import Platform
 import Runtime
 
@@ -14,6 +15,13 @@ public struct MachineSpeed: Sendable, Codable, Equatable {
   }
 }
 
+extension TransferSpeed {
+  init(_ speed: MachineSpeed) {
+    self.init(
+      multiplyAddsPerSecond: speed.multiplyAddsPerSecond, bytesPerSecond: speed.bytesPerSecond)
+  }
+}
+
 extension EditJob {
   /// This machine's speed at the job's largest network: as an earlier run measured it, or measured now and remembered in
   /// the user's cache folder.
@@ -21,7 +29,7 @@ extension EditJob {
   /// - Throws: `WeightFileError`, `SystemRefusal`, as a run would.
   public func machineSpeed() throws -> MachineSpeed {
     let stage = stages.noise ?? stages.translation ?? stages.decoder
-    let record = SpeedRecord(key: speedKey(stage))
+    let record = SpeedRecord(key: editor.speedKey(stage.graph, stage.weights))
     if let known = record.speed { return known }
     let trial = try SpeedTrial(stage.graph, stage.plan, weights: stage.weights, pool: editor.pool)
     let speed = MachineSpeed(
@@ -29,14 +37,21 @@ extension EditJob {
     record.keep(speed)
     return speed
   }
+}
+
+extension Editor {
+  /// The speed that an earlier run measured; nil where none did. A plan never waits for a measurement.
+  var knownSpeed: @Sendable (Graph, NetworkWeights) -> MachineSpeed? {
+    { graph, weights in memoryLimit == nil ? nil : SpeedRecord(key: speedKey(graph, weights)).speed }
+  }
 
   /// What speed depends on: the machine, its threads and kernels, the arithmetic, and the disk.
-  private func speedKey(_ stage: Stage) -> String {
-    let arithmetic = stage.graph.attention.map { "\($0.rawValue)-" } ?? ""
+  func speedKey(_ graph: Graph, _ weights: NetworkWeights) -> String {
+    let arithmetic = graph.attention.map { "\($0.rawValue)-" } ?? ""
     let words = [
-      ProcessInfo.processInfo.hostName, editor.pool.kernels.name, "\(editor.threads)",
-      arithmetic + (stage.weights.hasBytes ? "bytes" : "floats"),
-      String(stage.weights.device ?? 0, radix: 16),
+      ProcessInfo.processInfo.hostName, pool.kernels.name, "\(threads)",
+      arithmetic + (weights.hasBytes ? "bytes" : "floats"),
+      String(weights.device ?? 0, radix: 16),
     ]
     return words.joined(separator: "-").map {
       $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") ? "\($0)" : "_"

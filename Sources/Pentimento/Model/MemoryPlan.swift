@@ -39,8 +39,14 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
     /// Evaluations of the network, those with a gradient not among them.
     public var evaluations: Int
     public var gradients: Int
-    /// Evaluations that share a pass over the weights, where a method asks for so many at once.
+    /// Evaluations that are asked for at once: those of a guided prediction, or of all edits that run side by side.
+    public var evaluationsAtOnce: Int
+    /// Evaluations that share a pass over the weights.
     public var lanes: Int
+    /// The numbers of lanes that fit; none where no weights are read again.
+    public var laneChoices: [Lanes]
+    /// Over the weights, for all evaluations; gradients have one each.
+    public var passes: Int
     /// Weights that are read at the start and stay, bytes.
     public var bytesOnce: Int
     /// Weights that are read for every pass over the network.
@@ -52,11 +58,21 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
     /// What it will take on this machine: an estimate; nil where the machine was not measured.
     public var seconds: Double?
 
-    public var passes: Int { (evaluations + lanes - 1) / lanes }
     /// Bytes of weights that the stage reads in all.
     public var bytes: Int { bytesOnce + passes * bytesPerPass + gradients * bytesPerGradient }
     /// Multiply-adds of the stage.
     public var allMultiplyAdds: Int { evaluations * multiplyAdds + gradients * gradientMultiplyAdds }
+  }
+
+  /// A number of lanes for the evaluations that are asked for at once.
+  public struct Lanes: Sendable, Codable, Equatable {
+    public var lanes: Int
+    /// Over the weights.
+    public var passes: Int
+    /// Of weights, read in these passes.
+    public var bytes: Int
+    /// An estimate; nil where the machine was not measured.
+    public var seconds: Double?
   }
 
   /// A loss with its gradient. Blocks of the network are kept for the backward pass or computed again, as the budget
@@ -97,8 +113,10 @@ public struct MemoryPlan: Sendable, Codable, Equatable {
 }
 
 extension MemoryPlan.Stage {
+  /// - Parameter rounds: how the evaluations come; nil: one after another.
   init(
-    _ name: String, _ stage: Pentimento.Stage, stored: Int, evaluations: Int = 1, gradients: Int = 0
+    _ name: String, _ stage: Pentimento.Stage, stored: Int, evaluations: Int = 1, gradients: Int = 0,
+    in rounds: EvaluationRounds? = nil
   ) {
     let plan = stage.plan
     self.init(
@@ -108,23 +126,64 @@ extension MemoryPlan.Stage {
       streaming: plan.windowBytes + plan.readAheadBytes + plan.stagingBytes,
       stored: stored, attention: stage.graph.attention,
       gradient: stage.gradient.map(MemoryPlan.Gradient.init),
-      work: MemoryPlan.Work(stage, evaluations: evaluations - gradients, gradients: gradients))
+      work: MemoryPlan.Work(
+        stage, rounds ?? EvaluationRounds(evaluations - gradients, atOnce: 1), gradients: gradients))
   }
 }
 
+/// How the evaluations of a run come: lists of so many at once, so many times.
+struct EvaluationRounds {
+  private(set) var lists: [(evaluations: Int, times: Int)] = []
+
+  /// Lists of equal length, and what is left.
+  init(_ evaluations: Int, atOnce: Int) {
+    if evaluations / atOnce > 0 { lists.append((atOnce, evaluations / atOnce)) }
+    if evaluations % atOnce > 0 { lists.append((evaluations % atOnce, 1)) }
+  }
+
+  /// Of runs side by side, each of which asks together with all others that have not ended.
+  init(_ runs: [(evaluations: Int, atOnce: Int)]) {
+    var (done, living) = (0, runs.map { (left: ($0.evaluations + $0.atOnce - 1) / $0.atOnce, $0.atOnce) })
+    living.sort { $0.left < $1.left }
+    while let first = living.first {
+      if first.left > done { lists.append((living.reduce(0) { $0 + $1.1 }, first.left - done)) }
+      done = first.left
+      living.removeFirst()
+    }
+  }
+
+  /// Of runs one after the other.
+  init(inTurn runs: [(evaluations: Int, atOnce: Int)]) {
+    lists = runs.flatMap { EvaluationRounds($0.evaluations, atOnce: $0.atOnce).lists }
+  }
+
+  var evaluations: Int { lists.reduce(0) { $0 + $1.evaluations * $1.times } }
+  /// The longest list.
+  var atOnce: Int { lists.map(\.evaluations).max() ?? 1 }
+  func passes(lanes: Int) -> Int { lists.reduce(0) { $0 + ($1.evaluations + lanes - 1) / lanes * $1.times } }
+}
+
 extension MemoryPlan.Work {
-  init(_ stage: Pentimento.Stage, evaluations: Int, gradients: Int) {
+  init(_ stage: Pentimento.Stage, _ rounds: EvaluationRounds, gradients: Int) {
     let (plan, graph) = (stage.plan, stage.graph)
     let forward = plan.outputs.filter {
       $0.key != DenoisingNetwork.loss && !$0.key.hasPrefix(DenoisingNetwork.gradientPrefix)
     }
     self.init(
-      evaluations: evaluations, gradients: gradients, lanes: plan.lanes,
+      evaluations: rounds.evaluations, gradients: gradients, evaluationsAtOnce: rounds.atOnce,
+      lanes: plan.lanes, laneChoices: plan.choices.map(MemoryPlan.Lanes.init),
+      passes: rounds.passes(lanes: plan.lanes),
       bytesOnce: plan.bytesOnce(of: graph, stage.weights),
       bytesPerPass: plan.streamedBytes(of: graph, stage.weights, only: Set(forward.keys)),
       bytesPerGradient: gradients == 0 ? 0 : plan.streamedBytes(of: graph, stage.weights),
       multiplyAdds: graph.multiplyAdds(for: forward.values),
       gradientMultiplyAdds: gradients == 0 ? 0 : graph.multiplyAdds(for: plan.outputs.values))
+  }
+}
+
+extension MemoryPlan.Lanes {
+  init(_ choice: LaneChoice) {
+    self.init(lanes: choice.lanes, passes: choice.passes, bytes: choice.bytes, seconds: choice.seconds)
   }
 }
 

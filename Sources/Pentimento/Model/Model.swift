@@ -72,7 +72,7 @@ public final class Model: Sendable {
   ///
   /// - Parameters:
   ///   - attention: in what networks compute it, where they can.
-  ///   - activations: in what the autoencoder keeps pictures between its blocks.
+  ///   - activations: in what networks keep pictures between their blocks.
   public func computing(
     attention: AttentionArithmetic? = nil, activations: ActivationPrecision? = nil
   ) -> Model {

@@ -41,8 +41,7 @@ package actor NoiseNetwork: NoisePredictor {
     onEvaluation: @escaping @Sendable (NetworkWork) -> Void = { _ in }
   ) throws {
     self.thread = thread
-    executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: pool)
-    executor.missing = MemoryPressure.current?.missing
+    executor = try NetworkShelf.executor(of: stage, pool)
     maps = stage.plan.outputs.keys.filter { $0.hasPrefix(DenoisingNetwork.attentionPrefix) }.sorted()
     parameters = stage.graph.parameters.map { ($0.name, stage.graph.type($0.value).shape) }
     configuration = model.unet.configuration
@@ -50,6 +49,9 @@ package actor NoiseNetwork: NoisePredictor {
     (label, adapters) = (stage.weights.label, model.adapters)
     (self.expected, self.onEvaluation) = (expected, onEvaluation)
   }
+
+  /// Behind the last query: the network may stay open for a run that follows.
+  func putBack(_ stage: Stage) { NetworkShelf.keep(executor, of: stage) }
 
   /// What reading streamed weights has taken so far.
   package var traffic: WeightTraffic { executor.traffic }

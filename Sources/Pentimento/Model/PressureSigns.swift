@@ -62,10 +62,8 @@ package struct PressureSigns: Sendable, Equatable {
     func contents(_ file: String) -> String? { try? String(contentsOfFile: file, encoding: .utf8) }
     let groups = contents("/proc/self/cgroup") ?? ""
     let folders = ControlGroups.folders(groups, controller: "memory", mount: "/sys/fs/cgroup/memory")
-    var listener: PressureListener?
-    // Each group is asked once: a lazy search would ask the one that it finds twice.
-    for folder in folders.reversed() where listener == nil { listener = PressureListener(group: folder) }
-    return { [listener] in
+    let listener = PressureListener.first(of: folders.reversed())
+    return {
       var signs = PressureSigns(groups: groups) { try? String(contentsOfFile: $0, encoding: .utf8) }
       signs.time = Int((ContinuousClock.now - start) / .microseconds(1))
       signs.notifications = listener?.notifications ?? 0

@@ -18,21 +18,25 @@ package struct Stages: Sendable {
   let threads: Int
   /// Bytes for a stage; nil for no limit.
   let budget: Int?
+  /// How fast the machine computes a network and reads its weights, as far as it was measured.
+  var speed: @Sendable (Graph, NetworkWeights) -> MachineSpeed? = { _, _ in nil }
 
   package init(model: Model, threads: Int, budget: Int?) {
     (self.model, self.threads, self.budget) = (model, threads, budget)
   }
 
   /// Text encoder `index`: ids → text states.
-  package func textEncoder(_ index: Int) throws -> Stage {
-    try stage("text", of: model.textEncoders[index].component)
+  ///
+  /// - Parameter lanes: texts that may share a pass over streamed weights.
+  package func textEncoder(_ index: Int, lanes: Int = 1) throws -> Stage {
+    try stage("text", of: model.textEncoders[index].component, lanes: lanes)
   }
 
   /// Noise network for a working size in pixels.
   ///
   /// - Parameters:
   ///   - kept: values beside those that the demands ask for.
-  ///   - lanes: queries that may share a pass over streamed weights; nil for the network's own number.
+  ///   - lanes: queries that come at once and may share a pass over streamed weights; nil for the network's own number.
   package func noise(
     width: Int, height: Int, demands: NetworkDemands = [], keeping kept: KeptValues = [], lanes: Int? = nil
   ) throws -> Stage {
@@ -77,7 +81,7 @@ package struct Stages: Sendable {
     let weights = component.weights
     // Gradients are asked for one by one.
     let lanes = kept.differentiates ? 1 : lanes ?? network.lanes
-    let planner = Planner(threads: threads, budget: budget, lanes: lanes) { weights[$0].address != nil }
+    var planner = Planner(threads: threads, budget: budget, lanes: lanes) { weights[$0].address != nil }
     do {
       guard !kept.differentiates else {
         let choice = try Recomputation(planner).choose { blocks in
@@ -99,6 +103,7 @@ package struct Stages: Sendable {
         return Stage(name: network.name, graph: defined.graph, plan: plan, weights: weights, gradient: nil)
       }
       let defined = try component.graph(of: network, size, keeping: kept)
+      planner.speed = speed(defined.graph, weights).map(TransferSpeed.init)
       let plan = try planner.plan(defined.graph, keep: defined.outputs)
       return Stage(name: network.name, graph: defined.graph, plan: plan, weights: weights, gradient: nil)
     } catch PlanError.overBudget(let needed, let budget) {

@@ -1,0 +1,216 @@
+import Files
+import FoundationEssentials
+import Pentimento
+import Synchronization
+
+/// One run of a batch.
+///
+/// `@unchecked Sendable`: all that changes lies in `state`, under its mutex.
+final class BatchCourse: @unchecked Sendable {
+  private let batch: Batch
+  private let journal: BatchJournal
+  private let state = Mutex(State())
+  private let shelf = NetworkShelf()
+
+  private struct State {
+    var outcomes: [BatchOutcome?] = []
+    /// Outcomes that have been told: all of those before are known.
+    var told = 0
+    var streamedBytes = 0
+    /// Nothing can be recorded or told any more.
+    var failure: (any Error)?
+  }
+
+  /// A job that is ready for its networks.
+  private struct Pending {
+    let place: Int
+    let job: BatchJob
+    let digest: String
+    let edit: PreparedEdit
+    let checkpoint: FileJournal
+  }
+
+  init(_ batch: Batch, _ journal: BatchJournal) { (self.batch, self.journal) = (batch, journal) }
+
+  var outcomes: [BatchOutcome] { state.withLock { $0.outcomes.compactMap { $0 } } }
+  var streamedBytes: Int { state.withLock { $0.streamedBytes } }
+
+  func run(_ source: some JobSource) async throws {
+    var (source, pending, hasEnded) = (source, [Pending](), false)
+    while !hasEnded || !pending.isEmpty {
+      if !hasEnded, !batch.isStopped() {
+        let room = Batch.window - pending.count
+        if room > 0, let entries = try source.next(atMost: room, waits: pending.isEmpty) {
+          for entry in entries {
+            if let job = try consider(entry) { pending.append(job) }
+          }
+        } else if room > 0 {
+          hasEnded = true
+        }
+      }
+      if batch.isStopped() {
+        for job in pending { try settle(job.place, BatchOutcome(.job(job.job), .left)) }
+        while let rest = try source.next(atMost: Batch.window, waits: false), !rest.isEmpty {
+          for entry in rest { try leave(entry) }
+        }
+        return
+      }
+      guard !pending.isEmpty else { continue }
+      let group = batch.editor.grouped(pending.map(\.edit))
+      let members = group.places.map { pending[$0] }
+      for place in group.places.sorted(by: >) { pending.remove(at: place) }
+      try await run(members, group.edits)
+    }
+  }
+
+  // MARK: One job before its networks
+
+  /// What is ready to run; nil where its outcome is known already.
+  private func consider(_ entry: BatchEntry) throws -> Pending? {
+    let place = state.withLock { state in
+      state.outcomes.append(nil)
+      return state.outcomes.count - 1
+    }
+    guard case .job(let job) = entry else {
+      if case .broken(let name, _, let reason) = entry {
+        try journal.fail(name, digest: "", status: 64, reason)
+        var outcome = BatchOutcome(entry, .failed)
+        (outcome.status, outcome.error) = (64, reason)
+        try settle(place, outcome)
+      }
+      return nil
+    }
+    let digest = job.digest(common: batch.common)
+    let path = self.path(job)
+    let exists = FileManager.default.fileExists(atPath: path)
+    let record = journal.records[job.name].flatMap { $0.digest == digest ? $0 : nil }
+    switch record?.state {
+    case .done(var outcome) where exists:
+      outcome.wasDoneBefore = true
+      try? FileManager.default.removeItem(atPath: checkpoint(job))
+      try settle(place, outcome)
+      return nil
+    case .began where exists && record?.replaces == false:
+      // It was not there when the job began, so it is the job's: the break came before this line.
+      var outcome = BatchOutcome(entry, .done)
+      try journal.finish(job, digest: digest, outcome)
+      try? FileManager.default.removeItem(atPath: checkpoint(job))
+      outcome.wasDoneBefore = true
+      try settle(place, outcome)
+      return nil
+    case .failed(let status, let error) where Self.isFinal(status):
+      var outcome = BatchOutcome(entry, .failed)
+      (outcome.status, outcome.error, outcome.wasDoneBefore) = (status, error, true)
+      try settle(place, outcome)
+      return nil
+    case nil where !exists || batch.replaces:
+      // What an earlier job of the name left is of no use to this one.
+      try? FileManager.default.removeItem(atPath: checkpoint(job))
+    case nil:
+      try fail(
+        place, job, digest, status: 73,
+        "\(path) is there already: name another output, or let files be replaced with --force")
+      return nil
+    case .began, .done, .failed: break
+    }
+    let (edit, progress): (PreparedEdit, FileJournal)
+    do {
+      edit = try batch.editor.prepareForGroup(batch.work.request(job))
+      progress = try FileJournal(path: checkpoint(job))
+    } catch {
+      try fail(place, job, digest, error)
+      return nil
+    }
+    if record?.state != .began {
+      try journal.begin(job, digest: digest, checkpoint: checkpoint(job), replaces: exists)
+    }
+    return Pending(place: place, job: job, digest: digest, edit: edit, checkpoint: progress)
+  }
+
+  /// Whether the run itself failed, after all its work: with the same words it would do so again. What can be put right, a
+  /// missing picture or a full disk, or what costs nothing to find, is tried again.
+  private static func isFinal(_ status: Int) -> Bool { status == 1 }
+
+  private func path(_ job: BatchJob) -> String { "\(batch.folder)/\(job.output)" }
+  private func checkpoint(_ job: BatchJob) -> String { "\(batch.folder)/\(job.name).checkpoint" }
+
+  // MARK: Running
+
+  private func run(_ members: [Pending], _ edits: RunnableEdits) async throws {
+    await edits.run(
+      journals: members.map(\.checkpoint), shelf: shelf, isStopped: batch.isStopped,
+      progress: batch.work.progress
+    ) { [self] i, result in
+      do { try await finish(members[i], result) } catch {
+        state.withLock { $0.failure = $0.failure ?? error }
+      }
+    }
+    if let failure = state.withLock({ $0.failure }) { throw failure }
+  }
+
+  private func finish(_ member: Pending, _ result: Result<EditResult, any Error>) async throws {
+    let (job, digest, checkpoint) = (member.job, member.digest, member.checkpoint)
+    do {
+      let edited = try result.get()
+      try batch.work.write(job, edited, path(job))
+      var outcome = BatchOutcome(.job(job), .done)
+      outcome.add(edited.report)
+      try journal.finish(job, digest: digest, outcome)
+      await checkpoint.remove()
+      state.withLock { state in
+        // What was streamed for a group is told by each of its reports.
+        state.streamedBytes += edited.report.streamedBytes / max(edited.report.editsTogether, 1)
+      }
+      try settle(member.place, outcome)
+    } catch is CancellationError {
+      await checkpoint.leave()
+      try settle(member.place, BatchOutcome(.job(job), .left))
+    } catch {
+      await checkpoint.leave()
+      try fail(member.place, job, digest, error)
+    }
+  }
+
+  // MARK: Outcomes
+
+  private func fail(_ place: Int, _ job: BatchJob, _ digest: String, _ error: any Error) throws {
+    let (sentence, status) = batch.work.explain(error)
+    try fail(place, job, digest, status: status, sentence)
+  }
+
+  private func fail(
+    _ place: Int, _ job: BatchJob, _ digest: String, status: Int, _ sentence: String
+  ) throws {
+    try journal.fail(job.name, digest: digest, status: status, sentence)
+    var outcome = BatchOutcome(.job(job), .failed)
+    (outcome.status, outcome.error) = (status, sentence)
+    try settle(place, outcome)
+  }
+
+  /// What is not begun any more.
+  private func leave(_ entry: BatchEntry) throws {
+    let place = state.withLock { state in
+      state.outcomes.append(nil)
+      return state.outcomes.count - 1
+    }
+    var outcome = BatchOutcome(entry, .left)
+    if case .job(let job) = entry, let record = journal.records[job.name],
+      record.digest == job.digest(common: batch.common), case .done(let known) = record.state
+    {
+      outcome = known
+      outcome.wasDoneBefore = true
+    }
+    try settle(place, outcome)
+  }
+
+  /// Remembers an outcome, and tells all that are known up to the first that is not.
+  private func settle(_ place: Int, _ outcome: BatchOutcome) throws {
+    let due = state.withLock { state in
+      state.outcomes[place] = outcome
+      let first = state.told
+      while state.told < state.outcomes.count, state.outcomes[state.told] != nil { state.told += 1 }
+      return state.outcomes[first..<state.told].compactMap { $0 }
+    }
+    for outcome in due { try batch.work.tell(outcome) }
+  }
+}

@@ -1,0 +1,144 @@
+import Files
+import JSON
+
+/// One edit of a batch as it was written: the words of `edit` for it, and under which name its files go.
+public struct BatchJob: Sendable, Equatable {
+  /// In files, in the journal and in the summary; no two jobs of a batch have the same.
+  public let name: String
+  /// Of the picture, in the folder of the batch.
+  public let output: String
+  /// Options and their values, as a command line has them.
+  public let words: [String]
+  /// The place of the list where it stands: `jobs.jsonl:3`, or a file of a folder.
+  public let origin: String
+
+  public init(name: String, output: String, words: [String], origin: String) {
+    (self.name, self.output, self.words, self.origin) = (name, output, words, origin)
+  }
+
+  /// Of everything that was written for it.
+  ///
+  /// - Parameter common: words that hold for every job.
+  func digest(common: [String]) -> String {
+    let text = (common + ["--", output] + words).map { "\($0.utf8.count):\($0)" }.joined()
+    return SHA256.hex(of: Array(text.utf8))
+  }
+}
+
+/// A place of a list: a job, or what could not be understood as one.
+public enum BatchEntry: Sendable, Equatable {
+  case job(BatchJob)
+  case broken(name: String, origin: String, reason: String)
+
+  public var name: String {
+    switch self {
+    case .job(let job): job.name
+    case .broken(let name, _, _): name
+    }
+  }
+}
+
+/// Reads what somebody wrote for one place of a list: a JSON object whose keys are the options of `edit` without their
+/// dashes. `prompt` and `seed` may be lists: there is a job for every pair of them then.
+struct JobLine {
+  /// From 1.
+  let number: Int
+  let origin: String
+
+  /// - Returns: the jobs, or one entry that says why there are none; nothing for an empty line.
+  func entries(_ text: [UInt8]) -> [BatchEntry] {
+    if text.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) { return [] }
+    do {
+      let value = try JSONValue(parsing: text, file: origin)
+      guard case .object(let object) = value else {
+        throw JobFault(reason: "it is \(value.kind), not an object")
+      }
+      return try jobs(object).map(BatchEntry.job)
+    } catch let fault as JobFault {
+      return [.broken(name: padded, origin: origin, reason: fault.reason)]
+    } catch {
+      return [.broken(name: padded, origin: origin, reason: "it is not valid JSON")]
+    }
+  }
+
+  /// `0003`
+  var padded: String { String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)" }
+
+  private func jobs(_ object: JSONObject) throws(JobFault) -> [BatchJob] {
+    var (name, output): (String?, String?) = (nil, nil)
+    var words: [String] = []
+    var lists: [(option: String, values: [String])] = []
+    var picture: String?
+    for key in object.keys {
+      let (option, value) = (key.replacing("_", with: "-"), object[key]!)
+      switch (option, value) {
+      case ("id", _): name = try Self.fileName(text(value, of: key), of: key)
+      case ("output", _): output = try Self.fileName(text(value, of: key), of: key)
+      case ("prompt", .array(let values)), ("seed", .array(let values)):
+        guard !values.isEmpty else { throw JobFault(reason: "\(key) is an empty list") }
+        var texts: [String] = []
+        for value in values { texts.append(try text(value, of: key)) }
+        lists.append((option, texts))
+      case (_, .null): continue
+      case (_, .bool(let flag)): words.append(flag ? "--\(option)" : "--no-\(option)")
+      case (_, .array(let values)):
+        for value in values { words += ["--\(option)", try text(value, of: key)] }
+      default:
+        let text = try text(value, of: key)
+        if ["image", "input", "init-img"].contains(option) { picture = text }
+        words += ["--\(option)", text]
+      }
+    }
+    let base = name ?? ([padded] + (picture.flatMap(Self.stem).map { [$0] } ?? [])).joined(separator: "-")
+    let products = Self.products(lists)
+    return products.enumerated().map { i, more in
+      let suffix = products.count > 1 ? "-\(i + 1)" : ""
+      return BatchJob(
+        name: base + suffix, output: output.map { Self.adding(suffix, to: $0) } ?? "\(base)\(suffix).png",
+        words: words + more, origin: origin)
+    }
+  }
+
+  /// Every combination, the last list varying fastest.
+  private static func products(_ lists: [(option: String, values: [String])]) -> [[String]] {
+    lists.reduce([[]]) { rows, list in
+      rows.flatMap { row in list.values.map { row + ["--\(list.option)", $0] } }
+    }
+  }
+
+  private func text(_ value: JSONValue, of key: String) throws(JobFault) -> String {
+    switch value {
+    case .string(let text): return text
+    case .integer(let number): return "\(number)"
+    case .real(let number): return Int(exactly: number).map(String.init) ?? "\(number)"
+    case .null, .bool, .array, .object: throw JobFault(reason: "\(key) cannot be \(value.kind)")
+    }
+  }
+
+  /// A name for a file in one folder.
+  static func fileName(_ text: String, of key: String) throws(JobFault) -> String {
+    guard !text.isEmpty, text.utf8.count <= 200, !text.hasPrefix("."), !text.hasPrefix("-"),
+      !text.contains("/"), text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+    else { throw JobFault(reason: "\(key) cannot be \"\(text)\": give a name for a file in the folder") }
+    return text
+  }
+
+  /// `photos/ball.jpg` → `ball`; nil where nothing is left that may name a file.
+  static func stem(_ path: String) -> String? {
+    guard let last = path.split(separator: "/").last else { return nil }
+    let stem = last.lastIndex(of: ".").map { $0 > last.startIndex ? last[..<$0] : last } ?? last
+    let name = String(String.UnicodeScalarView(stem.unicodeScalars.map { $0.value < 32 ? "_" : $0 }))
+    return try? fileName(String(name.prefix(100)), of: "image")
+  }
+
+  /// `ball.png` → `ball-2.png`
+  private static func adding(_ suffix: String, to name: String) -> String {
+    guard let dot = name.lastIndex(of: ".") else { return name + suffix }
+    return name[..<dot] + suffix + name[dot...]
+  }
+}
+
+/// Why a line is no job.
+struct JobFault: Error, Equatable {
+  var reason: String
+}

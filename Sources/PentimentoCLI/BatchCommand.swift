@@ -1,0 +1,229 @@
+import ArgumentParser
+import Batch
+import Files
+import FoundationEssentials
+import Pentimento
+import Platform
+
+struct BatchCommand: RunCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "batch",
+    abstract: "Edit many pictures with one model; what breaks off is gone on with by the same command.",
+    discussion: """
+      JOBS is a file with a JSON object a line, whose keys are the options of 'edit' without their dashes, and id or \
+      output for the name of the result; or a folder, every file of which is edited with the options given here; or -, \
+      for lines from standard input, each answered with one on standard output. A list of prompts or seeds in a job makes \
+      an edit of each. Options of 'edit' given here hold for jobs that say nothing else; of repeatable ones the job's come \
+      in addition. Paths are those of the working directory.
+
+      Jobs of one working size share each reading of the weights, as far as the memory allows. The folder of the results \
+      has a journal; jobs that are done are not done again. The table at the end goes to standard error and to \
+      summary.json.
+      """)
+
+  @Argument(help: "A file of jobs, a folder of pictures, or - for standard input.", completion: .file())
+  var jobs: String
+
+  @Option(help: ArgumentHelp("Where the results go; it is made where there is none.", valueName: "folder"))
+  var out: String
+
+  @OptionGroup var edit: EditOptions
+
+  @Flag(help: "Replace files that are in the way. Without it a job whose result is there already fails.")
+  var force = false
+
+  @Option(
+    help: ArgumentHelp(
+      "At this time finish the step, save what is under way and end with status 75.",
+      valueName: "hours:minutes"))
+  var until: TimeOfDay?
+
+  @Option(
+    help: ArgumentHelp(
+      "Do the i-th of n parts of the jobs; of /n, the part that Slurm, Kubernetes or GNU parallel say (default: that of "
+        + "a Slurm array, else all).", valueName: "i/n"))
+  var shard: String?
+
+  @Option(help: "json: a line for every job instead of the paths of the results.")
+  var report: ReportFormat?
+
+  @Option(parsing: .unconditional, help: "Of results that are JPEGs, 1 to 100. (default: 92)")
+  var quality: Int?
+
+  @Flag(help: "Leave the settings, and what the cameras noted (EXIF), out of the pictures' files.")
+  var noMetadata = false
+
+  @OptionGroup var runtime: RuntimeOptions
+
+  /// Set by a signal that asks the batch to end.
+  private static let stop = StopFlag()
+
+  var computing: ThreadOptions? { runtime.model.parallel }
+  func validate() throws {
+    if let quality, !(1...100).contains(quality) { throw ValidationError("--quality takes 1 to 100") }
+  }
+
+  func interrupt(_ task: Task<Void, Never>) { Self.stop.set() }
+
+  func run() async throws {
+    try checkCommon()
+    let own = try Array(programArguments().dropFirst())
+    let editor = try runtime.editor(RunFiles(read: edit.readPaths + (jobs == "-" ? [] : [jobs])))
+    var batch = Batch(editor, into: out, work(own))
+    (batch.common, batch.replaces, batch.shard) = (edit.words(of: own), force, try part)
+    let deadline = until?.next
+    batch.isStopped = { Self.stop.isSet || deadline.map { Date() >= $0 } ?? false }
+    let line = ProgressLine()
+    batch.work.progress = { line.show($0, of: $1) }
+    defer { line.clear() }
+    let summary = try await run(batch)
+    line.clear()
+    if jobs != "-" { writeToStandardError(summary.table.printable(keepsLines: true) + "\n") }
+    if summary.wasStopped { throw BatchEnd.stopped(left: summary.count(.left)) }
+    let failed = summary.count(.failed)
+    if failed > 0, jobs != "-" { throw BatchEnd.failed(failed, of: summary.jobs.count) }
+  }
+
+  private func run(_ batch: Batch) async throws -> BatchSummary {
+    var isFolder = false
+    if jobs == "-" {
+      return try await batch.run(JobStream(descriptor: STDIN_FILENO, isStopped: batch.isStopped))
+    }
+    if FileManager.default.fileExists(atPath: jobs, isDirectory: &isFolder), isFolder {
+      return try await batch.run(JobList(folder: jobs, shard: batch.shard))
+    }
+    let text = try FileReader.contents(of: jobs, limit: 256 << 20)
+    return try await batch.run(JobList(lines: text, file: jobs, shard: batch.shard))
+  }
+
+  /// The part of the jobs that this run does.
+  private var part: Shard {
+    get throws {
+      let environment = ProcessInfo.processInfo.environment
+      guard let shard else { return jobs == "-" ? .whole : try Shard(environment: environment) }
+      guard jobs != "-" else {
+        throw ValidationError("--shard is for a list of jobs, not for standard input")
+      }
+      return try Shard(parsing: shard, environment: environment)
+    }
+  }
+
+  /// - Parameter own: the words of this command.
+  private func work(_ own: [String]) -> Batch.Work {
+    let (folder, reports, keepsMetadata) = (out, jobs == "-" || report == .json, !noMetadata)
+    let (quality, model) = (quality, runtime.model)
+    @Sendable func outputs(_ path: String) throws -> EditOutputs {
+      let picture = try PictureOutput(path, format: nil, quality: quality)
+      return EditOutputs(pictures: [picture], keepsEXIF: keepsMetadata)
+    }
+    return Batch.Work(
+      request: { job in
+        // Words of a job are those of an edit; what is for the batch is unknown there.
+        _ = try EditOptions.parse(job.words)
+        let merged = try BatchCommand.parse(own + job.words)
+        try merged.checkCommon()
+        let options = merged.edit
+        let output = NamedFile("output", "\(folder)/\(job.output)")
+        try RunFiles(read: options.readPaths, written: [output]).check()
+        try outputs(output.path).check()
+        return try options.request().request
+      },
+      write: { _, result, path in
+        // As the same edit alone: a batch leaves nothing in its results that they could not be made from again.
+        let record = keepsMetadata ? try result.record.map { try model.completed($0, command: "edit") } : nil
+        try outputs(path).write(
+          [result.picture], of: result, metadata: [record.map(result.report.metadata) ?? []])
+      },
+      explain: { error in (BatchCommand.words(for: error), Int(ExitStatus(error).rawValue)) },
+      tell: { outcome in
+        if reports { return try StandardOutput.write(jsonLine: jsonLine(outcome)) }
+        switch outcome.state {
+        case .done: try StandardOutput.write(path: "\(folder)/\(outcome.output ?? "")")
+        case .failed: note("\(outcome.job): \(outcome.error ?? "")")
+        case .left: break
+        }
+      })
+  }
+
+  /// What every edit of a batch does without.
+  private func checkCommon() throws {
+    guard edit.region.saveMask == nil, edit.inversion.saveInversion == nil else {
+      throw ValidationError("--save-mask and --save-inversion are for a single 'edit'")
+    }
+    guard try edit.settings.list.isEmpty else {
+      throw ValidationError("--\(SettingOptions.listed) takes one value in a batch: write a job for each")
+    }
+  }
+
+  /// The sentence of an error; the parser's own are about the words of a job.
+  private static func words(for error: any Error) -> String {
+    let isParsers = String(reflecting: type(of: error)).hasPrefix("ArgumentParser.")
+    return isParsers ? message(for: error) : sentence(for: error)
+  }
+}
+
+extension EditOptions {
+  /// The words that hold for every job: without those that say which jobs there are and what they run on.
+  fileprivate func words(of own: [String]) -> [String] {
+    // A word that an edit does not know, and its value, changes nothing of the pictures but by what they are tied to
+    // anyway: model and precision are in every journal's identity.
+    var (words, isSkipping) = ([String](), false)
+    for word in own {
+      if word.hasPrefix("--") {
+        let name = String(word.dropFirst(2).prefix { $0 != "=" })
+        isSkipping = batchNames.contains(name)
+      }
+      if !isSkipping { words.append(word) }
+    }
+    return words
+  }
+}
+
+/// Options of the batch that do not make another job of a job.
+private let batchNames: Set<String> = [
+  "out", "force", "until", "shard", "report", "no-metadata", "threads", "isa", "max-ram",
+]
+
+/// How a batch ends that is not done.
+enum BatchEnd: Error, CustomStringConvertible {
+  case stopped(left: Int)
+  case failed(Int, of: Int)
+
+  var description: String {
+    switch self {
+    case .stopped(let left):
+      "stopped, \(left == 1 ? "1 job is" : "\(left) jobs are") left: the same command goes on"
+    case .failed(let failed, let all): "\(failed) of \(all) jobs failed: summary.json has their errors"
+    }
+  }
+}
+
+/// A time of the day, as a clock shows it.
+struct TimeOfDay: ExpressibleByArgument {
+  var hours: Int
+  var minutes: Int
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let hours = parts[0], let minutes = parts[1], (0..<24).contains(hours),
+      (0..<60).contains(minutes)
+    else { return nil }
+    (self.hours, self.minutes) = (hours, minutes)
+  }
+
+  /// When it is next so late, in local time.
+  var next: Date {
+    var now = time(nil)
+    var parts = tm()
+    localtime_r(&now, &parts)
+    (parts.tm_hour, parts.tm_min, parts.tm_sec) = (Int32(hours), Int32(minutes), 0)
+    parts.tm_isdst = -1
+    var day = parts
+    var then = mktime(&day)
+    if then <= now {
+      parts.tm_mday += 1
+      then = mktime(&parts)
+    }
+    return Date(timeIntervalSince1970: TimeInterval(then))
+  }
+}

@@ -1,0 +1,142 @@
+import Batch
+import Foundation
+import Testing
+
+@Suite("A list of jobs") struct JobListTests {
+  private func entries(_ text: String, shard: Shard = .whole) -> [BatchEntry] {
+    var list = JobList(lines: Array(text.utf8), file: "jobs.jsonl", shard: shard)
+    var all: [BatchEntry] = []
+    while let more = list.next(atMost: 3, waits: true) { all += more }
+    return all
+  }
+
+  private func jobs(_ text: String) -> [BatchJob] {
+    entries(text).compactMap { if case .job(let job) = $0 { job } else { nil } }
+  }
+
+  private func reasons(_ text: String) -> [String] {
+    entries(text).compactMap { if case .broken(_, _, let reason) = $0 { reason } else { nil } }
+  }
+
+  @Test("has a job a line, whose keys are options") func words() {
+    let found = jobs(
+      """
+      {"image": "in/ball.one.jpg", "prompt": "a red ball", "steps": 8, "strength": 0.5, "no_metadata": null}
+      {"method": "generate", "prompt": "-3", "reference_blend": true, "paste-back": false, "id": "cone"}
+      {"concept": ["+snow", "-ball"], "image": "a.png", "output": "x.jpg"}
+      """)
+    #expect(
+      found.map(\.words) == [
+        ["--image", "in/ball.one.jpg", "--prompt", "a red ball", "--steps", "8", "--strength", "0.5"],
+        ["--method", "generate", "--prompt", "-3", "--reference-blend", "--no-paste-back"],
+        ["--concept", "+snow", "--concept", "-ball", "--image", "a.png"],
+      ])
+    #expect(found.map(\.name) == ["0001-ball.one", "cone", "0003-a"])
+    #expect(found.map(\.output) == ["0001-ball.one.png", "cone.png", "x.jpg"])
+    #expect(found.map(\.origin) == ["jobs.jsonl:1", "jobs.jsonl:2", "jobs.jsonl:3"])
+  }
+
+  @Test("makes an edit of every prompt with every seed") func products() {
+    let found = jobs(
+      #"{"id": "x", "output": "y.ppm", "prompt": ["a", "b"], "seed": [1, 2, 3], "image": "i.png"}"#)
+    #expect(found.map(\.name) == (1...6).map { "x-\($0)" })
+    #expect(found.map(\.output) == (1...6).map { "y-\($0).ppm" })
+    #expect(found[3].words == ["--image", "i.png", "--prompt", "b", "--seed", "1"])
+    #expect(Set(found.map(\.words)).count == 6)
+  }
+
+  @Test(
+    "tells broken lines from the others, and leaves empty ones out",
+    arguments: [
+      ("{\"image\": ", "JSON"), ("[1]", "list"), ("{\"id\": \"../x\"}", "../x"),
+      ("{\"prompt\": []}", "empty list"), ("{\"steps\": {}}", "object"), ("{\"id\": \".x\"}", ".x"),
+      ("{\"image\": \"a\", \"image\": \"b\"}", "JSON"),
+    ])
+  func broken(line: String, word: String) {
+    let text = "\n{\"id\": \"one\"}\n\(line)\n   \n{\"id\": \"two\"}"
+    #expect(jobs(text).map(\.name) == ["one", "two"])
+    let reasons = reasons(text)
+    #expect(reasons.count == 1 && reasons[0].contains(word), "\(reasons)")
+  }
+
+  @Test("has no name and no file twice") func twice() {
+    let found = entries(
+      """
+      {"id": "a"}
+      {"id": "a", "seed": 2}
+      {"id": "b", "output": "a.png"}
+      """)
+    #expect(found.count == 3)
+    #expect(jobs("{\"id\": \"a\"}\n{\"id\": \"a\"}").count == 1)
+    for entry in found.dropFirst() {
+      guard case .broken(_, _, let reason) = entry else {
+        Issue.record("\(entry) was taken")
+        continue
+      }
+      #expect(reason.contains("jobs.jsonl:1"))
+    }
+  }
+
+  @Test("is a folder's files, of which none takes another's name") func folder() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "jobs-\(UUID())")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try FileManager.default.createDirectory(
+      at: folder.appending(path: "more"), withIntermediateDirectories: true)
+    for name in ["b.png", "a.jpg", "a.png", ".hidden"] {
+      try Data().write(to: folder.appending(path: name))
+    }
+    var list = try JobList(folder: folder.path)
+    let names = list.next(atMost: 9, waits: true)?.map(\.name)
+    #expect(names == ["a.jpg", "a.png", "b"])
+    #expect(throws: (any Error).self) { try JobList(folder: folder.path + "/none") }
+  }
+
+  @Test("comes line by line from a descriptor, and a line that is too long is no job") func stream() throws {
+    let pipe = Pipe()
+    var jobs = JobStream(descriptor: pipe.fileHandleForReading.fileDescriptor, isStopped: { false })
+    #expect(try jobs.next(atMost: 8, waits: false) == [])
+    pipe.fileHandleForWriting.write(Data("{\"id\": \"a\"}\n{\"id\": ".utf8))
+    #expect(try jobs.next(atMost: 8, waits: true)?.map(\.name) == ["a"])
+    #expect(try jobs.next(atMost: 8, waits: false) == [])
+    pipe.fileHandleForWriting.write(Data("\"b\"}\n\n{\"id\": \"c\"}".utf8))
+    try pipe.fileHandleForWriting.close()
+    #expect(try jobs.next(atMost: 1, waits: true)?.map(\.name) == ["b"])
+    #expect(try jobs.next(atMost: 8, waits: true)?.map(\.name) == ["c"])
+    #expect(try jobs.next(atMost: 8, waits: true) == nil)
+    let other = Pipe()
+    var stopped = JobStream(descriptor: other.fileHandleForReading.fileDescriptor, isStopped: { true })
+    #expect(try stopped.next(atMost: 8, waits: true) == nil)
+  }
+
+  @Test("falls into parts that have every job once", arguments: [1, 2, 3, 7, 40]) func shards(count: Int)
+    throws
+  {
+    let text = (0..<40).map { "{\"id\": \"j\($0)\"}" }.joined(separator: "\n")
+    let parts = try (1...count).map {
+      entries(text, shard: try Shard(parsing: "\($0)/\(count)", environment: [:])).map(\.name)
+    }
+    #expect(parts.joined().sorted() == (0..<40).map { "j\($0)" }.sorted())
+    #expect(parts.map(\.count).max()! - parts.map(\.count).min()! <= 1)
+  }
+
+  @Test("is cut as Slurm, Kubernetes or GNU parallel say") func environments() throws {
+    func slurm(_ id: Int, _ least: Int, _ most: Int, _ count: Int) throws -> Int {
+      try Shard(environment: [
+        "SLURM_ARRAY_TASK_ID": "\(id)", "SLURM_ARRAY_TASK_MIN": "\(least)",
+        "SLURM_ARRAY_TASK_MAX": "\(most)", "SLURM_ARRAY_TASK_COUNT": "\(count)",
+      ]).index
+    }
+    #expect(try [slurm(0, 0, 3, 4), slurm(4, 1, 4, 4), slurm(5, 1, 7, 4)] == [0, 3, 2])
+    #expect(try Shard(environment: ["JOB_COMPLETION_INDEX": "2"]) == .whole)
+    #expect(try Shard(parsing: "/4", environment: ["JOB_COMPLETION_INDEX": "2"]).index == 2)
+    #expect(try Shard(parsing: "/4", environment: ["PARALLEL_SEQ": "4"]).suffix == ".4of4")
+    #expect(try Shard(parsing: "2/4", environment: ["PARALLEL_SEQ": "4"]).index == 1)
+    #expect(throws: ShardError.noNumber("/4")) { try Shard(parsing: "/4", environment: [:]) }
+    #expect(throws: ShardError.beyond(index: 4, count: 4)) {
+      try Shard(parsing: "/4", environment: ["PARALLEL_SEQ": "5"])
+    }
+    for wrong in ["0/4", "5/4", "4", "a/b", "1/0", "1/2/3"] {
+      #expect(throws: ShardError.spelling(wrong)) { try Shard(parsing: wrong, environment: [:]) }
+    }
+  }
+}

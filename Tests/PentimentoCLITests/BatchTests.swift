@@ -1,0 +1,160 @@
+import Foundation
+import Testing
+
+@Suite("A batch") struct BatchTests {
+  /// Jobs of different methods and prompts on one picture, four steps each; the third is broken.
+  private static let jobs = [
+    #"{"image": "photo.png", "prompt": "a red cube", "method": "sdedit", "steps": 6}"#,
+    #"{"method": "generate", "prompt": ["a cone", "a ball"], "seed": [1, 2], "id": "made"}"#,
+    #"{"image": "none.png", "prompt": "x"}"#,
+    #"{"image": "photo.png", "mask": "mask.png", "prompt": "snow", "method": "inpaint", "id": "masked"}"#,
+    #"{"image": "photo.png", "prompt": "a green ball", "method": "ddpm-inversion", "steps": 6}"#,
+  ]
+  private static let names = [
+    "0001-photo.png", "0005-photo.png", "made-1.png", "made-2.png", "made-3.png", "made-4.png", "masked.png",
+  ]
+  private static let common = ["--size", "64", "--steps", "4", "-t", "1"]
+
+  private func place() throws -> Workplace {
+    let place = try Workplace.furnished()
+    try place.add("jobs.jsonl", Self.jobs.joined(separator: "\n").utf8)
+    return place
+  }
+
+  private func batch(_ place: Workplace, _ more: [String] = [], out: String = "out") async throws
+    -> Command.Run
+  {
+    try await Command.run(["batch", "jobs.jsonl", "--out", out] + Self.common + more, in: place)
+  }
+
+  private func pictures(_ place: Workplace, _ folder: String = "out") throws -> [String: [UInt8]] {
+    let files = try FileManager.default.contentsOfDirectory(atPath: place.path(folder))
+    return try Dictionary(
+      uniqueKeysWithValues: files.filter { $0.hasSuffix(".png") }.map {
+        ($0, try place.bytes("\(folder)/\($0)"))
+      })
+  }
+
+  @Test("makes what single edits make, names what failed, and does nothing twice") func whole() async throws {
+    let place = try place()
+    let run = try await batch(place)
+    #expect(run.status == 1 && run.errors.contains("none.png"), "\(run.errors)")
+    let made = try pictures(place)
+    #expect(made.keys.sorted() == Self.names)
+    #expect(run.output.split(separator: "\n").count == Self.names.count)
+    let alone = try await Command.run(
+      ["edit", "--image", "photo.png", "--prompt", "a red cube", "--method", "sdedit", "-o", "alone.png"]
+        + ["--size", "64", "--steps", "6"], in: place)
+    #expect(alone.status == 0, "\(alone.errors)")
+    #expect(try place.bytes("alone.png") == made["0001-photo.png"])
+    let summary = String(decoding: try place.bytes("out/summary.json"), as: UTF8.self)
+    #expect(summary.contains("\"failed\"") && summary.contains("jobs.jsonl:3"))
+    // Again: nothing is computed, and nothing written but the journal's and the summary's lines.
+    let dates = try dates(place)
+    let again = try await batch(place)
+    #expect(again.status == 1 && again.output == run.output, "\(again.errors)")
+    #expect(try self.dates(place) == dates)
+    #expect(!(try place.contents).contains { $0.hasSuffix(".checkpoint") })
+  }
+
+  private func dates(_ place: Workplace) throws -> [String: Date] {
+    var dates: [String: Date] = [:]
+    for name in Self.names {
+      dates[name] =
+        try FileManager.default.attributesOfItem(atPath: place.path("out/\(name)"))[.modificationDate]
+        as? Date
+    }
+    return dates
+  }
+
+  @Test("replaces nothing that is not its own, but where it is told to") func force() async throws {
+    let place = try place()
+    try FileManager.default.createDirectory(at: place.url("out"), withIntermediateDirectories: true)
+    try place.add("out/made-2.png", [1, 2, 3])
+    let run = try await batch(place)
+    #expect(run.status == 1 && run.errors.contains("made-2.png is there already"))
+    #expect(try place.bytes("out/made-2.png") == [1, 2, 3])
+    #expect(try pictures(place).count == Self.names.count)
+    let forced = try await batch(place, ["--force"])
+    #expect(forced.status == 1)
+    #expect(try place.bytes("out/made-2.png").count > 3)
+  }
+
+  @Test("goes on after any break with the same bytes") func kills() async throws {
+    let place = try place()
+    _ = try await batch(place, out: "whole")
+    let whole = try pictures(place, "whole")
+    var kills = 0
+    for delay in stride(from: 0.05, through: 1.2, by: 0.05) {
+      let run = try await Command.run(
+        ["batch", "jobs.jsonl", "--out", "out"] + Self.common, in: place, after: delay
+      ) { kill($0, SIGKILL) }
+      if !run.exited { kills += 1 }
+    }
+    let last = try await batch(place)
+    #expect(last.status == 1)
+    #expect(kills > 0)
+    #expect(try pictures(place) == whole)
+    let files = try FileManager.default.contentsOfDirectory(atPath: place.path("out"))
+    #expect(!files.contains { $0.hasSuffix(".checkpoint") }, "\(files)")
+  }
+
+  @Test("saves and ends with 75 when it is asked to end, and the same command finishes it") func stops()
+    async throws
+  {
+    let place = try Workplace.furnished()
+    let lines = (1...4).map { #"{"image": "photo.png", "prompt": "a cube \#($0)", "method": "sds"}"# }
+    try place.add("jobs.jsonl", lines.joined(separator: "\n").utf8)
+    let words = ["batch", "jobs.jsonl", "--size", "64", "--steps", "100000", "-t", "1"]
+    let stopped = try await Command.run(words + ["--out", "out"], in: place, after: 1.5) { kill($0, SIGTERM) }
+    #expect(stopped.exited && stopped.status == 75, "\(stopped.errors)")
+    #expect(stopped.errors.contains("left"))
+    let kept = try FileManager.default.contentsOfDirectory(atPath: place.path("out"))
+    #expect(kept.contains { $0.hasSuffix(".checkpoint") }, "\(kept)")
+  }
+
+  @Test("answers the lines of standard input one by one, in order") func stream() async throws {
+    let place = try place()
+    let run = try await Command.shell(
+      #"(cat jobs.jsonl; echo; echo 'nonsense'; sleep 1; echo '{"method": "generate", "prompt": "a cone", "id": "late"}') "#
+        + #"| "$pentimento" batch - --out out --size 64 --steps 4 -t 1"#, in: place)
+    #expect(run.status == 0, "\(run.errors)")
+    let lines = run.output.split(separator: "\n")
+    let answers = try lines.map { line in
+      try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+    #expect(
+      answers.map { $0["job"] as? String } == [
+        "0001-photo", "made-1", "made-2", "made-3", "made-4", "0003-none", "masked", "0005-photo", "0006",
+        "late",
+      ])
+    #expect(
+      answers.map { $0["state"] as? String } == [
+        "done", "done", "done", "done", "done", "failed", "done", "done", "failed", "done",
+      ])
+  }
+
+  @Test("is cut into parts that never write the same file") func shards() async throws {
+    let place = try place()
+    _ = try await batch(place, out: "whole")
+    async let first = batch(place, ["--shard", "1/2"])
+    async let second = batch(place, ["--shard", "2/2"])
+    _ = try await (first, second)
+    #expect(try pictures(place) == pictures(place, "whole"))
+    let files = try FileManager.default.contentsOfDirectory(atPath: place.path("out"))
+    #expect(files.contains("batch.1of2.journal") && files.contains("summary.2of2.json"), "\(files)")
+  }
+
+  @Test("refuses what is for a single edit, and words that are no edit's") func refusals() async throws {
+    let place = try place()
+    for more in [
+      ["--save-mask", "m.png"], ["--interpolation", "0.1,0.2"], ["--until", "25:00"], ["--shard", "3/2"],
+    ] {
+      let run = try await batch(place, more)
+      #expect(run.status == 64, "\(more): \(run.errors)")
+    }
+    try place.add("jobs.jsonl", #"{"method": "generate", "prompt": "x", "max-ram": "1G"}"#.utf8)
+    let run = try await batch(place)
+    #expect(run.status == 1 && run.errors.contains("--max-ram"), "\(run.errors)")
+  }
+}
