@@ -211,7 +211,7 @@ import Testing
     let place = try Workplace.furnished()
     try await Refusal("edits", says: "there is no command \"edits\": did you mean edit?").check(in: place)
     try await Refusal("edt", "-i", "photo.png", says: "did you mean edit?").check(in: place)
-    try await Refusal("xyz", says: "no command \"xyz\": use edit, generate, plan").check(in: place)
+    try await Refusal("xyz", says: "no command \"xyz\": use edit, generate, batch, plan").check(in: place)
     try await Refusal("edit", "-p", "x", "-o", "out.png", says: "--image").check(in: place)
     try await Refusal("edit", "-i", "photo.png", "-p", "x", says: "--output").check(in: place)
     try await Refusal("inspect", "a", "b", says: "Unexpected argument").check(in: place)
