@@ -108,7 +108,8 @@ private final class TemporaryFile {
     let saved = try #require(try await kept("cycle-sde").inversion)
     func stored(_ request: EditRequest) throws -> [String: Int] {
       let plan = try editor.prepare(request).plan
-      let working = 128 * 64 * 3  // kept until it is encoded, where there is one
+      // Kept until it is encoded, where there is one, and a mask of where nothing is changed.
+      let working = 128 * 64 * 3 + 8 * 16 * 4
       let held = plan.held - (request.picture == nil ? 0 : working)
       return Dictionary(plan.stages.map { ($0.name, $0.stored + held) }, uniquingKeysWith: max)
     }
