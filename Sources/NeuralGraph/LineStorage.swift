@@ -52,7 +52,7 @@ extension GraphBuilder {
   /// Emits what is put off and is narrow enough to be kept between two layers.
   private func settle(_ value: Value) throws(GraphError) {
     guard let layer = deferred[value], !layer.isRounded,
-      graph.type(value).byteCount <= lineLimits?.inside ?? .max
+      graph.type(value).byteCount <= lowering.lineLimits?.inside ?? .max
     else { return }
     try compute(value)
   }
@@ -105,8 +105,8 @@ extension GraphBuilder {
   fileprivate func keep(_ value: Value) throws(GraphError) {
     guard deferred[value] != nil else { return }
     let type = graph.type(value)
-    let isNarrow = activations == .f16
-    if (isNarrow ? type.asScaledLines : type).byteCount <= lineLimits?.between ?? .max {
+    let isNarrow = lowering.activations == .f16
+    if (isNarrow ? type.asScaledLines : type).byteCount <= lowering.lineLimits?.between ?? .max {
       try compute(value, inHalves: isNarrow)
     } else {
       deferred[value]!.isRounded = isNarrow
@@ -118,9 +118,9 @@ extension Scope {
   /// A result that one block hands to the next: kept in memory where a convolution's widest may be, in the precision of
   /// activations.
   package func kept(_ value: Value) throws(GraphError) -> Value {
-    if builder.worksByLines {
+    if builder.lowering.worksByLines {
       try builder.keep(value)
-    } else if builder.activations == .f16, type(value).layout == .plain {
+    } else if builder.lowering.activations == .f16, type(value).layout == .plain {
       return try emit(StoredLines(), [value])[0]
     }
     return value

@@ -7,62 +7,26 @@ package final class GraphBuilder {
   /// Blocks that are computed again together with the one before, where both are.
   private(set) var joined: Set<Int> = []
   private var weights: [String: Value] = [:]
-  /// Whether activations stay floats where weights are bytes: the arithmetic that a gradient belongs to.
-  let keepsFloats: Bool
-  /// Whether there is a backward pass that may want what lies between two layers.
-  let differentiates: Bool
-  /// Whether layers compute what lies around them (`LayerFusion`); otherwise what every layer reads is a value.
-  let fuses: Bool
-  let attention: AttentionArithmetic
-  /// Whether layers around an attention compute in bytes, though its own may not.
-  private let multipliesBytes: Bool
-  /// The blocks that a backward pass computes again.
-  package let recomputed: Set<Int>
+  package let lowering: Lowering
   private let trained: TrainedTensors
   fileprivate let formatOf: (String) -> WeightFormat
   /// Side branches by the path of their layer.
   let adapters: [String: [Adapter]]
   private var scaleOfAdapters: Value?
-  /// What may be kept of a network's pictures; nil for all of them.
-  let lineLimits: LineLimits?
-  let activations: ActivationPrecision
-  /// Whether convolutions may be computed where they are read; else what is kept in halves is stored by an operator.
-  let worksByLines: Bool
   /// Convolutions that no node computes yet.
   var deferred: [Value: DeferredLayer] = [:]
 
   /// - Parameters:
-  ///   - formatOf: how the checkpoint stores a tensor.
   ///   - adapters: side branches by the path of their layer; paths that no layer has are passed over.
   ///   - trained: tensors that are values of the run and not of the checkpoint (`Origin.parameter`), whose name
   ///     and shape they have.
-  ///   - keepsFloats: layers on bytes multiply floats by the dequantized weight instead of quantizing their input.
-  ///   - differentiates: whether a gradient will be emitted; nil where floats are kept.
-  ///   - fusing: whether operators that give the same bits together are one; without it every layer's input is a value.
-  ///   - attention: of floats everywhere, or of bytes: in a network that `multipliesBytes` in other places, and between
-  ///     layers that do.
-  ///   - recomputing: for the network's `gradient(of:)`.
-  ///   - worksByLines: whether convolutions may be computed line by line where they are read; such a graph has no
-  ///     gradient.
-  ///   - lineLimits: what is computed so instead of being kept; nil for nothing.
-  ///   - activations: in what blocks hand pictures on (`Scope.kept`).
+  ///   - lowering: what the layers become operators for.
+  ///   - formatOf: how the checkpoint stores a tensor.
   package init(
-    adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none,
-    keepsFloats: Bool = false, differentiates: Bool? = nil, fusing: Bool = true,
-    attention: AttentionArithmetic = .int8,
-    multipliesBytes: Bool = false, recomputing blocks: Set<Int> = [], worksByLines: Bool = true,
-    lineLimits: LineLimits? = nil,
-    activations: ActivationPrecision = .f32,
+    adapters: [String: [Adapter]] = [:], trained: TrainedTensors = .none, lowering: Lowering = Lowering(),
     formatOf: @escaping (String) -> WeightFormat = { _ in WeightFormat(.f32) }
   ) {
-    self.formatOf = formatOf
-    (self.adapters, self.trained, self.keepsFloats) = (adapters, trained, keepsFloats)
-    self.differentiates = differentiates ?? keepsFloats
-    fuses = fusing
-    self.attention = attention
-    self.multipliesBytes = multipliesBytes
-    recomputed = blocks
-    (self.worksByLines, self.lineLimits, self.activations) = (worksByLines, lineLimits, activations)
+    (self.adapters, self.trained, self.lowering, self.formatOf) = (adapters, trained, lowering, formatOf)
   }
 
   fileprivate func format(of name: String) -> WeightFormat {
@@ -71,11 +35,12 @@ package final class GraphBuilder {
 
   /// Whether an attention between these layers computes in bytes.
   func attendsInBytes(_ projections: [Scope]) -> Bool {
-    attention == .int8 && !keepsFloats && (multipliesBytes || projections.allSatisfy(\.multipliesBytes))
+    lowering.attention == .int8 && !lowering.keepsFloats
+      && (lowering.multipliesBytes || projections.allSatisfy(\.multipliesBytes))
   }
 
   /// Whether a backward pass computes what is emitted now once more.
-  var isRecomputed: Bool { recomputed.contains(block) }
+  var isRecomputed: Bool { lowering.recomputed.contains(block) }
 
   func isTrained(_ name: String) -> Bool { trained.contains(name) }
 
@@ -126,8 +91,8 @@ package final class GraphBuilder {
   }
 
   fileprivate func emit(_ op: any Op, _ inputs: [Value]) throws(GraphError) -> [Value] {
-    guard lineLimits != nil || activations == .f16 else { return try emitNode(op, inputs) }
-    guard !worksByLines else { return try emitByLines(op, inputs) }
+    guard lowering.lineLimits != nil || lowering.activations == .f16 else { return try emitNode(op, inputs) }
+    guard !lowering.worksByLines else { return try emitByLines(op, inputs) }
     var read = inputs
     if !op.readsLines { for i in read.indices { read[i] = try whole(read[i]) } }
     return try emitNode(op, read)

@@ -24,10 +24,12 @@ package final class OperatorRun {
   ) throws {
     self.pool = pool
     let matrices = Set(subject.operands.filter(\.isMatrix).map(\.name))
+    var lowering = Lowering()
+    (lowering.keepsFloats, lowering.differentiates) = (storage.keepsFloats, storage.keepsFloats)
+    // What has a form for that is emitted in it.
+    lowering.recomputed = [0]
     let builder = GraphBuilder(
-      adapters: subject.adapters, trained: storage.isTrained ? .all : .none, keepsFloats: storage.keepsFloats,
-      // What has a form for that is emitted in it.
-      recomputing: [0]
+      adapters: subject.adapters, trained: storage.isTrained ? .all : .none, lowering: lowering
     ) {
       matrices.contains($0)
         ? WeightFormat(

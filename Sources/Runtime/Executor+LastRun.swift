@@ -18,7 +18,6 @@ extension Executor {
     scratch.giveBack()
     window.giveBack()
     resident.giveBack()
-    for value in mapped.keys { stored[value]!.release() }
     return read(walk.outputs, lane: 0)
   }
 }

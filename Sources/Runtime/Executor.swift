@@ -15,7 +15,6 @@ package final class Executor {
   private let pool: ThreadPool
   let arena: MemoryRegion
   let scratch: MemoryRegion
-  let resident: MemoryRegion
   let window: MemoryRegion
   private let parameters: MemoryRegion
   /// Trained values that have been given.
@@ -25,12 +24,8 @@ package final class Executor {
   /// Nil where nothing is streamed.
   private var stream: WeightStream?
   /// Where the plan's weights are stored.
-  let stored: [Value: StoredWeight]
-  /// Weights that are used where their file is mapped.
-  let mapped: [Value: UnsafeMutableRawPointer]
-  private var onDemand = WeightsOnDemand()
-  /// Reads copies that were given back.
-  private var again: WeightReader?
+  private let stored: [Value: StoredWeight]
+  let resident: ResidentWeights
   private let lookups: [Int: TableLookup]
   private var isPoisoned = false
   /// Of weights that were fetched for a node, bytes so far.
@@ -58,30 +53,17 @@ package final class Executor {
     window = try MemoryRegion(byteCount: windowBytes)
     parameters = try MemoryRegion(byteCount: plan.parameterBytes)
 
-    var (stored, mapped) = ([Value: StoredWeight](), [Value: UnsafeMutableRawPointer]())
+    var stored: [Value: StoredWeight] = [:]
     var lookups: [Int: TableLookup] = [:]
-    var read: [(value: Value, offset: Int)] = []
     for case .run(let index) in plan.steps {
       lookups[index] = TableLookup(graph.nodes[index], of: graph)
       for value in graph.nodes[index].inputs where stored[value] == nil {
-        guard let weight = graph.weight(value) else { continue }
-        let place = weights[weight]
-        stored[value] = place
-        guard let offset = plan.residentOffset[value] else { continue }
-        if let address = place.address {
-          mapped[value] = address
-          place.prefetch()
-        } else {
-          read.append((value, offset))
-        }
+        if let weight = graph.weight(value) { stored[value] = weights[weight] }
       }
     }
-    let resident = try MemoryRegion(byteCount: read.isEmpty ? 0 : plan.residentBytes)
+    (self.stored, self.lookups) = (stored, lookups)
     let reader = try WeightReader(graph, stored, stagingBytes: plan.stagingBytes)
-    for (value, offset) in read { try reader.read(value, to: resident.address + offset, pool) }
-    reader.finish()
-    (self.stored, self.mapped, self.lookups) = (stored, mapped, lookups)
-    self.resident = resident
+    resident = try ResidentWeights(graph, plan, stored, reader, pool: pool)
     if windowBytes > 0 {
       stream = try WeightStream(
         reader, window: window, byteCount: windowBytes, pool: ThreadPool(threads: 1, kernels: pool.kernels))
@@ -90,7 +72,6 @@ package final class Executor {
 
   deinit {
     stream = nil  // its thread writes to the window
-    for value in mapped.keys { stored[value]!.release() }
   }
 
   /// What reading streamed weights has taken so far.
@@ -157,7 +138,7 @@ package final class Executor {
   func take(_ walk: Walk, lanes: Int, goesOn: Bool) throws {
     if !walk.blocks.isEmpty { stream!.begin(walk.blocks, goesOn: goesOn) }
     var streamed: [Value: UnsafeMutableRawPointer] = [:]
-    yield(atOnce: true)
+    resident.yield(missing, atOnce: true)
     for (position, step) in walk.steps.enumerated() {
       try Task.checkCancellation()
       switch step {
@@ -166,9 +147,8 @@ package final class Executor {
         streamedBytes += weights.reduce(0) { $0 + graph.type($1).byteCount }
       case .run(let index):
         let node = graph.nodes[index]
-        yield()
-        onDemand.prefetch(for: walk.steps[position...], of: graph)
-        try readAgain(for: node)
+        resident.yield(missing)
+        try resident.bring(for: node, walk.steps[position...])
         for lane in 0..<lanes {
           let inputs = try self.inputs(ofNode: index, lane, streamed)
           try onNode?(node, inputs)
@@ -178,8 +158,7 @@ package final class Executor {
               scratch: scratch.address, pool: pool))
           afterNode?(node)
         }
-        onDemand.release(node)
-        for value in node.inputs where onDemand.isGone(value) { resident.giveBack(placeOfCopy(value)) }
+        resident.leave(node)
       case .drop:
         stream!.release(filling: isPoisoned ? Self.pattern : nil)
         streamed = [:]
@@ -188,43 +167,8 @@ package final class Executor {
     try weights.checkUnchanged()
   }
 
-  /// Gives weights back where memory has become scarce. They are asked for by name from now on, one node ahead.
-  private func yield(atOnce: Bool = false) {
-    guard let missing, onDemand.isDue(atOnce: atOnce) else { return }
-    let wanted = missing()
-    guard wanted > onDemand.byteCount else { return }
-    // From the end of the network: what comes first is there already when the next pass begins.
-    for (value, _) in plan.residentOffset.sorted(by: { $0.value > $1.value }) {
-      guard wanted > onDemand.byteCount else { return }
-      guard let weight = stored[value] else { continue }
-      if mapped[value] != nil {
-        onDemand.add(value, weight)
-      } else {
-        let place = placeOfCopy(value)
-        onDemand.add(value, copyOf: place.count)
-        resident.giveBack(place)
-      }
-    }
-  }
-
-  /// Brings copies of weights that were given back and are read by a node.
-  private func readAgain(for node: Node) throws {
-    for value in node.inputs where onDemand.isGone(value) {
-      let reader = try again ?? WeightReader(graph, stored, stagingBytes: plan.stagingBytes)
-      again = reader
-      try reader.read(value, to: resident.address + plan.residentOffset[value]!, pool)
-      reader.finish()
-    }
-  }
-
-  /// Bytes of a weight that was copied, in their region.
-  private func placeOfCopy(_ value: Value) -> Range<Int> {
-    let start = plan.residentOffset[value]!
-    return start..<start + graph.type(value).byteCount
-  }
-
   /// Bytes of resident weights that were given back under pressure.
-  package var yieldedBytes: Int { onDemand.byteCount }
+  package var yieldedBytes: Int { resident.yieldedBytes }
 
   private func inputs(ofNode index: Int, _ lane: Int, _ streamed: [Value: UnsafeMutableRawPointer]) throws
     -> [TensorRef]
@@ -240,9 +184,7 @@ package final class Executor {
   }
 
   private func weight(_ value: Value, _ streamed: [Value: UnsafeMutableRawPointer]) -> TensorRef {
-    let address =
-      mapped[value] ?? plan.residentOffset[value].map { resident.address + $0 } ?? streamed[value]!
-    return TensorRef(graph.type(value), at: address)
+    TensorRef(graph.type(value), at: resident.address(of: value) ?? streamed[value]!)
   }
 
   /// A value that is not a weight.

@@ -32,7 +32,9 @@ struct ByteNetwork {
     tensors: [String: HostTensor]?, _ build: @escaping @Sendable (Scope, Value) throws -> Value
   ) throws {
     let element: ElementType = tensors == nil ? .s8 : .f32
-    let builder = GraphBuilder(lineLimits: limits, activations: activations) {
+    var lowering = Lowering()
+    (lowering.lineLimits, lowering.activations) = (limits, activations)
+    let builder = GraphBuilder(lowering: lowering) {
       $0.hasSuffix("weight") ? WeightFormat(element, rotation: rotation) : WeightFormat(.f32)
     }
     let x = builder.root.input("x", TensorType(input))

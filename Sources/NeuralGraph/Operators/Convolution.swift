@@ -168,7 +168,7 @@ extension Scope {
     adding vector: Value? = nil, residual: Value? = nil
   ) throws(GraphError) -> Value {
     let shape = [outputs, channels(input.x), kernel, kernel]
-    guard builder.fuses, !isAdapted else {
+    guard builder.lowering.fuses, !isAdapted else {
       // Side branches read the same picture.
       let x = try plain(input)
       let isLinear = kernel == 1 && geometry == ConvolutionGeometry(padding: 0)

@@ -149,7 +149,7 @@ extension Scope {
     _ x: Value, norm: Scope, width: Int, epsilon: Float = 1e-5
   ) throws(GraphError) -> Value {
     let (inner, outer) = (self["net"][0]["proj"], self["net"][2])
-    guard builder.fuses, !builder.differentiates || builder.isRecomputed,
+    guard builder.lowering.fuses, !builder.lowering.differentiates || builder.isRecomputed,
       ![inner, outer].contains(where: { $0.isAdapted || $0.isTrained }), !norm.isTrained
     else {
       let h = try geglu(inner.linear(norm.layerNorm(x, epsilon: epsilon), to: 2 * width))
@@ -173,7 +173,7 @@ extension Scope {
     guard format.element != .s8 else {
       let layer = RowLayer(
         isBytes: true, rotation: format.rotation, activations: format.activations,
-        keepsFloats: builder.keepsFloats, hasBias: bias)
+        keepsFloats: builder.lowering.keepsFloats, hasBias: bias)
       return (layer, int8Weight("weight", shape, .matrix, bias: bias))
     }
     let weight = [weight("weight", shape, .matrix)]

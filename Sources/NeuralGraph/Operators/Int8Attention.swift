@@ -50,5 +50,5 @@ extension Graph {
 
 extension Scope {
   /// Whether the layer in this place has a weight of bytes and may quantize what it multiplies it by.
-  package var multipliesBytes: Bool { !builder.keepsFloats && format("weight").element == .s8 }
+  package var multipliesBytes: Bool { !builder.lowering.keepsFloats && format("weight").element == .s8 }
 }

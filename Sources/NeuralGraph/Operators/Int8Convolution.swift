@@ -21,7 +21,9 @@ struct Int8Convolution: Op {
       .outputTypes([inputs[0], inputs[1]] + inputs.dropFirst(3))
   }
 
-  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int { bandScratchBytes(inputs, threads: threads) }
+  func scratchBytes(_ inputs: [TensorType], threads: Int) -> Int {
+    bandScratchBytes(inputs, threads: threads)
+  }
 
   func run(_ io: borrowing OpIO) { runInBands(io) }
 
@@ -75,7 +77,7 @@ extension Scope {
   ) throws(GraphError) -> Value {
     let inputs = [x] + int8Weight("weight", shape, .convolution, bias: bias) + fused
     let (format, rotation) = (format("weight"), format("weight").rotation)
-    if builder.keepsFloats {
+    if builder.lowering.keepsFloats {
       return try emit(DequantizedConvolution(geometry: geometry, rotation: rotation, fusion: fusion), inputs)[
         0]
     }

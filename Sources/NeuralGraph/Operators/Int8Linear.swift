@@ -179,7 +179,7 @@ extension Scope {
   ) throws(GraphError) -> Value {
     let inputs = [x] + int8Weight("weight", [outputs, channels(x)], .matrix, bias: bias) + fused
     let format = format("weight")
-    return try builder.keepsFloats
+    return try builder.lowering.keepsFloats
       ? emit(DequantizedLinear(rotation: format.rotation, fusion: fusion), inputs)[0]
       : emit(
         Int8Linear(rotation: format.rotation, activations: format.activations, fusion: fusion), inputs)[0]

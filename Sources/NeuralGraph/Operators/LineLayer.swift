@@ -53,16 +53,19 @@ extension LineLayer {
   }
 }
 
-extension Convolution: LineLayer {
-  typealias Lines = TensorRef
-
-  var rotation: Int? { nil }
-
+/// Layers that multiply floats.
+extension LineLayer where Lines == TensorRef {
   func scratchBytes(ofLines x: TensorType, weight: TensorType, _ band: ConvolutionBand, threads: Int) -> Int {
     convolutionScratchBytes(
       x: x, weight: weight, band.geometry, enlarged: band.enlargement, epilogue: fusion.hasEpilogue,
       threads: threads)
   }
+}
+
+extension Convolution: LineLayer {
+  typealias Lines = TensorRef
+
+  var rotation: Int? { nil }
 
   func multiply(
     _ lines: TensorRef, _ own: [TensorRef], _ band: ConvolutionBand, _ epilogue: Epilogue, into y: TensorRef,
@@ -76,12 +79,6 @@ extension Convolution: LineLayer {
 
 extension DequantizedConvolution: LineLayer {
   typealias Lines = TensorRef
-
-  func scratchBytes(ofLines x: TensorType, weight: TensorType, _ band: ConvolutionBand, threads: Int) -> Int {
-    convolutionScratchBytes(
-      x: x, weight: weight, band.geometry, enlarged: band.enlargement, epilogue: fusion.hasEpilogue,
-      threads: threads)
-  }
 
   func multiply(
     _ lines: TensorRef, _ own: [TensorRef], _ band: ConvolutionBand, _ epilogue: Epilogue, into y: TensorRef,

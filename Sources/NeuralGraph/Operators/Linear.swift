@@ -135,7 +135,7 @@ extension Scope {
   package func linear(
     _ input: LayerInput, to outputs: Int, bias: Bool = true, residual: Value? = nil
   ) throws(GraphError) -> Value {
-    guard builder.fuses, !isAdapted else {
+    guard builder.lowering.fuses, !isAdapted else {
       // Side branches read the same rows.
       let x = try plain(input)
       let y = try adapted(product(x, [], to: outputs, .none, bias: bias), from: x)

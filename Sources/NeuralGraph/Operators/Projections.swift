@@ -65,7 +65,9 @@ extension Scope {
   ) throws(GraphError) -> [Value] {
     let formats = layers.map { $0.format("weight") }
     let isShared = formats.allSatisfy { $0 == WeightFormat(.s8, rotation: formats[0].rotation) }
-    guard builder.fuses, isShared, !builder.keepsFloats, !layers.contains(where: \.isAdapted) else {
+    guard builder.lowering.fuses, isShared, !builder.lowering.keepsFloats,
+      !layers.contains(where: \.isAdapted)
+    else {
       let n = try layerNorm(x, epsilon: epsilon)
       var results: [Value] = []
       for layer in layers { results.append(try layer.linear(n, to: outputs, bias: false)) }

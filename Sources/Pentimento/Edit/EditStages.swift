@@ -92,7 +92,7 @@ extension RequestError {
   fileprivate func withHalves(_ least: () -> Int) -> RequestError {
     // What no picture of a network is part of needs as much in halves.
     guard case .overBudget(let stage, let needed, let budget, let source, _) = self,
-      stage == "decode" || stage == "encode", case let halves = least(), halves < needed
+      ["encode", "denoise", "decode"].contains(stage), case let halves = least(), halves < needed
     else { return self }
     return .overBudget(stage: stage, needed: needed, budget: budget, limitedBy: source, inHalves: halves)
   }

@@ -96,13 +96,15 @@ package struct Component: Sendable {
   ) throws -> NetworkGraph {
     // Who reads values inside a network reads them whole, as floats.
     let isPlain = !kept.isDisjoint(with: [.taps, .layerInputs])
-    let builder = GraphBuilder(
-      adapters: adapters, trained: trained, keepsFloats: kept.keepsFloats,
-      differentiates: kept.differentiates,
-      fusing: !kept.contains(.layerInputs), attention: attention, multipliesBytes: weights.hasBytes,
-      recomputing: blocks, worksByLines: network.worksByLines && !isPlain, lineLimits: isPlain ? nil : lines,
-      activations: isPlain ? .f32 : activations
-    ) { weights[$0].format }
+    var lowering = Lowering()
+    (lowering.keepsFloats, lowering.differentiates) = (kept.keepsFloats, kept.differentiates)
+    (lowering.recomputed, lowering.fuses) = (blocks, !kept.contains(.layerInputs))
+    (lowering.attention, lowering.multipliesBytes) = (attention, weights.hasBytes)
+    lowering.worksByLines = network.worksByLines && !isPlain
+    if !isPlain { (lowering.lineLimits, lowering.activations) = (lines, activations) }
+    let builder = GraphBuilder(adapters: adapters, trained: trained, lowering: lowering) {
+      weights[$0].format
+    }
     return try NetworkGraph(network, size ?? NetworkSize(width: 1, height: 1), keeping: kept, builder)
   }
 

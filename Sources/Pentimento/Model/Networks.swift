@@ -59,7 +59,7 @@ struct DenoisingNetwork: Network {
     if kept.contains(.contextGradient) { targets.append(("context", values.context)) }
     if kept.contains(.latentGradient) { targets.append(("latent", values.latent)) }
     if kept.contains(.parameterGradients) { targets += g.builder.graph.parameters }
-    let (out, again) = (values.out, g.builder.recomputed.contains)
+    let (out, again) = (values.out, g.builder.lowering.recomputed.contains)
     let gradients: [Value?]
     if kept.contains(.seededGradient) {
       let seed = g.input(Self.seed, g.type(out))
