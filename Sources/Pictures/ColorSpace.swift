@@ -104,7 +104,10 @@ public struct Matrix3: Sendable, Equatable {
   }
 
   static func * (a: Matrix3, x: [Double]) -> [Double] {
-    (0..<3).map { a.values[3 * $0] * x[0] + a.values[3 * $0 + 1] * x[1] + a.values[3 * $0 + 2] * x[2] }
+    (0..<3).map { row in
+      let products = (0..<3).map { a.values[3 * row + $0] * x[$0] }
+      return products[0] + products[1] + products[2]
+    }
   }
 
   static func * (a: Matrix3, b: Matrix3) -> Matrix3 {
