@@ -83,7 +83,8 @@ final class BatchCourse: @unchecked Sendable {
     let digest = job.digest(common: batch.common)
     let path = self.path(job)
     let exists = FileManager.default.fileExists(atPath: path)
-    let record = journal.records[job.name].flatMap { $0.digest == digest ? $0 : nil }
+    let own = journal.record(job, digest: digest)
+    let record = own ?? journal.otherRecord(job, digest: digest)
     switch record?.state {
     case .done(var outcome) where exists:
       outcome.wasDoneBefore = true
@@ -93,7 +94,7 @@ final class BatchCourse: @unchecked Sendable {
     case .began where exists && record?.replaces == false:
       // It was not there when the job began, so it is the job's: the break came before this line.
       var outcome = BatchOutcome(entry, .done)
-      try journal.finish(job, digest: digest, outcome)
+      if own != nil { try journal.finish(job, digest: digest, outcome) }
       try? FileManager.default.removeItem(atPath: checkpoint(job))
       outcome.wasDoneBefore = true
       try settle(place, outcome)
@@ -121,7 +122,7 @@ final class BatchCourse: @unchecked Sendable {
       try fail(place, job, digest, error)
       return nil
     }
-    if record?.state != .began {
+    if own?.state != .began {
       try journal.begin(job, digest: digest, checkpoint: checkpoint(job), replaces: exists)
     }
     return Pending(place: place, job: job, digest: digest, edit: edit, checkpoint: progress)
@@ -194,11 +195,13 @@ final class BatchCourse: @unchecked Sendable {
       return state.outcomes.count - 1
     }
     var outcome = BatchOutcome(entry, .left)
-    if case .job(let job) = entry, let record = journal.records[job.name],
-      record.digest == job.digest(common: batch.common), case .done(let known) = record.state
-    {
-      outcome = known
-      outcome.wasDoneBefore = true
+    if case .job(let job) = entry {
+      let digest = job.digest(common: batch.common)
+      let record = journal.record(job, digest: digest) ?? journal.otherRecord(job, digest: digest)
+      if case .done(let known) = record?.state {
+        outcome = known
+        outcome.wasDoneBefore = true
+      }
     }
     try settle(place, outcome)
   }

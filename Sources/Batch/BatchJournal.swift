@@ -24,7 +24,9 @@ final class BatchJournal {
   }
 
   private let file: LineFile
-  private(set) var records: [String: Record] = [:]
+  private var records: [String: Record] = [:]
+  /// Of the other journals of the folder, as they were when this one was opened.
+  private var others: [String: Record] = [:]
 
   /// - Throws: `BatchError.inUse`, `BatchError.notAJournal`; `FileError`.
   init(path: String) throws {
@@ -34,11 +36,45 @@ final class BatchJournal {
       guard let event = try? JSONDecoder().decode(Event.self, from: Data(line)) else {
         throw BatchError.notAJournal(path)
       }
-      take(event)
+      Self.take(event, into: &records)
     }
+    others = Self.others(than: path)
   }
 
-  private func take(_ event: Event) {
+  /// What this journal says of a job with these words.
+  func record(_ job: BatchJob, digest: String) -> Record? {
+    records[job.name].flatMap { $0.digest == digest ? $0 : nil }
+  }
+
+  /// What journals of other runs in the folder say of it, where the batch was cut otherwise for example.
+  func otherRecord(_ job: BatchJob, digest: String) -> Record? {
+    others["\(job.name)\n\(digest)"]
+  }
+
+  /// Records of other journals by name and digest, those of done jobs before others. Their processes may be alive: what
+  /// cannot be read counts for nothing.
+  private static func others(than path: String) -> [String: Record] {
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    var known: [String: Record] = [:]
+    for file in files.sorted() where file.hasPrefix("batch.") && file.hasSuffix(".journal") {
+      let other = "\(folder)/\(file)"
+      guard other != path, let bytes = try? FileReader.contents(of: other, limit: 256 << 20) else { continue }
+      var records: [String: Record] = [:]
+      for line in LineFile.wholeLines(of: bytes) {
+        guard let event = try? JSONDecoder().decode(Event.self, from: Data(line)) else { continue }
+        take(event, into: &records)
+      }
+      for (job, record) in records where !record.replaces {
+        let key = "\(job)\n\(record.digest)"
+        if case .done = known[key]?.state { continue }
+        known[key] = record
+      }
+    }
+    return known
+  }
+
+  private static func take(_ event: Event, into records: inout [String: Record]) {
     guard let job = event.job, let digest = event.digest else { return }
     switch event.event {
     case "began":
@@ -90,7 +126,7 @@ final class BatchJournal {
   /// - Throws: `FileError`; the file is as it was.
   private func add(_ event: Event) throws(FileError) {
     try file.append(jsonLine(event))
-    take(event)
+    Self.take(event, into: &records)
   }
 }
 

@@ -44,10 +44,15 @@ package final class LineFile {
       guard count > 0 else { throw .readFailed(file: path, reason: FileError.words()) }
       filled += count
     }
-    let lines = bytes.split(separator: 10, omittingEmptySubsequences: false).dropLast().map(Array.init)
+    let lines = Self.wholeLines(of: bytes)
     end = lines.reduce(0) { $0 + $1.count + 1 }
     if end < bytes.count { guard ftruncate(descriptor, off_t(end)) == 0 else { throw .writing(path) } }
     return lines
+  }
+
+  /// The lines of such a file's bytes, without one that is not whole.
+  package static func wholeLines(of bytes: [UInt8]) -> [[UInt8]] {
+    bytes.split(separator: 10, omittingEmptySubsequences: false).dropLast().map(Array.init)
   }
 
   /// Adds a line and brings it to disk.

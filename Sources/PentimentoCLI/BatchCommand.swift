@@ -100,7 +100,13 @@ struct BatchCommand: RunCommand {
   private var part: Shard {
     get throws {
       let environment = ProcessInfo.processInfo.environment
-      guard let shard else { return jobs == "-" ? .whole : try Shard(environment: environment) }
+      guard let shard else {
+        let part = jobs == "-" ? .whole : try Shard(environment: environment)
+        if part != .whole {
+          note("part \(part.index + 1) of \(part.count), as the Slurm array has it: --shard 1/1 does all")
+        }
+        return part
+      }
       guard jobs != "-" else {
         throw ValidationError("--shard is for a list of jobs, not for standard input")
       }

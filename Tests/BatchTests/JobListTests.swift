@@ -107,36 +107,4 @@ import Testing
     var stopped = JobStream(descriptor: other.fileHandleForReading.fileDescriptor, isStopped: { true })
     #expect(try stopped.next(atMost: 8, waits: true) == nil)
   }
-
-  @Test("falls into parts that have every job once", arguments: [1, 2, 3, 7, 40]) func shards(count: Int)
-    throws
-  {
-    let text = (0..<40).map { "{\"id\": \"j\($0)\"}" }.joined(separator: "\n")
-    let parts = try (1...count).map {
-      entries(text, shard: try Shard(parsing: "\($0)/\(count)", environment: [:])).map(\.name)
-    }
-    #expect(parts.joined().sorted() == (0..<40).map { "j\($0)" }.sorted())
-    #expect(parts.map(\.count).max()! - parts.map(\.count).min()! <= 1)
-  }
-
-  @Test("is cut as Slurm, Kubernetes or GNU parallel say") func environments() throws {
-    func slurm(_ id: Int, _ least: Int, _ most: Int, _ count: Int) throws -> Int {
-      try Shard(environment: [
-        "SLURM_ARRAY_TASK_ID": "\(id)", "SLURM_ARRAY_TASK_MIN": "\(least)",
-        "SLURM_ARRAY_TASK_MAX": "\(most)", "SLURM_ARRAY_TASK_COUNT": "\(count)",
-      ]).index
-    }
-    #expect(try [slurm(0, 0, 3, 4), slurm(4, 1, 4, 4), slurm(5, 1, 7, 4)] == [0, 3, 2])
-    #expect(try Shard(environment: ["JOB_COMPLETION_INDEX": "2"]) == .whole)
-    #expect(try Shard(parsing: "/4", environment: ["JOB_COMPLETION_INDEX": "2"]).index == 2)
-    #expect(try Shard(parsing: "/4", environment: ["PARALLEL_SEQ": "4"]).suffix == ".4of4")
-    #expect(try Shard(parsing: "2/4", environment: ["PARALLEL_SEQ": "4"]).index == 1)
-    #expect(throws: ShardError.noNumber("/4")) { try Shard(parsing: "/4", environment: [:]) }
-    #expect(throws: ShardError.beyond(index: 4, count: 4)) {
-      try Shard(parsing: "/4", environment: ["PARALLEL_SEQ": "5"])
-    }
-    for wrong in ["0/4", "5/4", "4", "a/b", "1/0", "1/2/3"] {
-      #expect(throws: ShardError.spelling(wrong)) { try Shard(parsing: wrong, environment: [:]) }
-    }
-  }
 }

@@ -145,6 +145,42 @@ import Testing
     #expect(files.contains("batch.1of2.journal") && files.contains("summary.2of2.json"), "\(files)")
   }
 
+  @Test("goes on where it was cut otherwise, and does nothing twice") func recut() async throws {
+    let place = try place()
+    _ = try await batch(place, out: "whole")
+    let part = try await batch(place, ["--shard", "2/3"])
+    let made = try pictures(place)
+    #expect(!made.isEmpty && made.count < Self.names.count, "\(part.errors)")
+    let rest = try await batch(place, ["--report", "json"])
+    #expect(try pictures(place) == pictures(place, "whole"))
+    let before = rest.output.split(separator: "\n").filter { $0.contains("\"wasDoneBefore\":true") }
+    #expect(before.count == made.count && !rest.errors.contains("is there already"), "\(rest.errors)")
+    let journals = try ["batch.journal", "batch.2of3.journal"].map {
+      String(decoding: try place.bytes("out/\($0)"), as: UTF8.self)
+    }
+    #expect(
+      journals.joined().split(separator: "\n").count { $0.contains("\"event\":\"done\"") } == Self.names.count
+    )
+    // Other words are another job, and what is there is not its own.
+    let other = try await batch(place, ["--shard", "2/3", "--cfg-scale", "2"])
+    #expect(other.errors.contains("is there already"), "\(other.errors)")
+  }
+
+  @Test("says which part the environment made of it") func environment() async throws {
+    let place = try place()
+    let slurm = [
+      "SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_MAX": "7",
+      "SLURM_ARRAY_TASK_COUNT": "4",
+    ]
+    let words = ["batch", "jobs.jsonl", "--out", "out"] + Self.common
+    let run = try await Command.run(words, in: place, environment: slurm)
+    #expect(run.errors.contains("part 4 of 4"), "\(run.errors)")
+    #expect(try place.bytes("out/batch.4of4.journal").count > 0)
+    let all = try await Command.run(words + ["--shard", "1/1"], in: place, environment: slurm)
+    #expect(!all.errors.contains("part 4"), "\(all.errors)")
+    #expect(try pictures(place).keys.sorted() == Self.names)
+  }
+
   @Test("refuses what is for a single edit, and words that are no edit's") func refusals() async throws {
     let place = try place()
     for more in [
