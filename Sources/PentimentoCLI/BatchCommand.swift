@@ -53,12 +53,15 @@ struct BatchCommand: RunCommand {
   @Flag(help: "Leave the settings, and what the cameras noted (EXIF), out of the pictures' files.")
   var noMetadata = false
 
+  @OptionGroup var messages: MessageOptions
   @OptionGroup var runtime: RuntimeOptions
 
   /// Set by a signal that asks the batch to end.
   private static let stop = StopFlag()
 
   var computing: ThreadOptions? { runtime.model.parallel }
+  var manner: Messages.Manner { messages.manner }
+  var reportsJSON: Bool { report == .json }
   func validate() throws {
     if let quality, !(1...100).contains(quality) { throw ValidationError("--quality takes 1 to 100") }
   }
@@ -76,9 +79,11 @@ struct BatchCommand: RunCommand {
     let line = ProgressLine()
     batch.work.progress = { line.show($0, of: $1) }
     defer { line.clear() }
-    let summary = try await run(batch)
+    let watch = RunWatch(stage: { Messages.stage($0) })
+    let summary = try await RunWatch.$current.withValue(watch) { try await run(batch) }
     line.clear()
-    if jobs != "-" { writeToStandardError(summary.table.printable(keepsLines: true) + "\n") }
+    Messages.stage(nil)
+    if jobs != "-" { Messages.show(summary.table) }
     if summary.wasStopped { throw BatchEnd.stopped(left: summary.count(.left)) }
     let failed = summary.count(.failed)
     if failed > 0, jobs != "-" { throw BatchEnd.failed(failed, of: summary.jobs.count) }
@@ -145,7 +150,7 @@ struct BatchCommand: RunCommand {
         if reports { return try StandardOutput.write(jsonLine: jsonLine(outcome)) }
         switch outcome.state {
         case .done: try StandardOutput.write(path: "\(folder)/\(outcome.output ?? "")")
-        case .failed: note("\(outcome.job): \(outcome.error ?? "")")
+        case .failed: Messages.complain("\(outcome.job): \(outcome.error ?? "")")
         case .left: break
         }
       })
@@ -175,7 +180,10 @@ extension EditOptions {
     // anyway: model and precision are in every journal's identity.
     var (words, isSkipping) = ([String](), false)
     for word in own {
-      if word.hasPrefix("--") {
+      if word.hasPrefix("-"), !word.hasPrefix("--"), let letter = word.dropFirst().first, letter.isLetter {
+        // A short option: those of the messages, and others.
+        isSkipping = ["q", "v"].contains(letter)
+      } else if word.hasPrefix("--") {
         let name = String(word.dropFirst(2).prefix { $0 != "=" })
         isSkipping = batchNames.contains(name)
       }
@@ -188,6 +196,7 @@ extension EditOptions {
 /// Options of the batch that do not make another job of a job.
 private let batchNames: Set<String> = [
   "out", "force", "until", "shard", "report", "no-metadata", "threads", "isa", "max-ram",
+  "progress", "progress-every", "quiet", "verbose",
 ]
 
 /// How a batch ends that is not done.

@@ -38,6 +38,7 @@ struct CompareCommand: RunCommand {
   var report: ReportFormat?
 
   var computing: ThreadOptions? { parallel }
+  var reportsJSON: Bool { report == .json }
 
   func run() async throws {
     let (model, reference) = try (

@@ -13,11 +13,15 @@ struct EditCommand: RunCommand {
   @OptionGroup var edit: EditOptions
   @OptionGroup var out: OutputOptions
   @OptionGroup var plot: PlotOptions
+  @OptionGroup var preview: PreviewOptions
+  @OptionGroup var messages: MessageOptions
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var replay: ReplayOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var computing: ThreadOptions? { runtime.model.parallel }
+  var manner: Messages.Manner { messages.manner }
+  var reportsJSON: Bool { out.report == .json }
 
   func run() async throws {
     try checkPicture()
@@ -26,8 +30,11 @@ struct EditCommand: RunCommand {
       pictures: EditOutputs.paths(out.output, values).map(out.picture), mask: edit.region.maskOutput,
       inversion: edit.inversion.saveInversion, plot: plot, keepsEXIF: !out.noMetadata)
     try outputs.check()
-    let editor = try runtime.editor(RunFiles(read: edit.readPaths, written: outputs.named + checkpoint.named))
-    let (request, choice) = try edit.request()
+    try preview.check()
+    let editor = try runtime.editor(
+      RunFiles(read: edit.readPaths, written: outputs.named + preview.named + checkpoint.named))
+    var (request, choice) = try edit.request()
+    request.showsPreviews = preview.preview != nil
     if let choice { note(choice) }
     (request.picture as? OpenPicture)?.tell()
     guard values.isEmpty else {
@@ -39,7 +46,7 @@ struct EditCommand: RunCommand {
     let record = try record(job.record())
     try replay.compare(record)
     let report = try await checkpoint.use { journal in
-      let result = try await perform(job, journal)
+      let result = try await perform(job, journal, preview)
       try outputs.write([result.picture], of: result, metadata: [out.metadata(of: result.report, record)])
       return result.report
     }
@@ -55,7 +62,7 @@ struct EditCommand: RunCommand {
     }
     try replay.compare(records[0])
     let reports = try await checkpoint.use { journal in
-      let results = try await perform(series, journal)
+      let results = try await perform(series, journal, preview)
       let pictures: [any PictureSource] =
         isSheet
         ? [PictureSheet(zip(series.values, results).map { (label: $0, picture: $1.picture) })]
@@ -64,6 +71,7 @@ struct EditCommand: RunCommand {
       try outputs.write(pictures, of: results[0], metadata: metadata)
       return results.map(\.report)
     }
+    Messages.stage(nil)
     if out.report == .json { return try StandardOutput.write(json: reports.map { $0.withPeakNow }) }
     for picture in outputs.pictures where picture.path != "-" { try StandardOutput.write(path: picture.path) }
   }

@@ -11,18 +11,25 @@ struct GenerateCommand: RunCommand {
   @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: OutputOptions
+  @OptionGroup var preview: PreviewOptions
+  @OptionGroup var messages: MessageOptions
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var replay: ReplayOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var computing: ThreadOptions? { runtime.model.parallel }
+  var manner: Messages.Manner { messages.manner }
+  var reportsJSON: Bool { out.report == .json }
 
   func run() async throws {
     let outputs = try EditOutputs(pictures: [out.picture(out.output)])
     try outputs.check()
-    let editor = try runtime.editor(RunFiles(written: outputs.named + checkpoint.named))
+    try preview.check()
+    let editor = try runtime.editor(
+      RunFiles(written: outputs.named + preview.named + checkpoint.named))
     var request = EditRequest()
     request.seed = noise.seed
+    request.showsPreviews = preview.preview != nil
     request.size = try size.request
     try prompts.apply(to: &request)
     request.method = try EditMethod.resolve("auto", settings: settings.settings, for: request).method
@@ -30,7 +37,7 @@ struct GenerateCommand: RunCommand {
     let record = try runtime.model.completed(job.record(), command: "generate")
     try replay.compare(record)
     let report = try await checkpoint.use { journal in
-      let result = try await perform(job, journal)
+      let result = try await perform(job, journal, preview)
       try outputs.write([result.picture], of: result, metadata: [out.metadata(of: result.report, record)])
       return result.report
     }

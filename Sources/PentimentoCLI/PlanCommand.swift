@@ -21,6 +21,7 @@ struct PlanCommand: RunCommand {
   var report: ReportFormat?
 
   var computing: ThreadOptions? { runtime.model.parallel }
+  var reportsJSON: Bool { report == .json }
 
   func run() async throws {
     let editor = try runtime.editor()

@@ -15,18 +15,22 @@ import Platform
     do {
       arguments = try Replay.completed(programArguments())
     } catch let error as ValidationError {
-      return end(parsing: error)
+      return end(parsing: error, as: .asked(by: programWords))
     } catch {
-      return say(error, ExitStatus(error))
+      return say(error, ExitStatus(error), as: .asked(by: programWords))
     }
     let command: any ParsableCommand
-    do { command = try PentimentoCommand.parse(command: arguments) } catch { return end(parsing: error) }
+    do { command = try PentimentoCommand.parse(command: arguments) } catch {
+      return end(parsing: error, as: .asked(by: arguments))
+    }
     guard let command = command as? any RunCommand else {
       // Help, which the parser gives as a command.
       var command = command
       do { try command.run() } catch { return end(parsing: error) }
       return .done
     }
+    Messages.use(command.manner)
+    let form = command.errorForm
     do {
       let interrupts = try Interrupts()
       do {
@@ -44,32 +48,46 @@ import Platform
         }
         return .done
       } catch is CancellationError {
-        note("interrupted, nothing was written")
-        return ExitStatus(signal: interrupts.signal ?? SIGINT)
+        return say("interrupted, nothing was written", ExitStatus(signal: interrupts.signal ?? SIGINT), as: form)
       } catch let error as BatchEnd {
-        note("\(error)")
-        if case .stopped = error { return .temporary }
-        return .failure
+        var status = ExitStatus.failure
+        if case .stopped = error { status = .temporary }
+        return say("\(error)", status, as: form)
       } catch let error as Interrupted {
-        note("interrupted, the same command goes on from \(error.checkpoint)")
-        return ExitStatus(signal: interrupts.signal ?? SIGINT)
+        return say(
+          "interrupted, the same command goes on from \(error.checkpoint)",
+          ExitStatus(signal: interrupts.signal ?? SIGINT), as: form)
       }
     } catch {
-      return say(error, ExitStatus(error))
+      return say(error, ExitStatus(error), as: form)
     }
   }
 
+  /// The words of this call, as far as they can be had.
+  private static var programWords: [String] { (try? programArguments()) ?? [] }
+
   /// One sentence on standard error.
-  private static func say(_ error: any Error, _ status: ExitStatus) -> ExitStatus {
-    note("error: \(sentence(for: error))")
+  private static func say(_ error: any Error, _ status: ExitStatus, as form: ErrorForm = .sentence) -> ExitStatus {
+    let text = sentence(for: error)
+    Messages.complain("error: \(text)", status: status)
+    // What cannot take a report cannot take an error.
+    if !(error is OutputError) { form.write(text, status) }
+    return status
+  }
+
+  /// The same for what is no error of the program's making.
+  private static func say(_ sentence: String, _ status: ExitStatus, as form: ErrorForm) -> ExitStatus {
+    Messages.complain(sentence, status: status)
+    form.write(sentence, status)
     return status
   }
 
   /// What the parser has to say: help on standard output, a refusal with the usage on standard error.
-  private static func end(parsing error: any Error) -> ExitStatus {
+  private static func end(parsing error: any Error, as form: ErrorForm = .sentence) -> ExitStatus {
     let message = PentimentoCommand.fullMessage(for: error)
     guard PentimentoCommand.exitCode(for: error) == .success else {
       writeToStandardError(message.printable(keepsLines: true) + "\n")
+      form.write(PentimentoCommand.message(for: error), .usage)
       return .usage
     }
     do { try StandardOutput.write(message) } catch { return say(error, ExitStatus(error)) }
@@ -81,12 +99,20 @@ import Platform
 protocol RunCommand: AsyncParsableCommand, Sendable {
   /// What it computes with; nil for a command that does not compute.
   var computing: ThreadOptions? { get }
+  /// How it says what it does.
+  var manner: Messages.Manner { get }
+  /// Whether a report as JSON was asked for.
+  var reportsJSON: Bool { get }
   /// What the first signal that asks the run to end does.
   func interrupt(_ task: Task<Void, Never>)
 }
 
 extension RunCommand {
   var computing: ThreadOptions? { nil }
+  var manner: Messages.Manner { Messages.Manner() }
+  var reportsJSON: Bool { false }
+  /// An error goes where the report would have gone.
+  fileprivate var errorForm: ErrorForm { reportsJSON ? .of(Self.self) : .sentence }
   func interrupt(_ task: Task<Void, Never>) { task.cancel() }
   /// The calling one among them.
   var threads: Int { computing?.threads ?? 1 }

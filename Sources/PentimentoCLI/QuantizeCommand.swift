@@ -57,6 +57,7 @@ struct QuantizeCommand: RunCommand {
   @Option(help: "json: the report as JSON on standard output instead of a table.")
   var report: ReportFormat?
 
+  @OptionGroup var messages: MessageOptions
   @OptionGroup var reading: ModelReadingOptions
 
   func validate() throws {
@@ -79,6 +80,8 @@ struct QuantizeCommand: RunCommand {
   }
 
   var computing: ThreadOptions? { parallel }
+  var manner: Messages.Manner { messages.manner }
+  var reportsJSON: Bool { report == .json }
 
   func run() async throws {
     let written = [NamedFile("OUTPUT", output)]
@@ -93,7 +96,10 @@ struct QuantizeCommand: RunCommand {
     (request.nativeSize, request.kept) = (nativeSize, keep)
     let output = URL(fileURLWithPath: output)
     var calibration: Calibration?
+    Messages.detail("model \(model.name), made for \(model.nativeSize) pixels")
+    Messages.detail("kernels \(KernelSet.chosen.name), \(threads) \(threads == 1 ? "thread" : "threads")")
     if let sample = try calibrationPicture() {
+      Messages.stage("calibrate")
       calibration = try await model.calibrate(
         on: sample, for: request, beside: output, threads: threads
       ) {
@@ -101,10 +107,12 @@ struct QuantizeCommand: RunCommand {
       }
       request.rotations = calibration!.widths
     }
+    Messages.stage("quantize")
     let line = ProgressLine("weights")
     defer { line.clear() }
     let result = try model.quantize(to: output, request, threads: threads) { line.show($0, of: $1) }
     line.clear()
+    Messages.stage(nil)
     if report == .json {
       return try StandardOutput.write(json: Report(quantization: result, calibration: calibration))
     }

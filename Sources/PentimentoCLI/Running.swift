@@ -1,48 +1,87 @@
+import Kernels
 import Pentimento
+import Synchronization
 
 /// Runs an edit with progress on the terminal, and says on standard error what the user should know of it.
-func perform(_ job: EditJob, _ journal: FileJournal?) async throws -> EditResult {
+func perform(
+  _ job: EditJob, _ journal: FileJournal?, _ preview: PreviewOptions
+) async throws -> EditResult {
   await note(
     "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels\(job.shownPart.map { " " + $0 } ?? "")",
     journal)
-  let result = try await showingProgress { progress in
-    try await job.run(journal: journal, progress: progress)
+  explain(job.plan, evaluations: job.evaluations, gradients: job.gradients, of: job.editor)
+  let notes = Notes()
+  let result = try await notes.watching(preview.watch) {
+    try await showingProgress { progress in try await job.run(journal: journal, progress: progress) }
   }
-  try tell([result])
+  try notes.tell([result])
   return result
 }
 
 /// The same for several values of a setting.
-func perform(_ series: EditSeries, _ journal: FileJournal?) async throws -> [EditResult] {
+func perform(
+  _ series: EditSeries, _ journal: FileJournal?, _ preview: PreviewOptions
+) async throws -> [EditResult] {
   let job = series.first
   await note(
     "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels, \(series.values.count) values of "
       + series.setting, journal)
-  let results = try await showingProgress { progress in
-    try await series.run(journal: journal, progress: progress)
+  explain(series.plan, evaluations: series.evaluations, gradients: series.gradients, of: job.editor)
+  let notes = Notes()
+  let results = try await notes.watching(preview.watch) {
+    try await showingProgress { progress in try await series.run(journal: journal, progress: progress) }
   }
-  try tell(results)
+  try notes.tell(results)
   return results
 }
 
-/// What there is to know of finished edits, each sentence once.
-private func tell(_ results: [EditResult]) throws {
-  // An interrupt that comes later is too late: all files are written, or none.
-  try Task.checkCancellation()
-  var told: Set<String> = []
-  for result in results {
-    for cut in result.report.cutPrompts where told.insert(cut).inserted { noteCut(cut) }
-    if let detail = result.report.change?.detail {
-      let line = "fine detail of the photo is given back in \(Int((100 * detail).rounded())) % of the picture"
-      if told.insert(line).inserted { note(line) }
-    }
-    for warning in result.report.warnings where told.insert(warning).inserted { note(warning) }
-  }
+/// What is going to run, for those who want to know.
+func explain(_ plan: MemoryPlan, evaluations: Int, gradients: Int, of editor: Editor) {
+  Messages.detail("model \(editor.model.name), made for \(editor.model.nativeSize) pixels")
+  Messages.detail("kernels \(KernelSet.chosen.name), \(editor.threads) \(editor.threads == 1 ? "thread" : "threads")")
+  let largest = plan.largestStage.map { ", most of it in \"\($0.name)\"" } ?? ""
+  let limit = editor.memoryLimit.map { " of \(String(megabytes: $0.bytes)) MB" } ?? ""
+  Messages.detail(
+    "planned: \(evaluations) evaluations" + (gradients > 0 ? ", \(gradients) gradients" : "")
+      + ", at most \(String(megabytes: plan.peak)) MB\(limit)\(largest), \(String(megabytes: plan.bytesRead)) MB of "
+      + "weights to read")
 }
 
-/// Part of a prompt did not fit.
-func noteCut(_ part: String) {
-  note("the prompt is longer than the model reads; left out: \"\(part)\"")
+/// What there is to say of a run, each sentence once: of its inputs as soon as it is known, of its results at the end.
+final class Notes: Sendable {
+  private let told = Mutex<Set<String>>([])
+
+  func tell(_ line: String) {
+    if told.withLock({ $0.insert(line).inserted }) { note(line) }
+  }
+
+  /// Part of a prompt did not fit.
+  func tell(cut part: String) {
+    tell("the prompt is longer than the model reads; left out: \"\(part)\"")
+  }
+
+  /// Of finished edits.
+  func tell(_ results: [EditResult]) throws {
+    // An interrupt that comes later is too late: all files are written, or none.
+    try Task.checkCancellation()
+    for result in results {
+      for cut in result.report.cutPrompts { tell(cut: cut) }
+      if let detail = result.report.change?.detail {
+        tell("fine detail of the photo is given back in \(Int((100 * detail).rounded())) % of the picture")
+      }
+      for warning in result.report.warnings { tell(warning) }
+    }
+    Messages.stage("write picture")
+  }
+
+  /// Runs `work` and says what comes up on the way.
+  func watching<Result>(
+    _ preview: RunWatch.Preview? = nil, _ work: () async throws -> Result
+  ) async throws -> Result {
+    let watch = RunWatch(
+      stage: { Messages.stage($0) }, note: { self.tell($0) }, cut: { self.tell(cut: $0) }, preview: preview)
+    return try await RunWatch.$current.withValue(watch) { try await work() }
+  }
 }
 
 /// A line of progress that is gone before anything else is said, a failure included.
@@ -57,6 +96,8 @@ func showingProgress<Result>(
 
 /// Says on standard output what was made: its path, or the report.
 func printResult(_ report: EditReport, _ out: OutputOptions) throws {
+  Messages.stage(nil)
+  Messages.detail("done in \(report.seconds.rounded(to: 2)) s, at most \(String(megabytes: report.withPeakNow.peakBytes)) MB")
   switch out.report {
   case .json:
     try StandardOutput.write(json: report.withPeakNow)

@@ -5,8 +5,8 @@ import Platform
 /// Writes to standard error, where everything goes that is not a result. What cannot be written is not said.
 func writeToStandardError(_ text: String) { _ = text.write(to: STDERR_FILENO) }
 
-/// A line for the person at the terminal.
-func note(_ line: String) { writeToStandardError("pentimento: \(line.printable())\n") }
+/// A line for the person at the terminal, unless it is to be quiet.
+func note(_ line: String) { Messages.note(line) }
 
 /// Standard output, where results go and nothing else.
 enum StandardOutput {
@@ -26,6 +26,16 @@ enum StandardOutput {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let text = String(decoding: try encoder.encode(report), as: UTF8.self)
     try writeBytes(text.printableJSON + "\n")
+  }
+
+  /// The same in one line.
+  ///
+  /// - Throws: `OutputError`.
+  static func write(lineOf report: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let bytes = [UInt8](try encoder.encode(report))
+    try write(jsonLine: bytes)
   }
 
   /// Writes a report that is one line of JSON.

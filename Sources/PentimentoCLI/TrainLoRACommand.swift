@@ -21,10 +21,13 @@ struct TrainLoRACommand: RunCommand {
   @Option(parsing: .unconditional, help: "Seed of the noise. (default: 42)") var seed: UInt64?
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: TrainingOutputOptions
+  @OptionGroup var messages: MessageOptions
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var computing: ThreadOptions? { runtime.model.parallel }
+  var manner: Messages.Manner { messages.manner }
+  var reportsJSON: Bool { out.report == .json }
 
   func run() async throws {
     try out.plot.check()
@@ -33,18 +36,24 @@ struct TrainLoRACommand: RunCommand {
     (request.training, request.samplesPosterior) = (learning.training, learning.posterior != .mean)
     (request.seed, request.size) = (seed, try size.request)
     let job = try editor.prepare(request)
+    let notes = Notes()
     let report = try await checkpoint.use { journal in
       await note(
         "train-lora, seed \(job.seed), \(job.workingSize) working pixels, \(job.gradients) gradients, at most "
           + "\(String(megabytes: job.plan.peak)) MB", journal)
-      let result = try await showingProgress("gradients") {
-        try await job.run(journal: journal, progress: $0)
+      explain(job.plan, evaluations: job.gradients, gradients: job.gradients, of: editor)
+      let result = try await notes.watching {
+        try await showingProgress("gradients") { try await job.run(journal: journal, progress: $0) }
       }
       try Task.checkCancellation()
+      Messages.stage("write")
       try out.write(result.report.losses, result.write(into:))
       return result.report
     }
-    for cut in report.cutPrompts { noteCut(cut) }
+    Messages.stage(nil)
+    Messages.detail(
+      "done in \(report.seconds.rounded(to: 2)) s, at most \(String(megabytes: report.peakBytes)) MB")
+    for cut in report.cutPrompts { notes.tell(cut: cut) }
     try out.print(report)
   }
 }

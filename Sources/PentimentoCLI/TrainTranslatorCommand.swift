@@ -59,10 +59,13 @@ struct TrainTranslatorCommand: RunCommand {
   @Option(parsing: .unconditional, help: "Seed of the noise. (default: 42)") var seed: UInt64?
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: TrainingOutputOptions
+  @OptionGroup var messages: MessageOptions
   @OptionGroup var checkpoint: CheckpointOptions
   @OptionGroup var runtime: RuntimeOptions
 
   var computing: ThreadOptions? { runtime.model.parallel }
+  var manner: Messages.Manner { messages.manner }
+  var reportsJSON: Bool { out.report == .json }
 
   func validate() throws {
     if let file = task.first(where: FileManager.default.fileExists) {
@@ -79,16 +82,25 @@ struct TrainTranslatorCommand: RunCommand {
     try out.plot.check()
     let editor = try runtime.editor(RunFiles(read: images, written: out.named + checkpoint.named))
     let job = try editor.prepare(request(for: editor.model))
+    let notes = Notes()
     let report = try await checkpoint.use { journal in
       await note(
         "train-translator, seed \(job.seed), \(job.workingSize) working pixels, \(job.evaluations) evaluations, "
           + "at most \(String(megabytes: job.plan.peak)) MB", journal)
-      let result = try await showingProgress { try await job.run(journal: journal, progress: $0) }
+      let gradients = job.request.training.steps * job.request.training.batch
+      explain(job.plan, evaluations: job.evaluations, gradients: gradients, of: editor)
+      let result = try await notes.watching {
+        try await showingProgress { try await job.run(journal: journal, progress: $0) }
+      }
       try Task.checkCancellation()
+      Messages.stage("write")
       try out.write(result.report.losses, result.write(into:))
       return result.report
     }
-    for cut in report.cutPrompts { noteCut(cut) }
+    Messages.stage(nil)
+    Messages.detail(
+      "done in \(report.seconds.rounded(to: 2)) s, at most \(String(megabytes: report.peakBytes)) MB")
+    for cut in report.cutPrompts { notes.tell(cut: cut) }
     try out.print(report)
   }
 

@@ -96,7 +96,7 @@ import Testing
   func report() async throws {
     struct Report: Decodable {
       var method: String, plannedEvaluations: Int, evaluations: Int, seed: UInt64, width: Int, height: Int
-      var parameters: [String: String], settingsFrom: [String: String]
+      var parameters: [String: Value], settingsFrom: [String: String]
       var plannedPeakBytes: Int, peakBytes: Int
     }
     let place = try Workplace.furnished()
@@ -108,7 +108,7 @@ import Testing
     // Three levels, of which ⌊0.36·3⌋ = 1 is skipped: 2·(2 + 2).
     #expect(report.method == "ddpm-inversion" && report.seed == 7)
     #expect(report.evaluations == 8 && report.plannedEvaluations == 8)
-    #expect(report.parameters["steps"] == "3" && report.settingsFrom == ["steps": "caller"])
+    #expect(report.parameters["steps"] == 3 && report.settingsFrom == ["steps": "caller"])
     #expect(report.width % 64 == 0 && report.height % 64 == 0 && report.peakBytes > 0)
   }
 

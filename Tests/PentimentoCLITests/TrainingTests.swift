@@ -5,7 +5,7 @@ import WeightStorage
 
 @Suite("Trainings, from the command line", .serialized) struct TrainingTests {
   struct Report: Decodable {
-    var training: String, parameters: [String: String], losses: [Double], seed: UInt64, trained: Int
+    var training: String, parameters: [String: Value], losses: [Double], seed: UInt64, trained: Int
     var plannedEvaluations: Int, evaluations: Int, plannedGradients: Int, gradients: Int
     var pictures: Int, generated: Int?, plannedPeakBytes: Int, peakBytes: Int
   }

@@ -160,6 +160,19 @@ extension EditingMethod {
     texts(outline, named: \.reportName) { row, method in row.reportText(in: method) }
   }
 
+  /// The same as what they are: numbers, lists of them where there are several concepts.
+  package func reportedValues(_ outline: EditOutline) -> [String: ReportedValue] {
+    let each = concepts(outline).dropLast()
+    return Dictionary(
+      uniqueKeysWithValues: Self.parameters.map { row in
+        let value =
+          row.isOfConcept && each.count > 1
+          ? ReportedValue.list(each.map { ReportedValue(parsing: row.reportText(in: $0)) })
+          : ReportedValue(parsing: row.reportText(in: row.isOfConcept ? each.first ?? self : self))
+        return (row.reportName, value)
+      })
+  }
+
   /// Values by the names of their options, as a user would type them; those of several concepts one after the other.
   package func settings(_ outline: EditOutline) -> [String: String] {
     texts(outline, named: \.option) { row, method in row.value(in: method).text }

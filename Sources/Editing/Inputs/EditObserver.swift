@@ -13,6 +13,7 @@ public struct EditObserver: Sendable {
   private let inversion: (@Sendable (Inversion) -> Void)?
   private let losses: (@Sendable (Double) -> Void)?
   private let warning: (@Sendable (String) -> Void)?
+  private let steps: (@Sendable (Latent) -> Void)?
 
   public static let none = EditObserver()
 
@@ -34,6 +35,7 @@ public struct EditObserver: Sendable {
     self.mask = nil
     self.inversion = nil
     self.warning = warning
+    steps = nil
   }
 
   /// Listens to masks that a method finds, to its inversion, to the losses of what it tunes or trains, and to
@@ -42,12 +44,15 @@ public struct EditObserver: Sendable {
   /// - Parameters:
   ///   - inversion: asks a method to invert in full and to keep what it finds.
   ///   - losses: told the loss of every update in order; those of before a break once more when a run goes on.
+  ///   - steps: told the latent that the edit has come to, once for every step.
   public init(
     masks: (@Sendable (Mask) -> Void)? = nil, inversion: (@Sendable (Inversion) -> Void)? = nil,
-    losses: (@Sendable (Double) -> Void)? = nil, warning: (@Sendable (String) -> Void)? = nil
+    losses: (@Sendable (Double) -> Void)? = nil, steps: (@Sendable (Latent) -> Void)? = nil,
+    warning: (@Sendable (String) -> Void)? = nil
   ) {
     (report, reportMatrix, reportCount) = (nil, nil, nil)
     self.losses = losses
+    self.steps = steps
     mask = masks
     self.inversion = inversion
     self.warning = warning
@@ -59,8 +64,13 @@ public struct EditObserver: Sendable {
   public var keepsInversion: Bool { inversion != nil }
 
   public func callAsFunction(_ name: String, _ latent: @autoclosure () -> Latent) {
+    if name == Self.trajectory { steps?(latent()) }
     report?(name, latent().tensor)
   }
+
+  /// Where a method is in its edit, step after step.
+  private static let trajectory = "traj"
+
   public func tensor(_ name: String, _ value: @autoclosure () -> HostTensor) {
     report?(name, value())
   }

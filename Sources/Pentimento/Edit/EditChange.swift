@@ -27,12 +27,12 @@ public struct EditChange: Sendable, Codable, Equatable {
 
 extension EditChange {
   /// Below this nobody sees a difference; equal prompts give 0 where a method is exact.
-  static let least = 0.05
+  package static let least = 0.05
 
   /// - Parameters:
   ///   - moves: in working pixels.
   ///   - written: the same as they were given.
-  init(
+  package init(
     _ edited: Latent, from source: Latent, mask: Mask?, moves: [Drag.Move], written: [String],
     pixelsPerLatent: Int
   ) {
@@ -89,7 +89,7 @@ extension EditChange {
   /// - Parameters:
   ///   - takes: settings of the method.
   ///   - putsBack: whether the original was put back where it was masked out.
-  func notes(takes: Set<String>, putsBack: Bool) -> [String] {
+  package func notes(takes: Set<String>, putsBack: Bool) -> [String] {
     var notes: [String] = []
     let remedies = [
       ("strength", "more strength"), ("skip", "less skip"), ("cfg-scale", "more cfg-scale"),

@@ -13,7 +13,7 @@ extension EditJob {
     let streamed = StreamLog.current?.streamed ?? []
     return EditReport(
       method: prepared.name, model: model.name, lora: model.adapters,
-      parameters: prepared.method.report(prepared.outline),
+      parameters: prepared.method.reportedValues(prepared.outline),
       settingsFrom: prepared.sources.mapValues(\.rawValue),
       stepFactor: (method as? any ScoreDescent)?.stepFactor(
         height: geometry.latentHeight, width: geometry.latentWidth),

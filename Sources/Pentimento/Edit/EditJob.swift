@@ -98,26 +98,36 @@ public struct EditJob: Sendable {
     _ part: Part, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> EditResult {
     let clock = ContinuousClock.now
-    let thread = try NetworkThread()
+    let (thread, watch) = (try NetworkThread(), RunWatch.current)
+    watch?.stage("read picture")
     try await thread.run { try editor.model.verify() }
     let read = try await thread.run { try pictures.read() }
     try request.inversion?.check(read.picture)
     try await part.tie(read)
+    watch?.stage("text")
     let encoded = try await encodeTexts(on: thread)
+    for text in encoded.cut { watch?.cut(text) }
     var inputs = inputs(read, encoded)
     if let picture = read.picture, inputs.inversion == nil {
       try Task.checkCancellation()
+      watch?.stage("encode")
       inputs.source = try await codec(on: thread).encode(picture.signal).mean
     }
 
+    let preview = try await preview(inputs.source, read.picture, on: thread)
     let remarks = Remarks(
-      mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8, notes: read.notes)
+      mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8, notes: read.notes,
+      steps: preview?.reached)
+    watch?.stage(stages.noise == nil ? "translate" : "denoise")
     let (latent, work) = try await denoise(
       inputs, empty: encoded.empty, on: thread, observer: remarks.observer, journal: part.journal,
-      progress: progress)
+      shownBy: preview, progress: progress)
+    preview?.end()
     try Task.checkCancellation()
+    watch?.stage("decode")
     let working = Picture(signal: try await codec(on: thread).decode(latent))
     let total = evaluations + gradients
+    if request.comparesInt8 { watch?.stage("compare") }
     let int8 = try await int8Decibels(
       inputs, remarks.inversion, empty: encoded.empty, against: working, on: thread
     ) { progress(total - comparisonEvaluations + $0, total) }
@@ -201,14 +211,16 @@ public struct EditJob: Sendable {
   /// The noise network lives as long as this call.
   private func denoise(
     _ inputs: EditInputs, empty: Condition, on thread: NetworkThread, observer: EditObserver,
-    journal: (any EditJournal)?,
+    journal: (any EditJournal)?, shownBy preview: EditPreview?,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> (Latent, NetworkWork) {
     let total = evaluations + gradients
     var network: NoiseNetwork?
     if stages.noise != nil { network = try await noiseNetwork(on: thread) { progress($0.total, total) } }
+    var unet: any NoisePredictor = network ?? NoNetwork()
+    if let preview { unet = WatchedPredictor(base: unet, preview: preview) }
     var context = EditContext(
-      diffusion: Diffusion(unet: network ?? NoNetwork(), schedule: editor.model.schedule, empty: empty),
+      diffusion: Diffusion(unet: unet, schedule: editor.model.schedule, empty: empty),
       codec: codec(on: thread),
       tape: SeededTape(seed: seed), observer: observer, journal: journal ?? NoJournal())
     if prepared.demands.contains(.contextGradient) { context.derivative = network }

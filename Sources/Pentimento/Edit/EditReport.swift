@@ -9,7 +9,7 @@ public struct EditReport: Sendable, Codable {
   /// Names of the LoRA files that were laid over the model, with their factors.
   public var lora: [String]
   /// Every parameter of the method with the value used.
-  public var parameters: [String: String]
+  public var parameters: [String: ReportedValue]
   /// Settings that the caller, a given inversion or the model gave; all others are the method's own defaults.
   public var settingsFrom: [String: String]
   /// sds, dds: what a gradient is multiplied by at this size, learning rate times L/(h·w) (Hertz et al. 2023).

@@ -56,6 +56,8 @@ public struct EditRequest: Sendable {
   public var keepsInversion = false
   /// Find out what int8 would have cost an edit that runs in floats on an int8 model, by sampling once more.
   public var comparesInt8 = false
+  /// Whether somebody looks at the edit on its way (`RunWatch.Preview`), which the plan then has room for.
+  public var showsPreviews = false
   /// Of the noise; nil: 42, or that of a given inversion.
   public var seed: UInt64?
 

@@ -51,7 +51,8 @@ extension Editor {
     return EditDraft(
       request: request, methodReason: reason, prepared: prepared,
       pictures: try EditPictures(request, method, geometry),
-      stored: StoredBytes(request, prepared, LatentSize(geometry), model))
+      stored: StoredBytes(
+        request, prepared, LatentSize(geometry), model, preview: geometry.content))
   }
 
   /// Prepares a request and runs it.
@@ -178,7 +179,10 @@ struct StoredBytes: Sendable {
       decode: taken + decode, handing: handing)
   }
 
-  init(_ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model) {
+  /// - Parameter extent: of a preview.
+  init(
+    _ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model, preview extent: Extent
+  ) {
     let channels = AutoencoderConfiguration.latentChannels
     let pixels = size.height * size.width * model.pixelsPerLatent * model.pixelsPerLatent
     compares = request.comparesInt8
@@ -186,7 +190,8 @@ struct StoredBytes: Sendable {
     conditions = count * model.tokens * model.unet.configuration.contextWidth * 4
     signal = pixels * 3 * 4
     let recorded = prepared.storageBytes(size)
-    latents = 8 * size.height * size.width * channels * 4 + recorded
+    let preview = request.showsPreviews ? EditPreview.bytes(size, extent, channels: channels) : 0
+    latents = 8 * size.height * size.width * channels * 4 + recorded + preview
     kept = request.keepsInversion || request.comparesInt8 ? recorded : 0
   }
 }

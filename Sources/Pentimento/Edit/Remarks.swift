@@ -6,14 +6,20 @@ import Tensors
 final class Remarks: Sendable {
   private let state: Mutex<(mask: Mask?, inversion: Inversion?, warnings: [String])>
   private let keepsInversion: Bool
+  private let steps: (@Sendable (Latent) -> Void)?
+  private let watch = RunWatch.current
   private let tuning = Losses()
 
   /// - Parameters:
   ///   - mask: the mask that was given, if one was.
   ///   - notes: what is to be said already.
-  init(mask: Mask?, keepsInversion: Bool, notes: [String] = []) {
+  ///   - steps: told the latent that the edit has come to; nil where nobody looks.
+  init(
+    mask: Mask?, keepsInversion: Bool, notes: [String] = [], steps: (@Sendable (Latent) -> Void)? = nil
+  ) {
     state = Mutex((mask, nil, notes))
-    self.keepsInversion = keepsInversion
+    (self.keepsInversion, self.steps) = (keepsInversion, steps)
+    for note in notes { watch?.note(note) }
   }
 
   var mask: Mask? { state.withLock { $0.mask } }
@@ -22,7 +28,11 @@ final class Remarks: Sendable {
   var losses: [Double] { tuning.values }
   var warnings: [String] { state.withLock { $0.warnings } }
 
-  func add(_ warning: String) { state.withLock { $0.warnings.append(warning) } }
+  /// What is to be said, at once to those who look on.
+  func add(_ warning: String) {
+    state.withLock { $0.warnings.append(warning) }
+    watch?.note(warning)
+  }
 
   var observer: EditObserver {
     var onInversion: (@Sendable (Inversion) -> Void)?
@@ -31,6 +41,6 @@ final class Remarks: Sendable {
     }
     return EditObserver(
       masks: { [self] mask in state.withLock { $0.mask = mask } }, inversion: onInversion, losses: tuning.add,
-      warning: { [self] sentence in state.withLock { $0.warnings.append(sentence) } })
+      steps: steps, warning: add)
   }
 }

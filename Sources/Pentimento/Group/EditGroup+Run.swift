@@ -89,6 +89,7 @@ private final class GroupCourse: Sendable {
   func run(_ finished: EditGroup.Finished) async {
     do {
       let thread = try NetworkThread()
+      stage("read picture")
       try await thread.run { try self.group.jobs[0].editor.model.verify() }
       for member in members { await own(member) { try await self.read(member, on: thread) } }
       try await encodeTexts(on: thread)
@@ -109,6 +110,8 @@ private final class GroupCourse: Sendable {
     } catch { member.fail(error) }
   }
 
+  private func stage(_ name: String) { RunWatch.current?.stage(name) }
+
   private func checkGoesOn() throws {
     try Task.checkCancellation()
     if isStopped() { throw CancellationError() }
@@ -126,6 +129,7 @@ private final class GroupCourse: Sendable {
     let well = well
     guard let first = well.first else { return }
     try checkGoesOn()
+    stage("text")
     let (encoder, size) = (first.job.promptEncoder, first.job.workingSize)
     let texts = well.map(\.job.request.texts)
     let encoded = try await thread.run {
@@ -148,6 +152,7 @@ private final class GroupCourse: Sendable {
     }
     guard let first = waiting.first else { return }
     try checkGoesOn()
+    stage("encode")
     let pictures = waiting.map { member in member.state.withLock { $0.read!.picture! } }
     let latents = try await first.job.codec(on: thread).encode(pictures)
     for (member, latent) in zip(waiting, latents) {
@@ -165,6 +170,7 @@ private final class GroupCourse: Sendable {
     let well = well
     guard let first = well.first else { return }
     try checkGoesOn()
+    stage("denoise")
     let total = group.evaluations + group.gradients
     let (stage, editor, progress) = (group.stages.noise!, first.job.editor, progress)
     let expected = NetworkWork(evaluations: group.evaluations, gradients: group.gradients)
@@ -243,6 +249,7 @@ private final class GroupCourse: Sendable {
     let well = well
     guard let first = well.first else { return }
     try checkGoesOn()
+    stage("decode")
     let latents = well.map { member in member.state.withLock { $0.latent! } }
     let pictures = try await first.job.codec(on: thread).decode(latents)
     for (member, picture) in zip(well, pictures) {

@@ -49,19 +49,24 @@ public struct LoRAJob: Sendable {
     _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> LoRAResult {
     let clock = ContinuousClock.now
-    let thread = try NetworkThread()
+    let (thread, watch) = (try NetworkThread(), RunWatch.current)
+    watch?.stage("read picture")
     try await thread.run { try editor.model.verify() }
     let picture = try await thread.run { try geometry.workingPicture(reading: request.picture) }
     let origin = try await thread.run { try self.origin(of: picture) }
     try await tie(origin.identity)
+    watch?.stage("text")
     let encoded = try await thread.run {
       try PromptEncoder(model: editor.model, pool: editor.pool, stages: text).encode(
         [request.prompt], negativePrompt: nil, width: workingSize.width, height: workingSize.height)
     }
+    for text in encoded.cut { watch?.cut(text) }
+    watch?.stage("encode")
     let photo = try await photo(picture, on: thread)
     try Task.checkCancellation()
 
     let total = gradients
+    watch?.stage("train")
     let network = try await thread.run {
       try NoiseNetwork(
         noise, model: editor.model, pool: editor.pool, on: thread,
@@ -115,7 +120,7 @@ extension LoRAJob {
   ) -> TrainingReport {
     TrainingReport(
       training: LoRATraining.name, model: editor.model.name, lora: editor.model.adapters,
-      parameters: parameters, prompt: request.prompt, pictures: 1, seed: seed,
+      parameters: parameters.mapValues(ReportedValue.init(parsing:)), prompt: request.prompt, pictures: 1, seed: seed,
       generator: SeededTape.generator, width: workingSize.width, height: workingSize.height,
       trained: noise.parameterCount, plannedEvaluations: gradients, evaluations: work.evaluations,
       plannedGradients: gradients,

@@ -60,9 +60,11 @@ public struct TranslatorJob: Sendable {
     in journal: FileJournal?, _ progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) async throws -> TranslatorResult {
     let clock = ContinuousClock.now
-    let thread = try NetworkThread()
+    let (thread, watch) = (try NetworkThread(), RunWatch.current)
+    watch?.stage("read picture")
     try await thread.run { try editor.model.verify() }
     try await journal?.tie(to: thread.run { try identity() })
+    watch?.stage("text")
     let encoded = try await thread.run {
       try PromptEncoder(model: editor.model, pool: editor.pool, stages: stages.text).encode(
         request.tasks.flatMap { [$0.source, $0.target] }, negativePrompt: request.negativePrompt,
@@ -71,10 +73,13 @@ public struct TranslatorJob: Sendable {
     let tasks = request.tasks.indices.map {
       TranslatorTraining.Task(source: encoded.prompts[2 * $0], target: encoded.prompts[2 * $0 + 1])
     }
+    for text in encoded.cut { watch?.cut(text) }
+    watch?.stage("encode")
     let store = try await LatentStore(journal ?? NoJournal())
     try await encodePictures(into: store, on: thread)
 
     let total = evaluations
+    if request.generated > 0 { watch?.stage("generate") }
     let unet = try await thread.run {
       try NoiseNetwork(
         stages.noise, model: editor.model, pool: editor.pool, on: thread,
@@ -82,6 +87,7 @@ public struct TranslatorJob: Sendable {
     }
     let diffusion = Diffusion(unet: unet, schedule: editor.model.schedule, empty: encoded.empty)
     try await generate(tasks.map(\.source), into: store, with: diffusion)
+    watch?.stage("train")
     let translator = try await thread.run {
       try TrainingTranslator(stages.training, pool: editor.pool, on: thread)
     }

@@ -1,3 +1,4 @@
+import Editing
 import Files
 import Tensors
 
@@ -29,7 +30,7 @@ public struct TrainingReport: Sendable, Codable {
   public var model: String
   public var lora: [String]
   /// Every setting with the value used.
-  public var parameters: [String: String]
+  public var parameters: [String: ReportedValue]
   public var tasks: [Translator.Task]?
   public var prompt: String?
   public var negativePrompt: String?
