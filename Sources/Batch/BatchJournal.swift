@@ -30,21 +30,41 @@ final class BatchJournal {
   init(path: String) throws {
     guard let (file, lines) = try LineFile.open(path) else { throw BatchError.inUse(journal: path) }
     self.file = file
+    records = try Self.records(of: lines, path)
+  }
+
+  /// What a journal says that nobody is to write to; nothing where there is none.
+  ///
+  /// - Throws: `BatchError.notAJournal`; `FileError`.
+  static func records(at path: String) throws -> [String: Record] {
+    guard FileManager.default.fileExists(atPath: path) else { return [:] }
+    let text = try FileReader.contents(of: path, limit: 1 << 30)
+    return try records(of: text.split(separator: 10, omittingEmptySubsequences: false).dropLast(), path)
+  }
+
+  private static func records(of lines: some Sequence<some Sequence<UInt8>>, _ path: String) throws
+    -> [String:
+    Record]
+  {
+    var records: [String: Record] = [:]
     for line in lines {
       guard let event = try? JSONDecoder().decode(Event.self, from: Data(line)) else {
         throw BatchError.notAJournal(path)
       }
-      take(event)
+      take(event, &records)
     }
+    return records
   }
 
-  private func take(_ event: Event) {
+  private static func take(_ event: Event, _ records: inout [String: Record]) {
     guard let job = event.job, let digest = event.digest else { return }
     switch event.event {
     case "began":
       records[job] = Record(digest: digest, state: .began, replaces: event.replaces ?? false)
     case "done": records[job] = event.outcome.map { Record(digest: digest, state: .done($0)) }
     case "failed":
+      // Other words for a name that is done already were refused before anything was changed.
+      if let known = records[job], case .done = known.state, known.digest != digest { return }
       records[job] = Record(
         digest: digest, state: .failed(status: event.status ?? 1, error: event.error ?? ""))
     default: break
@@ -53,7 +73,7 @@ final class BatchJournal {
 
   // MARK: Events
 
-  func begin(_ job: BatchJob, digest: String, checkpoint: String, replaces: Bool) throws(FileError) {
+  func begin(_ job: BatchJob, digest: String, checkpoint: String?, replaces: Bool) throws(FileError) {
     try add(
       Event(
         event: "began", job: job.name, digest: digest, output: job.output, checkpoint: checkpoint,
@@ -90,7 +110,7 @@ final class BatchJournal {
   /// - Throws: `FileError`; the file is as it was.
   private func add(_ event: Event) throws(FileError) {
     try file.append(jsonLine(event))
-    take(event)
+    Self.take(event, &records)
   }
 }
 
