@@ -5,6 +5,7 @@ import Pentimento
 /// Many edits with one model into one folder, which is finished whatever happens on the way.
 ///
 ///     OUT/<job>.png                 the results, each complete or not there
+///     OUT/<job>-sheet.png           all pictures of a line that made several
 ///     OUT/batch.journal             what happened, a line an event
 ///     OUT/<job>.checkpoint          of jobs that are under way
 ///     OUT/summary.json              what became of each job
@@ -17,22 +18,29 @@ public struct Batch: Sendable {
   public struct Work: Sendable {
     /// The request that a job's words make.
     public var request: @Sendable (BatchJob) throws -> EditRequest
-    /// Brings a result to disk under a path.
-    public var write: @Sendable (BatchJob, EditResult, _ path: String) throws -> Void
+    /// Refuses what can be refused once the method is known.
+    public var check: @Sendable (BatchJob, PreparedEdit) throws -> Void = { _, _ in }
+    /// Brings a result to disk, all of its files or none.
+    public var write: @Sendable (BatchJob, EditResult) throws -> Void
+    /// Brings a sheet of finished pictures to disk: their numbers and paths, row by row; nil for one that failed.
+    public var writeSheet:
+      @Sendable (_ pictures: [(number: Int, path: String?)], _ columns: Int, _ path: String) throws -> Void
     /// An error in a sentence, with what the command would end with.
     public var explain: @Sendable (any Error) -> (sentence: String, status: Int)
     /// Told what becomes of each job, in the order of the list.
     public var tell: @Sendable (BatchOutcome) throws -> Void
-    /// Told evaluations done and planned of the jobs that are under way.
+    /// Told evaluations done and planned of all jobs, the latter an estimate until all are read.
     public var progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
 
     public init(
       request: @escaping @Sendable (BatchJob) throws -> EditRequest,
-      write: @escaping @Sendable (BatchJob, EditResult, _ path: String) throws -> Void,
+      write: @escaping @Sendable (BatchJob, EditResult) throws -> Void,
+      writeSheet: @escaping @Sendable ([(number: Int, path: String?)], Int, String) throws -> Void,
       explain: @escaping @Sendable (any Error) -> (sentence: String, status: Int),
       tell: @escaping @Sendable (BatchOutcome) throws -> Void
     ) {
-      (self.request, self.write, self.explain, self.tell) = (request, write, explain, tell)
+      (self.request, self.write, self.writeSheet) = (request, write, writeSheet)
+      (self.explain, self.tell) = (explain, tell)
     }
   }
 
@@ -59,20 +67,22 @@ public struct Batch: Sendable {
   /// - Throws: `BatchError`, `FileError` where nothing can be recorded, what `tell` throws.
   public func run(_ source: some JobSource) async throws -> BatchSummary {
     try makeFolder()
-    let journal = try BatchJournal(path: "\(folder)/batch\(shard.suffix).journal")
+    let journal = try BatchJournal(path: journalPath)
     let course = BatchCourse(self, journal)
     let clock = ContinuousClock.now
     try journal.note("started")
     try await course.run(source)
     let summary = BatchSummary(
-      jobs: course.outcomes, wasStopped: isStopped(), model: editor.model.name,
+      jobs: course.outcomes, sheets: course.sheets, wasStopped: isStopped(), model: editor.model.name,
       seconds: Double((ContinuousClock.now - clock).components.seconds)
         + Double((ContinuousClock.now - clock).components.attoseconds) * 1e-18,
-      peakBytes: ProcessMemory.peak, streamedBytes: course.streamedBytes)
+      plannedBytes: course.plannedBytes, peakBytes: ProcessMemory.peak, streamedBytes: course.streamedBytes)
     try journal.note(summary.wasStopped ? "stopped" : "ended", jobs: summary.jobs.count)
     try write(summary)
     return summary
   }
+
+  var journalPath: String { "\(folder)/batch\(shard.suffix).journal" }
 
   private func makeFolder() throws {
     do {

@@ -14,6 +14,14 @@ final class BatchCourse: @unchecked Sendable {
 
   private struct State {
     var outcomes: [BatchOutcome?] = []
+    var sheets = SheetCourse()
+    var sheetOutcomes: [BatchOutcome] = []
+    /// The most of one group, bytes.
+    var planned = 0
+    /// Evaluations of jobs that are ready or done, and how many those are.
+    var (known, ready) = (0, 0)
+    /// Evaluations of groups that have ended.
+    var ended = 0
     /// Outcomes that have been told: all of those before are known.
     var told = 0
     var streamedBytes = 0
@@ -33,6 +41,8 @@ final class BatchCourse: @unchecked Sendable {
   init(_ batch: Batch, _ journal: BatchJournal) { (self.batch, self.journal) = (batch, journal) }
 
   var outcomes: [BatchOutcome] { state.withLock { $0.outcomes.compactMap { $0 } } }
+  var sheets: [BatchOutcome] { state.withLock { $0.sheetOutcomes } }
+  var plannedBytes: Int { state.withLock { $0.planned } }
   var streamedBytes: Int { state.withLock { $0.streamedBytes } }
 
   func run(_ source: some JobSource) async throws {
@@ -47,6 +57,7 @@ final class BatchCourse: @unchecked Sendable {
         } else if room > 0 {
           hasEnded = true
         }
+        try writeSheets()
       }
       if batch.isStopped() {
         for job in pending { try settle(job.place, BatchOutcome(.job(job.job), .left)) }
@@ -59,7 +70,8 @@ final class BatchCourse: @unchecked Sendable {
       let group = batch.editor.grouped(pending.map(\.edit))
       let members = group.places.map { pending[$0] }
       for place in group.places.sorted(by: >) { pending.remove(at: place) }
-      try await run(members, group.edits)
+      try await run(members, group.edits, of: source.count)
+      try writeSheets()
     }
   }
 
@@ -81,18 +93,19 @@ final class BatchCourse: @unchecked Sendable {
       return nil
     }
     let digest = job.digest(common: batch.common)
-    let path = self.path(job)
-    let exists = FileManager.default.fileExists(atPath: path)
-    let own = journal.record(job, digest: digest)
-    let record = own ?? journal.otherRecord(job, digest: digest)
+    if let sheet = job.sheet { state.withLock { $0.sheets.add(sheet, place, job.origin, digest) } }
+    let there = job.files.filter { FileManager.default.fileExists(atPath: path($0)) }
+    let (exists, isWhole) = (!there.isEmpty, there.count == job.files.count)
+    let own = journal.records.own(job, digest: digest)
+    let record = journal.records.known(job, digest: digest)
     switch record?.state {
-    case .done(var outcome) where exists:
+    case .done(var outcome) where isWhole:
       outcome.wasDoneBefore = true
       try? FileManager.default.removeItem(atPath: checkpoint(job))
       try settle(place, outcome)
       return nil
-    case .began where exists && record?.replaces == false:
-      // It was not there when the job began, so it is the job's: the break came before this line.
+    case .began where isWhole && record?.replaces == false:
+      // Nothing was there when the job began, so it is the job's: the break came before this line.
       var outcome = BatchOutcome(entry, .done)
       if own != nil { try journal.finish(job, digest: digest, outcome) }
       try? FileManager.default.removeItem(atPath: checkpoint(job))
@@ -110,13 +123,14 @@ final class BatchCourse: @unchecked Sendable {
     case nil:
       try fail(
         place, job, digest, status: 73,
-        "\(path) is there already: name another output, or let files be replaced with --force")
+        "\(path(there[0])) is there already: name another output, or let files be replaced with --force")
       return nil
     case .began, .done, .failed: break
     }
     let (edit, progress): (PreparedEdit, FileJournal)
     do {
       edit = try batch.editor.prepareForGroup(batch.work.request(job))
+      try batch.work.check(job, edit)
       progress = try FileJournal(path: checkpoint(job))
     } catch {
       try fail(place, job, digest, error)
@@ -125,6 +139,10 @@ final class BatchCourse: @unchecked Sendable {
     if own?.state != .began {
       try journal.begin(job, digest: digest, checkpoint: checkpoint(job), replaces: exists)
     }
+    state.withLock { state in
+      state.known += edit.work
+      state.ready += 1
+    }
     return Pending(place: place, job: job, digest: digest, edit: edit, checkpoint: progress)
   }
 
@@ -132,43 +150,89 @@ final class BatchCourse: @unchecked Sendable {
   /// missing picture or a full disk, or what costs nothing to find, is tried again.
   private static func isFinal(_ status: Int) -> Bool { status == 1 }
 
-  private func path(_ job: BatchJob) -> String { "\(batch.folder)/\(job.output)" }
+  private func path(_ file: String) -> String { "\(batch.folder)/\(file)" }
   private func checkpoint(_ job: BatchJob) -> String { "\(batch.folder)/\(job.name).checkpoint" }
 
   // MARK: Running
 
-  private func run(_ members: [Pending], _ edits: RunnableEdits) async throws {
+  /// - Parameter count: places of the list; nil where nobody knows.
+  private func run(_ members: [Pending], _ edits: RunnableEdits, of count: Int?) async throws {
+    let (ended, total) = state.withLock { state in
+      state.planned = max(state.planned, edits.plan?.peak ?? 0)
+      // Those that were not looked at yet are taken for the mean of the others.
+      let unread = max(0, (count ?? 0) - state.outcomes.count)
+      return (state.ended, state.known + unread * state.known / max(state.ready, 1))
+    }
     await edits.run(
       journals: members.map(\.checkpoint), shelf: shelf, isStopped: batch.isStopped,
-      progress: batch.work.progress
+      progress: { [batch] done, _ in batch.work.progress(ended + done, total) }
     ) { [self] i, result in
       do { try await finish(members[i], result) } catch {
         state.withLock { $0.failure = $0.failure ?? error }
       }
     }
+    state.withLock { $0.ended += members.reduce(0) { $0 + $1.edit.work } }
     if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 
   private func finish(_ member: Pending, _ result: Result<EditResult, any Error>) async throws {
     let (job, digest, checkpoint) = (member.job, member.digest, member.checkpoint)
+    var outcome = BatchOutcome(.job(job), .done)
     do {
       let edited = try result.get()
-      try batch.work.write(job, edited, path(job))
-      var outcome = BatchOutcome(.job(job), .done)
+      try batch.work.write(job, edited)
       outcome.add(edited.report)
-      try journal.finish(job, digest: digest, outcome)
-      await checkpoint.remove()
       state.withLock { state in
         // What was streamed for a group is told by each of its reports.
         state.streamedBytes += edited.report.streamedBytes / max(edited.report.editsTogether, 1)
       }
-      try settle(member.place, outcome)
     } catch is CancellationError {
       await checkpoint.leave()
-      try settle(member.place, BatchOutcome(.job(job), .left))
+      return try settle(member.place, BatchOutcome(.job(job), .left))
     } catch {
       await checkpoint.leave()
-      try fail(member.place, job, digest, error)
+      return try fail(member.place, job, digest, error)
+    }
+    // The picture is in its place. Where that cannot be recorded the batch ends, and the next one sees it there.
+    try journal.finish(job, digest: digest, outcome)
+    await checkpoint.remove()
+    try settle(member.place, outcome)
+  }
+
+  // MARK: Sheets
+
+  /// Those whose pictures are all done or failed, from the files.
+  private func writeSheets() throws {
+    for sheet in state.withLock({ $0.sheets.takeComplete() }) {
+      let job = BatchJob(name: sheet.recordName, output: sheet.output, words: [], origin: sheet.origin)
+      let exists = FileManager.default.fileExists(atPath: path(sheet.output))
+      let record = journal.records[job.name]
+      var outcome = BatchOutcome(.job(job), .done)
+      outcome.job = sheet.name
+      switch record?.state {
+      case .done where exists && record?.digest == sheet.digest: outcome.wasDoneBefore = true
+      case .began where exists && record?.digest == sheet.digest && record?.replaces == false:
+        try journal.finish(job, digest: sheet.digest, outcome)
+        outcome.wasDoneBefore = true
+      case nil where exists && !batch.replaces:
+        (outcome.state, outcome.status) = (.failed, 73)
+        outcome.error =
+          "\(path(sheet.output)) is there already: name another output, or let files be replaced with --force"
+      default:
+        try journal.begin(job, digest: sheet.digest, checkpoint: nil, replaces: exists)
+        do {
+          shelf.clear()
+          let pictures = sheet.pictures.enumerated().map { (number: $0 + 1, path: $1.map(path)) }
+          try batch.work.writeSheet(pictures, sheet.columns, path(sheet.output))
+        } catch {
+          let (sentence, status) = batch.work.explain(error)
+          (outcome.state, outcome.status, outcome.error) = (.failed, status, sentence)
+          try journal.fail(job.name, digest: sheet.digest, status: status, sentence)
+        }
+        if outcome.state == .done { try journal.finish(job, digest: sheet.digest, outcome) }
+      }
+      state.withLock { $0.sheetOutcomes.append(outcome) }
+      try batch.work.tell(outcome)
     }
   }
 
@@ -197,7 +261,7 @@ final class BatchCourse: @unchecked Sendable {
     var outcome = BatchOutcome(entry, .left)
     if case .job(let job) = entry {
       let digest = job.digest(common: batch.common)
-      let record = journal.record(job, digest: digest) ?? journal.otherRecord(job, digest: digest)
+      let record = journal.records.known(job, digest: digest)
       if case .done(let known) = record?.state {
         outcome = known
         outcome.wasDoneBefore = true
@@ -210,6 +274,7 @@ final class BatchCourse: @unchecked Sendable {
   private func settle(_ place: Int, _ outcome: BatchOutcome) throws {
     let due = state.withLock { state in
       state.outcomes[place] = outcome
+      state.sheets.settle(place, outcome)
       let first = state.told
       while state.told < state.outcomes.count, state.outcomes[state.told] != nil { state.told += 1 }
       return state.outcomes[first..<state.told].compactMap { $0 }

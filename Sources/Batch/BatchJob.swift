@@ -11,18 +11,39 @@ public struct BatchJob: Sendable, Equatable {
   public let words: [String]
   /// The place of the list where it stands: `jobs.jsonl:3`, or a file of a folder.
   public let origin: String
+  /// Where the mask and the inversion go, in the folder of the batch, if they are kept.
+  public var mask: String?
+  public var inversion: String?
+  /// Its place on the sheet of its line, where that makes several pictures.
+  public var sheet: SheetPlace?
 
   public init(name: String, output: String, words: [String], origin: String) {
     (self.name, self.output, self.words, self.origin) = (name, output, words, origin)
   }
 
+  /// All that it leaves in the folder of the batch.
+  var files: [String] { [output, mask, inversion].compactMap { $0 } }
+
   /// Of everything that was written for it.
   ///
   /// - Parameter common: words that hold for every job.
   func digest(common: [String]) -> String {
-    let text = (common + ["--", output] + words).map { "\($0.utf8.count):\($0)" }.joined()
+    let text = (common + ["--"] + files + words).map { "\($0.utf8.count):\($0)" }.joined()
     return SHA256.hex(of: Array(text.utf8))
   }
+}
+
+/// One picture among those of its line, all of which are shown on one sheet.
+public struct SheetPlace: Sendable, Equatable {
+  /// Of the sheet, in the folder of the batch.
+  public let output: String
+  /// From 0, row by row.
+  public let index: Int
+  public let count: Int
+  public let columns: Int
+
+  /// Of a row that shows the values of one list.
+  static let mostColumns = 8
 }
 
 /// A place of a list: a job, or what could not be understood as one.
@@ -44,6 +65,8 @@ struct JobLine {
   /// From 1.
   let number: Int
   let origin: String
+  /// What pictures are written as whose names nobody gave: "png".
+  var fileExtension = "png"
 
   /// - Returns: the jobs, or one entry that says why there are none; nothing for an empty line.
   func entries(_ text: [UInt8]) -> [BatchEntry] {
@@ -66,6 +89,7 @@ struct JobLine {
 
   private func jobs(_ object: JSONObject) throws(JobFault) -> [BatchJob] {
     var (name, output): (String?, String?) = (nil, nil)
+    var (mask, inversion, hasSheet): (String?, String?, Bool) = (nil, nil, true)
     var words: [String] = []
     var lists: [(option: String, values: [String])] = []
     var picture: String?
@@ -74,6 +98,9 @@ struct JobLine {
       switch (option, value) {
       case ("id", _): name = try Self.fileName(text(value, of: key), of: key)
       case ("output", _): output = try Self.fileName(text(value, of: key), of: key)
+      case ("save-mask", .string): mask = try Self.fileName(text(value, of: key), of: key)
+      case ("save-inversion", .string): inversion = try Self.fileName(text(value, of: key), of: key)
+      case ("sheet", .bool(let flag)): hasSheet = flag
       case ("prompt", .array(let values)), ("seed", .array(let values)):
         guard !values.isEmpty else { throw JobFault(reason: "\(key) is an empty list") }
         var texts: [String] = []
@@ -91,11 +118,21 @@ struct JobLine {
     }
     let base = name ?? ([padded] + (picture.flatMap(Self.stem).map { [$0] } ?? [])).joined(separator: "-")
     let products = Self.products(lists)
+    let result = output ?? "\(base).\(fileExtension)"
+    // A row for every prompt, say, with a picture for every seed.
+    let columns = lists.filter { $0.values.count > 1 }.count > 1 ? lists.last!.values.count : products.count
     return products.enumerated().map { i, more in
       let suffix = products.count > 1 ? "-\(i + 1)" : ""
-      return BatchJob(
-        name: base + suffix, output: output.map { Self.adding(suffix, to: $0) } ?? "\(base)\(suffix).png",
-        words: words + more, origin: origin)
+      var job = BatchJob(
+        name: base + suffix, output: Self.adding(suffix, to: result), words: words + more, origin: origin)
+      job.mask = mask.map { Self.adding(suffix, to: $0) }
+      job.inversion = inversion.map { Self.adding(suffix, to: $0) }
+      if products.count > 1, hasSheet {
+        job.sheet = SheetPlace(
+          output: Self.adding("-sheet", to: result), index: i, count: products.count,
+          columns: lists.count > 1 ? columns : min(columns, SheetPlace.mostColumns))
+      }
+      return job
     }
   }
 

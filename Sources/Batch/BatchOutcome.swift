@@ -31,10 +31,15 @@ public struct BatchOutcome: Sendable, Codable, Equatable {
   public var together: Int?
   public var warnings: [String]?
 
+  /// The mask and the inversion, where they were kept.
+  public var mask: String?
+  public var inversion: String?
+
   init(_ entry: BatchEntry, _ state: State) {
     (job, self.state) = (entry.name, state)
     switch entry {
-    case .job(let job): (origin, output) = (job.origin, job.output)
+    case .job(let job):
+      (origin, output, mask, inversion) = (job.origin, job.output, job.mask, job.inversion)
     case .broken(_, let origin, _): (self.origin, output) = (origin, nil)
     }
   }
@@ -50,10 +55,14 @@ public struct BatchOutcome: Sendable, Codable, Equatable {
 /// What became of a batch: of every job that was read, in the order of the list.
 public struct BatchSummary: Sendable, Codable, Equatable {
   public var jobs: [BatchOutcome]
+  /// Of lines that made several pictures.
+  public var sheets: [BatchOutcome]
   /// Whether it was stopped before its end.
   public var wasStopped: Bool
   public var model: String
   public var seconds: Double
+  /// The most that was planned for jobs that went together; 0 where nothing ran.
+  public var plannedBytes: Int
   /// As the kernel counted for this process.
   public var peakBytes: Int
   /// Weights that were read again and again.
@@ -81,7 +90,7 @@ public struct BatchSummary: Sendable, Codable, Equatable {
     if count(.failed) > 0 { words.append("\(count(.failed)) failed") }
     if count(.left) > 0 || wasStopped { words.append("\(count(.left)) left for the same command") }
     lines.append(words.joined(separator: ", "))
-    for job in jobs where job.state == .failed {
+    for job in jobs + sheets where job.state == .failed {
       lines.append("\(job.job) (\(job.origin)): \(job.error ?? "")")
     }
     return lines.joined(separator: "\n")

@@ -9,6 +9,9 @@ public protocol JobSource: Sendable {
   /// - Parameter waits: whether to wait where none has come yet; else there may be none.
   /// - Throws: `FileError` where the list cannot be read any more.
   mutating func next(atMost count: Int, waits: Bool) throws -> [BatchEntry]?
+
+  /// Places in all; nil where nobody knows.
+  var count: Int? { get }
 }
 
 /// Jobs that are all known from the start: of a file with one JSON object a line, or one for every file of a folder.
@@ -16,12 +19,15 @@ public struct JobList: JobSource {
   private let entries: [BatchEntry]
   private var position = 0
 
-  /// - Parameter shard: the part of the list that is this one's.
-  public init(lines text: [UInt8], file: String, shard: Shard = .whole) {
+  /// - Parameters:
+  ///   - shard: the part of the list that is this one's.
+  ///   - fileExtension: of pictures whose names nobody gave.
+  public init(lines text: [UInt8], file: String, shard: Shard = .whole, fileExtension: String = "png") {
     var entries: [BatchEntry] = []
     var names = JobNames()
     for (i, line) in text.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
-      entries += names.checked(JobLine(number: i + 1, origin: "\(file):\(i + 1)").entries(Array(line)))
+      let reading = JobLine(number: i + 1, origin: "\(file):\(i + 1)", fileExtension: fileExtension)
+      entries += names.checked(reading.entries(Array(line)))
     }
     self.entries = shard.part(of: entries)
   }
@@ -29,7 +35,7 @@ public struct JobList: JobSource {
   /// Every file of a folder, hidden ones left out, in the order of their names.
   ///
   /// - Throws: `FileError`.
-  public init(folder: String, shard: Shard = .whole) throws {
+  public init(folder: String, shard: Shard = .whole, fileExtension: String = "png") throws {
     let files: [String]
     do {
       files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { file in
@@ -46,12 +52,13 @@ public struct JobList: JobSource {
       let name = stems[stem]!.count > 1 ? file : stem
       let origin = "\(folder)/\(file)"
       return .job(
-        BatchJob(name: name, output: "\(name).png", words: ["--image", origin], origin: origin))
+        BatchJob(
+          name: name, output: "\(name).\(fileExtension)", words: ["--image", origin], origin: origin))
     }
     self.entries = shard.part(of: names.checked(entries))
   }
 
-  public var count: Int { entries.count }
+  public var count: Int? { entries.count }
 
   public mutating func next(atMost count: Int, waits: Bool) -> [BatchEntry]? {
     guard position < entries.count else { return nil }
@@ -65,6 +72,7 @@ public struct JobList: JobSource {
 public struct JobStream: JobSource {
   private let descriptor: Int32
   private let isStopped: @Sendable () -> Bool
+  private let fileExtension: String
   private var bytes: [UInt8] = []
   private var number = 0
   private var names = JobNames()
@@ -75,9 +83,13 @@ public struct JobStream: JobSource {
   private static let longest = 1 << 20
 
   /// - Parameter isStopped: looked at several times a second while nothing comes; it ends the stream.
-  public init(descriptor: Int32, isStopped: @escaping @Sendable () -> Bool) {
-    (self.descriptor, self.isStopped) = (descriptor, isStopped)
+  public init(
+    descriptor: Int32, fileExtension: String = "png", isStopped: @escaping @Sendable () -> Bool
+  ) {
+    (self.descriptor, self.fileExtension, self.isStopped) = (descriptor, fileExtension, isStopped)
   }
+
+  public var count: Int? { nil }
 
   public mutating func next(atMost count: Int, waits: Bool) throws -> [BatchEntry]? {
     while ready.count < count, !hasEnded {
@@ -122,7 +134,8 @@ public struct JobStream: JobSource {
 
   private mutating func take(_ line: ArraySlice<UInt8>) {
     number += 1
-    let reading = JobLine(number: number, origin: "standard input:\(number)")
+    let reading = JobLine(
+      number: number, origin: "standard input:\(number)", fileExtension: fileExtension)
     ready += names.checked(reading.entries(Array(line)))
   }
 }
@@ -135,15 +148,22 @@ struct JobNames: Sendable {
   mutating func checked(_ entries: [BatchEntry]) -> [BatchEntry] {
     entries.map { entry in
       guard case .job(let job) = entry else { return entry }
-      for name in Set(["name " + job.name, "file " + job.output]).sorted() {
+      let taken = (["name " + job.name] + job.files.map { "file " + $0 }).sorted()
+      if Set(taken).count < taken.count {
+        return .broken(
+          name: "\(job.name) (\(job.origin))", origin: job.origin,
+          reason: "two of its files have one name: \(job.files.joined(separator: ", "))")
+      }
+      // The sheet belongs to all pictures of the line.
+      let sheet = job.sheet.map { "file " + $0.output }
+      for name in taken + [sheet].compactMap({ $0 }) where name != sheet || owners[name] != job.origin {
         if let owner = owners[name] {
           return .broken(
             name: "\(job.name) (\(job.origin))", origin: job.origin,
             reason: "its \(name) is taken by \(owner): give it another id or output")
         }
       }
-      owners["name " + job.name] = job.origin
-      owners["file " + job.output] = job.origin
+      for name in taken + [sheet].compactMap({ $0 }) { owners[name] = job.origin }
       return entry
     }
   }

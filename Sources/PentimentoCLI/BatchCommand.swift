@@ -2,6 +2,7 @@ import ArgumentParser
 import Batch
 import Files
 import FoundationEssentials
+import ImageFiles
 import Pentimento
 import Platform
 
@@ -11,14 +12,18 @@ struct BatchCommand: RunCommand {
     abstract: "Edit many pictures with one model; what breaks off is gone on with by the same command.",
     discussion: """
       JOBS is a file with a JSON object a line, whose keys are the options of 'edit' without their dashes, and id or \
-      output for the name of the result; or a folder, every file of which is edited with the options given here; or -, \
+      output for the name of the result, save_mask and save_inversion for names of those; or a folder, every file of which is edited with the options given here; or -, \
       for lines from standard input, each answered with one on standard output. A list of prompts or seeds in a job makes \
-      an edit of each. Options of 'edit' given here hold for jobs that say nothing else; of repeatable ones the job's come \
+      an edit of each and, when all are done, a sheet of them ("sheet": false leaves it out). Options of 'edit' given here hold for jobs that say nothing else; of repeatable ones the job's come \
       in addition. Paths are those of the working directory.
 
       Jobs of one working size share each reading of the weights, as far as the memory allows. The folder of the results \
       has a journal; jobs that are done are not done again. The table at the end goes to standard error and to \
-      summary.json.
+      summary.json. --dry-run says what would be done.
+
+      Exit status: 0 all is done; 1 jobs failed (from standard input, 0: each is answered); 64 wrong use; 66 the model \
+      could not be used; 73 nothing could be recorded, or another batch is using the folder; 75 stopped by --until or a \
+      signal, the same command goes on.
       """)
 
   @Argument(help: "A file of jobs, a folder of pictures, or - for standard input.", completion: .file())
@@ -28,6 +33,15 @@ struct BatchCommand: RunCommand {
   var out: String
 
   @OptionGroup var edit: EditOptions
+
+  @Flag(
+    help:
+      "Say which jobs would run, which of them together, and what that takes. Nothing is computed or written."
+  )
+  var dryRun = false
+
+  @Option(help: "Of results whose jobs give no name: png, jpg or ppm.")
+  var format = PictureFormatName.png
 
   @Flag(help: "Replace files that are in the way. Without it a job whose result is there already fails.")
   var force = false
@@ -73,32 +87,41 @@ struct BatchCommand: RunCommand {
     let own = try Array(programArguments().dropFirst())
     let editor = try runtime.editor(RunFiles(read: edit.readPaths + (jobs == "-" ? [] : [jobs])))
     var batch = Batch(editor, into: out, work(own))
-    (batch.common, batch.replaces, batch.shard) = (edit.words(of: own), force, try part)
+    (batch.common, batch.replaces, batch.shard) = (
+      edit.words(of: own, without: jobs), force, try part
+    )
     let deadline = until?.next
     batch.isStopped = { Self.stop.isSet || deadline.map { Date() >= $0 } ?? false }
+    if dryRun { return try tell(batch.plan(source(batch))) }
     let line = ProgressLine()
     batch.work.progress = { line.show($0, of: $1) }
     defer { line.clear() }
     let watch = RunWatch(stage: { Messages.stage($0) })
-    let summary = try await RunWatch.$current.withValue(watch) { try await run(batch) }
+    let summary = try await RunWatch.$current.withValue(watch) { try await batch.run(source(batch)) }
     line.clear()
     Messages.stage(nil)
     if jobs != "-" { Messages.show(summary.table) }
     if summary.wasStopped { throw BatchEnd.stopped(left: summary.count(.left)) }
-    let failed = summary.count(.failed)
+    let failed = summary.count(.failed) + summary.sheets.count { $0.state == .failed }
     if failed > 0, jobs != "-" { throw BatchEnd.failed(failed, of: summary.jobs.count) }
   }
 
-  private func run(_ batch: Batch) async throws -> BatchSummary {
+  private func source(_ batch: Batch) throws -> any JobSource {
     var isFolder = false
     if jobs == "-" {
-      return try await batch.run(JobStream(descriptor: STDIN_FILENO, isStopped: batch.isStopped))
+      return JobStream(
+        descriptor: STDIN_FILENO, fileExtension: format.rawValue, isStopped: batch.isStopped)
     }
     if FileManager.default.fileExists(atPath: jobs, isDirectory: &isFolder), isFolder {
-      return try await batch.run(JobList(folder: jobs, shard: batch.shard))
+      return try JobList(folder: jobs, shard: batch.shard, fileExtension: format.rawValue)
     }
     let text = try FileReader.contents(of: jobs, limit: 256 << 20)
-    return try await batch.run(JobList(lines: text, file: jobs, shard: batch.shard))
+    return JobList(lines: text, file: jobs, shard: batch.shard, fileExtension: format.rawValue)
+  }
+
+  private func tell(_ plan: BatchPlan) throws {
+    if report == .json { return try StandardOutput.write(json: plan) }
+    try StandardOutput.write(plan.table.printable(keepsLines: true))
   }
 
   /// The part of the jobs that this run does.
@@ -123,27 +146,39 @@ struct BatchCommand: RunCommand {
   private func work(_ own: [String]) -> Batch.Work {
     let (folder, reports, keepsMetadata) = (out, jobs == "-" || report == .json, !noMetadata)
     let (quality, model) = (quality, runtime.model)
-    @Sendable func outputs(_ path: String) throws -> EditOutputs {
-      let picture = try PictureOutput(path, format: nil, quality: quality)
-      return EditOutputs(pictures: [picture], keepsEXIF: keepsMetadata)
+    @Sendable func path(_ file: String) -> String { "\(folder)/\(file)" }
+    @Sendable func outputs(_ job: BatchJob) throws -> EditOutputs {
+      let picture = try PictureOutput(path(job.output), format: nil, quality: quality)
+      let mask = try job.mask.map {
+        try PictureOutput(path($0), format: nil, quality: nil, isMask: true)
+      }
+      return EditOutputs(
+        pictures: [picture], mask: mask, inversion: job.inversion.map(path), keepsEXIF: keepsMetadata)
     }
-    return Batch.Work(
+    // Before the folder is made, nothing can be tried in it.
+    let isThere = !dryRun || FileManager.default.fileExists(atPath: out)
+    var work = Batch.Work(
       request: { job in
         // Words of a job are those of an edit; what is for the batch is unknown there.
         _ = try EditOptions.parse(job.words)
         let merged = try BatchCommand.parse(own + job.words)
         try merged.checkCommon()
         let options = merged.edit
-        let output = NamedFile("output", "\(folder)/\(job.output)")
-        try RunFiles(read: options.readPaths, written: [output]).check()
-        try outputs(output.path).check()
-        return try options.request().request
+        let outputs = try outputs(job)
+        try RunFiles(read: options.readPaths, written: isThere ? outputs.named : []).check()
+        if isThere { try outputs.check() }
+        var request = try options.request().request
+        request.keepsInversion = job.inversion != nil
+        return request
       },
-      write: { _, result, path in
+      write: { job, result in
         // As the same edit alone: a batch leaves nothing in its results that they could not be made from again.
         let record = keepsMetadata ? try result.record.map { try model.completed($0, command: "edit") } : nil
-        try outputs(path).write(
+        try outputs(job).write(
           [result.picture], of: result, metadata: [record.map(result.report.metadata) ?? []])
+      },
+      writeSheet: { pictures, columns, path in
+        try Self.writeSheet(pictures, columns, PictureOutput(path, format: nil, quality: quality))
       },
       explain: { error in (BatchCommand.words(for: error), Int(ExitStatus(error).rawValue)) },
       tell: { outcome in
@@ -154,12 +189,35 @@ struct BatchCommand: RunCommand {
         case .left: break
         }
       })
+    work.check = { job, edit in
+      guard job.mask == nil || edit.hasMask else { throw MaskNotMade(method: edit.methodName) }
+    }
+    return work
+  }
+
+  /// Pictures from their files, none of them longer than a sheet has room for.
+  private static func writeSheet(
+    _ pictures: [(number: Int, path: String?)], _ columns: Int, _ output: PictureOutput
+  ) throws {
+    let side = max(64, min(512, 4096 / columns))
+    var first: Extent?
+    let small = try pictures.map { number, path -> (label: Double, picture: (any PictureSource)?) in
+      let picture = try path.map { path -> ScaledPicture in
+        let picture = try OpenPicture(path)
+        let scaled = first.map { ScaledPicture(picture, to: $0) } ?? ScaledPicture(picture, within: side)
+        first = scaled.extent
+        return scaled
+      }
+      return (Double(number), picture)
+    }
+    try PictureFile.write(PictureSheet(small, columns: columns), to: output.path, quality: 92)
   }
 
   /// What every edit of a batch does without.
   private func checkCommon() throws {
     guard edit.region.saveMask == nil, edit.inversion.saveInversion == nil else {
-      throw ValidationError("--save-mask and --save-inversion are for a single 'edit'")
+      throw ValidationError(
+        "--save-mask and --save-inversion name one file: give names in the jobs (save_mask, save_inversion)")
     }
     guard try edit.settings.list.isEmpty else {
       throw ValidationError("--\(SettingOptions.listed) takes one value in a batch: write a job for each")
@@ -175,28 +233,35 @@ struct BatchCommand: RunCommand {
 
 extension EditOptions {
   /// The words that hold for every job: without those that say which jobs there are and what they run on.
-  fileprivate func words(of own: [String]) -> [String] {
-    // A word that an edit does not know, and its value, changes nothing of the pictures but by what they are tied to
-    // anyway: model and precision are in every journal's identity.
-    var (words, isSkipping) = ([String](), false)
-    for word in own {
-      if word.hasPrefix("-"), !word.hasPrefix("--"), let letter = word.dropFirst().first, letter.isLetter {
-        // A short option: those of the messages, and others.
-        isSkipping = ["q", "v"].contains(letter)
-      } else if word.hasPrefix("--") {
-        let name = String(word.dropFirst(2).prefix { $0 != "=" })
-        isSkipping = batchNames.contains(name)
+  ///
+  /// - Parameter jobs: the argument that names the list.
+  fileprivate func words(of own: [String], without jobs: String) -> [String] {
+    var (words, rest) = ([String](), own[...])
+    while let word = rest.popFirst() {
+      let name = String(word.prefix { $0 != "=" })
+      if unimportantFlags.contains(name) { continue }
+      if unimportantOptions.contains(name) {
+        if name == word { rest = rest.dropFirst() }
+        continue
       }
-      if !isSkipping { words.append(word) }
+      words.append(word)
+    }
+    // The list's name is no option's value, if that can be told.
+    let places = words.indices.filter { words[$0] == jobs }
+    if let place = places.first(where: { $0 == 0 || !words[$0 - 1].hasPrefix("-") }) ?? places.last {
+      words.remove(at: place)
     }
     return words
   }
 }
 
-/// Options of the batch that do not make another job of a job.
-private let batchNames: Set<String> = [
-  "out", "force", "until", "shard", "report", "no-metadata", "threads", "isa", "max-ram",
-  "progress", "progress-every", "quiet", "verbose",
+/// Words of the batch that do not make another job of a job, with their values and without.
+private let unimportantOptions: Set<String> = [
+  "--out", "--until", "--shard", "--report", "--format", "--threads", "-t", "--isa", "--max-ram",
+  "--progress", "--progress-every",
+]
+private let unimportantFlags: Set<String> = [
+  "--force", "--dry-run", "--quiet", "-q", "--verbose", "-v",
 ]
 
 /// How a batch ends that is not done.

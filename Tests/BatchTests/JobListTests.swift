@@ -43,6 +43,38 @@ import Testing
     #expect(found.map(\.output) == (1...6).map { "y-\($0).ppm" })
     #expect(found[3].words == ["--image", "i.png", "--prompt", "b", "--seed", "1"])
     #expect(Set(found.map(\.words)).count == 6)
+    #expect(found.compactMap(\.sheet?.index) == Array(0..<6))
+    #expect(
+      found.allSatisfy { $0.sheet?.output == "y-sheet.ppm" && $0.sheet?.count == 6 && $0.sheet?.columns == 3 })
+    let row = jobs(#"{"id": "x", "prompt": "a", "seed": [1,2,3,4,5,6,7,8,9,10], "save_mask": "m.png"}"#)
+    #expect(row.allSatisfy { $0.sheet?.columns == 8 && $0.sheet?.output == "x-sheet.png" })
+    #expect(row[9].mask == "m-10.png")
+    let without = jobs(#"{"id": "x", "prompt": ["a", "b"], "sheet": false}"# + "\n" + #"{"seed": [1]}"#)
+    #expect(without.count == 3 && without.allSatisfy { $0.sheet == nil })
+  }
+
+  @Test("keeps masks and inversions under names of their own, in the folder") func keeps() {
+    let job = jobs(#"{"id": "x", "image": "i.png", "save_mask": "m.png", "save-inversion": "i.inv"}"#)[0]
+    #expect(job.words == ["--image", "i.png"] && job.mask == "m.png" && job.inversion == "i.inv")
+    for line in [
+      #"{"id": "a", "save_mask": "a.png"}"#, #"{"id": "a", "save_mask": "../m.png"}"#,
+      #"{"id": "b", "output": "m.png"}"#,
+    ] {
+      let both = entries(#"{"id": "x", "save_mask": "m.png"}"# + "\n" + line)
+      #expect(jobs(#"{"id": "x", "save_mask": "m.png"}"# + "\n" + line).count == 1, "\(both)")
+    }
+    // A sheet's name is taken by nothing else either.
+    let sheet = #"{"id": "x", "seed": [1, 2]}"# + "\n" + #"{"id": "x-sheet"}"#
+    #expect(jobs(sheet).map(\.name) == ["x-1", "x-2"])
+  }
+
+  @Test("writes what has no name of its own as the format that was asked for") func format() {
+    var list = JobList(
+      lines: Array("{\"id\": \"a\"}\n{\"output\": \"b.png\"}".utf8), file: "jobs.jsonl", fileExtension: "jpg")
+    let outputs = list.next(atMost: 9, waits: true)?.compactMap { entry in
+      if case .job(let job) = entry { job.output } else { nil }
+    }
+    #expect(outputs == ["a.jpg", "b.png"])
   }
 
   @Test(

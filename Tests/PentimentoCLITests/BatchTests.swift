@@ -11,7 +11,8 @@ import Testing
     #"{"image": "photo.png", "prompt": "a green ball", "method": "ddpm-inversion", "steps": 6}"#,
   ]
   private static let names = [
-    "0001-photo.png", "0005-photo.png", "made-1.png", "made-2.png", "made-3.png", "made-4.png", "masked.png",
+    "0001-photo.png", "0005-photo.png", "made-1.png", "made-2.png", "made-3.png", "made-4.png",
+    "made-sheet.png", "masked.png",
   ]
   private static let common = ["--size", "64", "--steps", "4", "-t", "1"]
 
@@ -51,7 +52,7 @@ import Testing
     #expect(summary.contains("\"failed\"") && summary.contains("jobs.jsonl:3"))
     // Again: nothing is computed, and nothing written but the journal's and the summary's lines.
     let dates = try dates(place)
-    let again = try await batch(place)
+    let again = try await batch(place, ["-t", "2"])
     #expect(again.status == 1 && again.output == run.output, "\(again.errors)")
     #expect(try self.dates(place) == dates)
     #expect(!(try place.contents).contains { $0.hasSuffix(".checkpoint") })
@@ -120,14 +121,17 @@ import Testing
         + #"| "$pentimento" batch - --out out --size 64 --steps 4 -t 1"#, in: place)
     #expect(run.status == 0, "\(run.errors)")
     let lines = run.output.split(separator: "\n")
-    let answers = try lines.map { line in
+    let all = try lines.map { line in
       try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
     }
+    let isSheet = { ($0["job"] as? String)?.hasSuffix("-sheet") == true } as ([String: Any]) -> Bool
+    let (answers, sheets) = (all.filter { !isSheet($0) }, all.filter(isSheet))
     #expect(
       answers.map { $0["job"] as? String } == [
         "0001-photo", "made-1", "made-2", "made-3", "made-4", "0003-none", "masked", "0005-photo", "0006",
         "late",
       ])
+    #expect(sheets.count == 1 && sheets[0]["output"] as? String == "made-sheet.png")
     #expect(
       answers.map { $0["state"] as? String } == [
         "done", "done", "done", "done", "done", "failed", "done", "done", "failed", "done",
@@ -140,7 +144,9 @@ import Testing
     async let first = batch(place, ["--shard", "1/2"])
     async let second = batch(place, ["--shard", "2/2"])
     _ = try await (first, second)
-    #expect(try pictures(place) == pictures(place, "whole"))
+    // No part has all pictures of the sheet.
+    let whole = try pictures(place, "whole").filter { $0.key != "made-sheet.png" }
+    #expect(try pictures(place) == whole)
     let files = try FileManager.default.contentsOfDirectory(atPath: place.path("out"))
     #expect(files.contains("batch.1of2.journal") && files.contains("summary.2of2.json"), "\(files)")
   }
@@ -179,6 +185,68 @@ import Testing
     let all = try await Command.run(words + ["--shard", "1/1"], in: place, environment: slurm)
     #expect(!all.errors.contains("part 4"), "\(all.errors)")
     #expect(try pictures(place).keys.sorted() == Self.names)
+  }
+
+  @Test("shows the pictures of a line on a sheet, made from their files when all are done") func sheet()
+    async throws
+  {
+    let place = try Workplace()
+    let jobs = ##"{"method": "generate", "prompt": ["a cone", "a ball"], "seed": [1, 2, 3], "id": "made"}"##
+    try place.add("jobs.jsonl", jobs.utf8)
+    #expect(try await batch(place).status == 0)
+    let sheet = try place.bytes("out/made-sheet.png")
+    // Two rows of three pictures of 64 pixels, gaps of 4 between, strips of 24 with the numbers over them.
+    #expect(Array(sheet[16..<24]) == [0, 0, 0, 200, 0, 0, 0, 176])
+    try FileManager.default.removeItem(at: place.url("out/made-sheet.png"))
+    #expect(try await batch(place).status == 0)
+    #expect(try place.bytes("out/made-sheet.png") == sheet)
+    let run = try await batch(place)
+    #expect(run.status == 0 && run.output.contains("made-sheet.png"), "\(run.errors)")
+    // What is not the batch's own stays.
+    try place.add("other/made-sheet.png", [1])
+    let refused = try await batch(place, out: "other")
+    #expect(refused.status == 1 && refused.errors.contains("made-sheet.png is there already"))
+    #expect(try place.bytes("other/made-sheet.png") == [1])
+  }
+
+  @Test("keeps masks and inversions that jobs ask for, and refuses a mask that there is none of") func kept()
+    async throws
+  {
+    let place = try Workplace.furnished()
+    let lines = [
+      ##"{"image": "photo.png", "mask": "mask.png", "prompt": "snow", "method": "inpaint", "save_mask": "m.png"}"##,
+      ##"{"image": "photo.png", "prompt": "a ball", "method": "ddpm-inversion", "save_inversion": "ball.inv"}"##,
+      ##"{"image": "photo.png", "prompt": "a ball", "method": "sds", "save_mask": "none.png", "id": "maskless"}"##,
+    ]
+    try place.add("jobs.jsonl", lines.joined(separator: "\n").utf8)
+    let run = try await batch(place)
+    #expect(
+      run.status == 1 && run.errors.contains("maskless: sds has no use for --save-mask"), "\(run.errors)")
+    let files = try FileManager.default.contentsOfDirectory(atPath: place.path("out")).sorted()
+    #expect(
+      files == ["0001-photo.png", "0002-photo.png", "ball.inv", "batch.journal", "m.png", "summary.json"])
+    // An edit goes on from it.
+    let edited = try await Command.run(
+      ["edit", "--inversion", "out/ball.inv", "-p", "a cube", "-o", "cube.png"], in: place)
+    #expect(edited.status == 0, "\(edited.errors)")
+    // One of two files that is gone is made again, with the other.
+    try FileManager.default.removeItem(at: place.url("out/m.png"))
+    _ = try await batch(place)
+    #expect(!(try place.bytes("out/m.png")).isEmpty)
+  }
+
+  @Test("says what it would do, and writes nothing") func dryRun() async throws {
+    let place = try place()
+    let run = try await batch(place, ["--dry-run"])
+    #expect(
+      run.status == 0 && run.output.contains("none.png") && run.output.contains("peak MB"), "\(run.errors)")
+    #expect(!FileManager.default.fileExists(atPath: place.path("out")))
+    _ = try await batch(place)
+    let again = try await batch(place, ["--dry-run", "--report", "json"])
+    let plan = try #require(
+      JSONSerialization.jsonObject(with: Data(again.output.utf8)) as? [String: Any])
+    #expect(plan["done"] as? Int == 7 && (plan["groups"] as? [Any])?.isEmpty == true, "\(again.output)")
+    #expect((plan["failures"] as? [[String: Any]])?.map { $0["job"] as? String } == ["0003-none"])
   }
 
   @Test("refuses what is for a single edit, and words that are no edit's") func refusals() async throws {

@@ -169,6 +169,33 @@ import Testing
     #expect(finished.map(\.pixels) == undisturbed)
   }
 
+  @Test("keep networks open for those that follow, as far as there is room for all that are open")
+  func shelf() async throws {
+    func sized(_ side: Int) -> EditRequest {
+      var sized = request(.sdedit(steps: 2))
+      sized.size = .box(Extent(width: side, height: side))
+      return sized
+    }
+    let large = try editor().prepare(together: [sized(128)])
+    for (limit, open) in [(large.peakWithAllNetworks, 4), (2 * large.peakWithAllNetworks, 8), (nil, 8)] {
+      let (editor, shelf) = (try editor(limit: limit), NetworkShelf())
+      for side in [64, 128] {
+        let edits = editor.grouped([try editor.prepareForGroup(sized(side))]).edits
+        await edits.run(journals: [], shelf: shelf, isStopped: { false }, progress: { _, _ in }) {
+          _, result in
+          if case .failure(let error) = result { Issue.record("\(error)") }
+        }
+      }
+      #expect(shelf.count == open, "limit \(limit ?? 0)")
+    }
+    let (editor, shelf) = (try editor(), NetworkShelf())
+    for side in [64, 96, 128, 160, 192] {
+      let edits = editor.grouped([try editor.prepareForGroup(sized(side))]).edits
+      await edits.run(journals: [], shelf: shelf, isStopped: { false }, progress: { _, _ in }) { _, _ in }
+    }
+    #expect(shelf.count == 12, "those of the last run, and of two before it")
+  }
+
   @Test("have one working size and ask for the same values of the network") func differ() throws {
     var large = mixed[0]
     large.size = .box(Extent(width: 128, height: 128))

@@ -21,7 +21,13 @@ extension EditGroup {
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }, finished: Finished
   ) async {
     precondition(journals.isEmpty || journals.count == jobs.count, "\(journals.count) journals")
-    if !keepsNetworks { NetworkShelf.current?.clear() }
+    if keepsNetworks {
+      let limit = jobs[0].editor.memoryLimit
+      NetworkShelf.current?.makeRoom(
+        for: networks, leaving: limit.map { $0.bytes - peakWithAllNetworks })
+    } else {
+      NetworkShelf.current?.clear()
+    }
     let shelf = keepsNetworks ? NetworkShelf.current : nil
     let planned = shelf == nil ? plan.peak : peakWithAllNetworks
     let pressure = jobs[0].editor.memoryLimit.map { _ in MemoryPressure(planned: planned) }

@@ -21,15 +21,16 @@ public struct EditGroup: Sendable {
   public var gradients: Int { jobs.reduce(0) { $0 + $1.gradients } }
 
   /// What a run holds where all of its networks stay open, bytes.
-  var peakWithAllNetworks: Int {
+  package var peakWithAllNetworks: Int {
     plan.baseline + plan.held + (plan.stages.map(\.stored).max() ?? 0)
       + plan.stages.reduce(0) { $0 + $1.total - $1.stored }
   }
 
+  var networks: [Stage] { stages.text + [stages.encoder, stages.noise, stages.decoder].compactMap { $0 } }
+
   /// Whether there is room for all networks at once, with their weights.
   var keepsNetworks: Bool {
-    let all = stages.text + [stages.encoder, stages.noise, stages.decoder].compactMap { $0 }
-    guard all.allSatisfy(\.plan.isResident) else { return false }
+    guard networks.allSatisfy(\.plan.isResident) else { return false }
     return jobs[0].editor.memoryLimit.map { peakWithAllNetworks <= $0.bytes } ?? true
   }
 

@@ -31,9 +31,15 @@ package final class NetworkShelf: Sendable {
   }
 
   /// One run at a time has it: it is off the shelf meanwhile.
-  private struct Kept: @unchecked Sendable { let executor: Executor }
+  private struct Kept: @unchecked Sendable {
+    let executor: Executor
+    let bytes: Int
+    /// Counts what is put back.
+    let turn: Int
+  }
 
   private let kept = Mutex<[Key: Kept]>([:])
+  private let turns = Mutex(0)
 
   package init() {}
 
@@ -41,7 +47,26 @@ package final class NetworkShelf: Sendable {
   package var count: Int { kept.withLock { $0.count } }
 
   /// Lets all of them go.
-  func clear() { kept.withLock { $0 = [:] } }
+  package func clear() { kept.withLock { $0 = [:] } }
+
+  /// Lets those go that a run has no use for, the longest unused first, until what is left of them fits beside it.
+  ///
+  /// - Parameter bytes: what the run leaves; nil where nothing is limited.
+  func makeRoom(for stages: [Stage], leaving bytes: Int?) {
+    let own = Set(stages.map(Key.init))
+    kept.withLock { kept in
+      let others = kept.filter { !own.contains($0.key) }.sorted { $0.value.turn > $1.value.turn }
+      var (left, room) = (Self.mostOthers, bytes ?? Int.max)
+      for (key, other) in others {
+        room -= other.bytes
+        left -= 1
+        if room < 0 || left < 0 { kept[key] = nil }
+      }
+    }
+  }
+
+  /// Networks of other sizes, where memory is not limited: those of two runs.
+  private static let mostOthers = 8
 
   /// A network, from the shelf of the task where it is there, else opened.
   ///
@@ -57,7 +82,11 @@ package final class NetworkShelf: Sendable {
   /// Puts a network back that has done its work.
   static func keep(_ executor: Executor, of stage: Stage) {
     guard let current, stage.plan.isResident else { return }
-    let kept = Kept(executor: executor)
+    let turn = current.turns.withLock { turns in
+      turns += 1
+      return turns
+    }
+    let kept = Kept(executor: executor, bytes: stage.plan.peakBytes, turn: turn)
     current.kept.withLock { $0[Key(stage)] = kept }
   }
 }

@@ -8,6 +8,27 @@ public struct PreparedEdit: Sendable {
     case alone(EditJob)
   }
   let kind: Kind
+
+  public var methodName: String {
+    switch kind {
+    case .draft(let draft): draft.prepared.name
+    case .alone(let job): job.methodName
+    }
+  }
+  /// Whether there is a mask at the end, given or found.
+  public var hasMask: Bool {
+    switch kind {
+    case .draft(let draft): draft.pictures.hasMask
+    case .alone(let job): job.hasMask
+    }
+  }
+  /// Evaluations and gradients of a run.
+  public var work: Int {
+    switch kind {
+    case .draft(let draft): draft.prepared.evaluations + draft.prepared.gradients
+    case .alone(let job): job.evaluations + job.gradients
+    }
+  }
 }
 
 /// Edits that run now: several together, or one that goes with no other.
@@ -27,6 +48,17 @@ public struct RunnableEdits: Sendable {
     case .alone(let job): job.plan
     case .refused: nil
     }
+  }
+
+  /// The plan with the time that it will take, where the machine's speed is known or can be measured.
+  public var timedPlan: MemoryPlan? {
+    let (plan, job): (MemoryPlan, EditJob)
+    switch kind {
+    case .group(let group): (plan, job) = (group.plan, group.jobs[0])
+    case .alone(let alone): (plan, job) = (alone.plan, alone)
+    case .refused: return nil
+    }
+    return (try? job.machineSpeed()).map(plan.timed) ?? plan
   }
 
   /// Runs them; see `EditGroup.run`.

@@ -1,59 +1,90 @@
 import Pictures
 import Tensors
 
-/// Pictures of one size side by side, each with a number over it, made row by row.
+/// Pictures of one size in rows, each with a number over it, made row by row. A place without a picture is white.
 public struct PictureSheet: PictureSource {
-  private let pictures: [any PictureSource]
-  /// The strip over the pictures.
-  private let labels: Picture
+  private let pictures: [(label: Double, picture: (any PictureSource)?)]
+  private let columns: Int
+  /// Of one picture.
+  private let one: Extent
   public let extent: Extent
 
-  /// Pixels between two pictures, and of the strip.
+  /// Pixels between two pictures, and of the strip over them.
   private static let (gap, strip) = (4, 24)
 
-  /// - Parameter pictures: at least one, all of one size.
-  public init(_ pictures: [(label: Double, picture: any PictureSource)]) {
-    self.pictures = pictures.map(\.picture)
-    let one = pictures[0].picture.extent
-    precondition(pictures.allSatisfy { $0.picture.extent == one }, "pictures of different sizes")
-    let width = pictures.count * (one.width + Self.gap) - Self.gap
-    extent = Extent(width: width, height: one.height + Self.strip)
-    var canvas = PlotCanvas(width: width, height: Self.strip)
-    for (i, (label, _)) in pictures.enumerated() {
-      let text = PlotAxis.text(label)
-      let middle = i * (one.width + Self.gap) + one.width / 2
-      canvas.write(text, middle - PlotCanvas.width(of: text) / 2, (Self.strip - PlotCanvas.textHeight) / 2)
-    }
-    labels = canvas.picture
+  /// - Parameters:
+  ///   - pictures: row by row, at least one that is there, all of one size.
+  ///   - columns: in a row; nil: all of them.
+  public init(_ pictures: [(label: Double, picture: (any PictureSource)?)], columns: Int? = nil) {
+    let columns = columns ?? pictures.count
+    let extents = pictures.compactMap { $0.picture?.extent }
+    precondition(
+      !extents.isEmpty && extents.allSatisfy { $0 == extents[0] }, "pictures of different sizes, or none")
+    (self.pictures, self.columns, one) = (pictures, columns, extents[0])
+    let rows = (pictures.count + columns - 1) / columns
+    extent = Extent(
+      width: columns * (one.width + Self.gap) - Self.gap, height: rows * (one.height + Self.strip))
   }
 
-  public var passBytes: Int { pictures.reduce(0) { $0 + $1.passBytes } + labels.pixels.count }
+  /// Those of one row are open at a time.
+  public var passBytes: Int {
+    let rows = stride(from: 0, to: pictures.count, by: columns).map { start in
+      pictures[start..<min(start + columns, pictures.count)].reduce(0) { $0 + ($1.picture?.passBytes ?? 0) }
+    }
+    return rows.max()! + 3 * extent.width * Self.strip
+  }
 
-  public func pass() throws -> any RowPass {
-    Rows(try pictures.map { try $0.pass() }, pictures[0].extent.width, labels)
+  public func pass() throws -> any RowPass { try Rows(self) }
+
+  /// The numbers over a row of pictures.
+  private func labels(_ row: Int) -> Picture {
+    var canvas = PlotCanvas(width: extent.width, height: Self.strip)
+    for (column, place) in places(row).enumerated() {
+      let text = PlotAxis.text(pictures[place].label)
+      let middle = column * (one.width + Self.gap) + one.width / 2
+      canvas.write(text, middle - PlotCanvas.width(of: text) / 2, (Self.strip - PlotCanvas.textHeight) / 2)
+    }
+    return canvas.picture
+  }
+
+  private func places(_ row: Int) -> Range<Int> {
+    row * columns..<min((row + 1) * columns, pictures.count)
   }
 
   private final class Rows: RowPass {
-    private let passes: [any RowPass]
-    private let width: Int
-    private let labels: Picture
+    private let sheet: PictureSheet
+    private var labels: Picture
+    private var passes: [(any RowPass)?]
     private var y = 0
 
-    init(_ passes: [any RowPass], _ width: Int, _ labels: Picture) {
-      (self.passes, self.width, self.labels) = (passes, width, labels)
+    /// The first row of pictures is opened at once, so that what cannot be read is told before anything is written.
+    init(_ sheet: PictureSheet) throws {
+      self.sheet = sheet
+      (labels, passes) = (sheet.labels(0), try Self.open(sheet, 0))
+    }
+
+    private static func open(_ sheet: PictureSheet, _ row: Int) throws -> [(any RowPass)?] {
+      try sheet.places(row).map { try sheet.pictures[$0].picture?.pass() }
     }
 
     func next(into row: UnsafeMutableBufferPointer<UInt8>) throws {
       defer { y += 1 }
-      let bytes = 3 * labels.width
-      guard y >= labels.height else {
-        _ = row.update(fromContentsOf: labels.pixels[y * bytes..<(y + 1) * bytes])
+      let period = sheet.one.height + PictureSheet.strip
+      let line = y % period
+      if line == 0, y > 0 {
+        passes = []
+        (labels, passes) = (sheet.labels(y / period), try Self.open(sheet, y / period))
+      }
+      guard line >= PictureSheet.strip else {
+        let bytes = 3 * labels.width
+        _ = row.update(fromContentsOf: labels.pixels[line * bytes..<(line + 1) * bytes])
         return
       }
       row.update(repeating: 255)
+      let width = sheet.one.width
       for (i, pass) in passes.enumerated() {
         let start = 3 * i * (width + PictureSheet.gap)
-        try pass.next(into: UnsafeMutableBufferPointer(rebasing: row[start..<start + 3 * width]))
+        try pass?.next(into: UnsafeMutableBufferPointer(rebasing: row[start..<start + 3 * width]))
       }
     }
   }
