@@ -7,7 +7,10 @@ import Testing
   /// Where there is no compiler, a script that builds first ends with 69.
   @Test(
     "explain themselves without building anything",
-    arguments: ["bench-peers", "check-plan", "check-quantize", "demo", "fuzz", "gallery", "measure-memory", "test"])
+    arguments: [
+      "bench-peers", "check-batch", "check-plan", "check-quantize", "demo", "fuzz", "gallery",
+      "measure-memory", "test",
+    ])
   func help(name: String) async throws {
     for option in ["--help", "-h"] {
       let place = try Workplace()
