@@ -106,8 +106,15 @@ import Testing
     let place = try Workplace.furnished()
     let lines = (1...4).map { #"{"image": "photo.png", "prompt": "a cube \#($0)", "method": "sds"}"# }
     try place.add("jobs.jsonl", lines.joined(separator: "\n").utf8)
-    let words = ["batch", "jobs.jsonl", "--size", "64", "--steps", "100000", "-t", "1"]
-    let stopped = try await Command.run(words + ["--out", "out"], in: place, after: 1.5) { kill($0, SIGTERM) }
+    // Asked some steps after it began: a checkpoint comes to disk once a second.
+    let stopped = try await Command.shell(
+      """
+      "$pentimento" batch jobs.jsonl --size 64 --steps 100000 -t 1 --out out & run=$!
+      size() { cat out/*.checkpoint 2>/dev/null | wc -c; }
+      i=0; while [ "$(size)" = 0 ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i + 1)); done
+      sleep 3
+      kill -TERM $run; wait $run
+      """, in: place)
     #expect(stopped.exited && stopped.status == 75, "\(stopped.errors)")
     #expect(stopped.errors.contains("left"))
     let kept = try FileManager.default.contentsOfDirectory(atPath: place.path("out"))
@@ -203,6 +210,7 @@ import Testing
     let run = try await batch(place)
     #expect(run.status == 0 && run.output.contains("made-sheet.png"), "\(run.errors)")
     // What is not the batch's own stays.
+    try FileManager.default.createDirectory(at: place.url("other"), withIntermediateDirectories: true)
     try place.add("other/made-sheet.png", [1])
     let refused = try await batch(place, out: "other")
     #expect(refused.status == 1 && refused.errors.contains("made-sheet.png is there already"))
