@@ -94,9 +94,12 @@ extension EditJob {
   /// What shows the edit on its way, where somebody looks.
   ///
   /// - Parameter source: the picture's latent; nil without a picture.
-  func preview(_ source: Latent?, _ picture: Picture?, on thread: NetworkThread) async throws -> EditPreview? {
+  func preview(_ source: Latent?, _ picture: Picture?, on thread: NetworkThread) async throws -> EditPreview?
+  {
     guard let wanted = RunWatch.current?.preview, stages.noise != nil else { return nil }
-    if let source, let picture { return EditPreview(wanted, LatentColors(fitting: source, to: picture), of: self) }
+    if let source, let picture {
+      return EditPreview(wanted, LatentColors(fitting: source, to: picture), of: self)
+    }
     return EditPreview(wanted, try await colorsOfDecoder(on: thread), of: self)
   }
 

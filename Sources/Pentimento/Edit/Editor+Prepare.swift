@@ -181,7 +181,8 @@ struct StoredBytes: Sendable {
 
   /// - Parameter extent: of a preview.
   init(
-    _ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model, preview extent: Extent
+    _ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model,
+    preview extent: Extent
   ) {
     let channels = AutoencoderConfiguration.latentChannels
     let pixels = size.height * size.width * model.pixelsPerLatent * model.pixelsPerLatent

@@ -20,7 +20,9 @@ package struct LatentColors: Sendable {
     let means = Self.means(of: picture, height: latent.height, width: latent.width)
     let (cells, channels) = (latent.height * latent.width, latent.channels)
     let count = channels + 1
-    var (normal, right) = ([Double](repeating: 0, count: count * count), [Double](repeating: 0, count: count * 3))
+    var (normal, right) = (
+      [Double](repeating: 0, count: count * count), [Double](repeating: 0, count: count * 3)
+    )
     for cell in 0..<cells {
       let z = (0..<channels).map { Double(latent.values[cell * channels + $0]) } + [1]
       for i in 0..<count {
