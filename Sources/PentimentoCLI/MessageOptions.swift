@@ -20,11 +20,15 @@ struct MessageOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say nothing but errors.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Say what is planned, with which model and kernels, and how long each stage took.")
+  @Flag(
+    name: .shortAndLong,
+    help: "Say what is planned, with which model and kernels, and how long each stage took.")
   var verbose = false
 
   func validate() throws {
-    if quiet, verbose { throw ValidationError("--quiet and --verbose say different things: give one of them") }
+    if quiet, verbose {
+      throw ValidationError("--quiet and --verbose say different things: give one of them")
+    }
     if quiet, progress != nil || progressEvery != nil {
       throw ValidationError("--quiet says nothing but errors: leave --progress and --progress-every out")
     }

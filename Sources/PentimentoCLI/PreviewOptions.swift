@@ -38,7 +38,7 @@ struct PreviewOptions: ParsableArguments {
       do {
         try PictureFile.write(picture, to: preview, keepsEXIF: false)
         Messages.previewed(preview, step: step)
-      } catch where complaint.isFirst() {
+      } catch  where complaint.isFirst() {
         note("there are no previews, the edit goes on: \(sentence(for: error))")
       } catch {}
     }

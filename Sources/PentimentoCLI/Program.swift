@@ -48,7 +48,8 @@ import Platform
         }
         return .done
       } catch is CancellationError {
-        return say("interrupted, nothing was written", ExitStatus(signal: interrupts.signal ?? SIGINT), as: form)
+        return say(
+          "interrupted, nothing was written", ExitStatus(signal: interrupts.signal ?? SIGINT), as: form)
       } catch let error as BatchEnd {
         var status = ExitStatus.failure
         if case .stopped = error { status = .temporary }
@@ -67,7 +68,9 @@ import Platform
   private static var programWords: [String] { (try? programArguments()) ?? [] }
 
   /// One sentence on standard error.
-  private static func say(_ error: any Error, _ status: ExitStatus, as form: ErrorForm = .sentence) -> ExitStatus {
+  private static func say(_ error: any Error, _ status: ExitStatus, as form: ErrorForm = .sentence)
+    -> ExitStatus
+  {
     let text = sentence(for: error)
     Messages.complain("error: \(text)", status: status)
     // What cannot take a report cannot take an error.

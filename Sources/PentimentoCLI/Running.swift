@@ -38,7 +38,8 @@ func perform(
 /// What is going to run, for those who want to know.
 func explain(_ plan: MemoryPlan, evaluations: Int, gradients: Int, of editor: Editor) {
   Messages.detail("model \(editor.model.name), made for \(editor.model.nativeSize) pixels")
-  Messages.detail("kernels \(KernelSet.chosen.name), \(editor.threads) \(editor.threads == 1 ? "thread" : "threads")")
+  Messages.detail(
+    "kernels \(KernelSet.chosen.name), \(editor.threads) \(editor.threads == 1 ? "thread" : "threads")")
   let largest = plan.largestStage.map { ", most of it in \"\($0.name)\"" } ?? ""
   let limit = editor.memoryLimit.map { " of \(String(megabytes: $0.bytes)) MB" } ?? ""
   Messages.detail(
@@ -97,7 +98,9 @@ func showingProgress<Result>(
 /// Says on standard output what was made: its path, or the report.
 func printResult(_ report: EditReport, _ out: OutputOptions) throws {
   Messages.stage(nil)
-  Messages.detail("done in \(report.seconds.rounded(to: 2)) s, at most \(String(megabytes: report.withPeakNow.peakBytes)) MB")
+  Messages.detail(
+    "done in \(report.seconds.rounded(to: 2)) s, at most \(String(megabytes: report.withPeakNow.peakBytes)) MB"
+  )
   switch out.report {
   case .json:
     try StandardOutput.write(json: report.withPeakNow)

@@ -79,7 +79,8 @@ import Testing
   @Test("of every long command tells the same")
   func commands() async throws {
     let place = try Workplace.furnished()
-    try place.add("jobs.jsonl", Array(#"{"image": "photo.png", "prompt": "a ball", "id": "a", "steps": 2}"#.utf8))
+    try place.add(
+      "jobs.jsonl", Array(#"{"image": "photo.png", "prompt": "a ball", "id": "a", "steps": 2}"#.utf8))
     let calls: [(words: [String], unit: String)] = [
       (["generate", "-p", "a ball", "--steps", "2", "-o", "g.png"], "evaluations"),
       (["batch", "jobs.jsonl", "--out", "results"], "evaluations"),
@@ -100,7 +101,8 @@ import Testing
       #expect(progress.last?["done"] == progress.last?["planned"])
       let quiet = try await Command.run(words + ["-q"] + (words[0] == "batch" ? ["--force"] : []), in: place)
       #expect(quiet.status == Status.done && quiet.errors == "", "\(quiet.errors)")
-      let verbose = try await Command.run(words + ["-v"] + (words[0] == "batch" ? ["--force"] : []), in: place)
+      let verbose = try await Command.run(
+        words + ["-v"] + (words[0] == "batch" ? ["--force"] : []), in: place)
       #expect(words[0] == "batch" || verbose.errors.contains("pentimento: kernels "), "\(verbose.errors)")
     }
   }
@@ -115,7 +117,8 @@ import Testing
     let long = (0..<90).map { "word\($0)" }.joined(separator: " ")
     let run = try await Command.run(
       [
-        "edit", "-i", "photo.png", "-p", long, "--method", "inpaint", "--mask", "wide.png", "--steps", "2", "-o",
+        "edit", "-i", "photo.png", "-p", long, "--method", "inpaint", "--mask", "wide.png", "--steps", "2",
+        "-o",
         "out.png", "--progress", "json", "--progress-every", "0",
       ], in: place)
     #expect(run.status == Status.done, "\(run.errors)")
@@ -129,24 +132,28 @@ import Testing
 
   // MARK: Previews
 
-  @Test("shows what it has come to without changing a bit of it", arguments: ["ddpm-inversion", "sdedit", "dds"])
+  @Test(
+    "shows what it has come to without changing a bit of it", arguments: ["ddpm-inversion", "sdedit", "dds"])
   func previews(method: String) async throws {
     let place = try Workplace.furnished()
-    let words = [
-      "edit", "-i", "photo.png", "-p", "a red ball", "--method", method, "--steps", "6",
-    ] + (method == "dds" ? ["--source-prompt", "a cube"] : [])
+    let words =
+      [
+        "edit", "-i", "photo.png", "-p", "a red ball", "--method", method, "--steps", "6",
+      ] + (method == "dds" ? ["--source-prompt", "a cube"] : [])
     let plain = try await Command.run(
       words + ["-o", "plain.png"], in: place, model: Command.embeddedModel)
     #expect(plain.status == Status.done, "\(plain.errors)")
     for preview in ["p.png", "p.jpg"] {
       let run = try await Command.run(
-        words + ["-o", "out.png", "--preview", preview, "--preview-every", "2", "--progress", "json"], in: place,
+        words + ["-o", "out.png", "--preview", preview, "--preview-every", "2", "--progress", "json"],
+        in: place,
         model: Command.embeddedModel)
       #expect(run.status == Status.done, "\(run.errors)")
       #expect(try place.bytes("out.png") == place.bytes("plain.png"))
       let shown = try Self.events(run).filter { $0["event"] == "preview" }
       #expect(shown.count >= 2 && shown.allSatisfy { $0["file"] == .text(preview) })
-      #expect(shown.compactMap { $0["step"]?.number }.allSatisfy { $0.truncatingRemainder(dividingBy: 2) == 0 })
+      #expect(
+        shown.compactMap { $0["step"]?.number }.allSatisfy { $0.truncatingRemainder(dividingBy: 2) == 0 })
       // What is seen is the picture: nearer to the result than a grey one of the result's mean is.
       let (seen, made) = try (PictureFile.read(place.path(preview)), PictureFile.read(place.path("out.png")))
       let aspects = (seen.width * made.height, made.width * seen.height)
@@ -202,7 +209,9 @@ import Testing
           --preview folder/p.png --preview-every 1
       """, in: place)
     #expect(run.status == Status.done, "\(run.errors)")
-    #expect(run.errors.components(separatedBy: "there are no previews, the edit goes on").count == 2, "\(run.errors)")
+    #expect(
+      run.errors.components(separatedBy: "there are no previews, the edit goes on").count == 2,
+      "\(run.errors)")
     #expect(try place.contents == ["out.png", "photo.ppm"])
   }
 
@@ -216,7 +225,8 @@ import Testing
     (["plan", "-i", "none.png", "-p", "x"], Status.badPicture, "none.png"),
     (["train-lora", "none.png", "-p", "x", "-o", "l.safetensors"], Status.badPicture, "none.png"),
     (
-      ["train-translator", "none.png", "--task", "a", "b", "-o", "t.safetensors"], Status.badPicture, "none.png"
+      ["train-translator", "none.png", "--task", "a", "b", "-o", "t.safetensors"], Status.badPicture,
+      "none.png"
     ),
     (["batch", "none.jsonl", "--out", "results"], Status.failed, "none.jsonl"),
     (["edit", "--params-from", "photo.png", "-o", "o.png"], Status.badPicture, "photo.png"),
@@ -252,7 +262,7 @@ import Testing
   @Test("that is interrupted says so in JSON, too") func interrupted() async throws {
     let place = try Workplace.furnished()
     let run = try await Command.run(
-      ["edit", "-i", "photo.png", "-p", "x", "--steps", "1000", "-o", "o.png", "--report", "json"], in: place,
+      ["edit", "-i", "photo.png", "-p", "x", "--steps", "999", "-o", "o.png", "--report", "json"], in: place,
       model: Command.embeddedModel, interruptAfter: 1)
     #expect(run.status == Status.ended(by: SIGINT))
     #expect(run.output.contains("\"status\" : 130") && run.output.contains("interrupted"), "\(run.output)")
@@ -272,7 +282,7 @@ import Testing
       Refusal(edit + ["--preview", "p.png", "--preview-every", "0"], says: "1 or more"),
       Refusal(edit + ["--preview", "p.gif"], says: "p.gif"),
       Refusal(edit + ["--preview", "photo.png"], says: "--preview photo.png would replace"),
-      Refusal(edit + ["--preview", "out.png"], says: "--output and --preview are one file"),
+      Refusal(edit + ["--preview", "out.png"], says: "--preview and --output are one file"),
       Refusal(edit + ["--preview", "none/p.png"], status: Status.cannotWrite, says: "none"),
     ])
   func wrongUse(refusal: Refusal) async throws { try await refusal.check(in: Workplace.furnished()) }

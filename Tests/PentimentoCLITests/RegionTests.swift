@@ -165,4 +165,19 @@ import Testing
     )
     .check(in: place)
   }
+
+  @Test("what a method changes outside of a mask is said where the original is not put back")
+  func outside() async throws {
+    let place = try Workplace.furnished()
+    let words = ["edit", "-i", "photo.png", "--mask", "mask.png", "--steps", "4", "-o", "out.png"]
+    let concept = ["--method", "ledits++", "--concept", "+snow"]
+    let sentence = "changed what is masked out too"
+    for (options, isSaid) in [
+      (concept + ["--no-paste-back"], true), (concept, false),
+      (["--method", "inpaint", "-p", "a red ball", "--no-paste-back"], false),
+    ] {
+      let run = try await Command.run(words + options, in: place, model: Command.embeddedModel)
+      #expect(run.status == 0 && run.errors.contains(sentence) == isSaid, "\(options): \(run.errors)")
+    }
+  }
 }

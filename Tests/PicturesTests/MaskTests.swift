@@ -135,6 +135,28 @@ import Testing
     #expect(zip(levels, levels.dropFirst()).map { abs(Int($0) - Int($1)) }.max()! < 90)
   }
 
+  @Test("that a method found rises over the width of a cell, and in no step of one") func found() throws {
+    let extent = Extent(width: 128, height: 96)
+    let geometry = Geometry(picture: extent, working: .same(extent))
+    var latent = Mask(height: geometry.latentHeight, width: geometry.latentWidth, repeating: 0)
+    for y in 3..<9 { for x in 4..<12 where x + y > 9 { latent[y, x] = 1 } }
+    let (black, white) = (
+      Picture(extent.width, extent.height) { _, _, _ in 0 },
+      Picture(extent.width, extent.height) { _, _, _ in 255 }
+    )
+    let coverage = EditCoverage(PictureMask(found: latent, over: geometry), .none)
+    let pixels = try Picture(reading: FinishedPhoto(white, of: PlainPhoto(black), within: coverage)).pixels
+    func level(_ x: Int, _ y: Int) -> Int { Int(pixels[3 * (y * extent.width + x)]) }
+    #expect(level(80, 44) == 255 && level(8, 44) == 0)
+    // From the middle of a cell to that of the next in eight even steps, and a rounding.
+    let most = 255 / geometry.pixelsPerLatent + 2
+    for y in 1..<extent.height {
+      for x in 1..<extent.width {
+        #expect(abs(level(x, y) - level(x - 1, y)) <= most && abs(level(x, y) - level(x, y - 1)) <= most)
+      }
+    }
+  }
+
   @Test("of a grey mask stays grey") func grey() throws {
     #expect(try levels(MaskPicture(31, 29) { _, _ in 128 }, .inward(8)).allSatisfy { $0 == 128 })
   }

@@ -18,7 +18,9 @@ public struct EditChange: Sendable, Codable, Equatable {
   public struct DragOutcome: Sendable, Codable, Equatable {
     /// `x0,y0:x1,y1` in pixels of the picture.
     public var drag: String
-    /// How unlike the source the target is now, as a part of how unlike it was; 0 is a perfect copy.
+    /// How unlike source and target were, in the latent's unit: near 0 nothing can be told from what they are now.
+    public var before: Double
+    /// How unlike the source the target is now, within a cell, as a part of how unlike it was; 0 is a perfect copy.
     public var atTarget: Double
     /// How unlike itself the source is now, as a part of the same; near 0 it is still there.
     public var atSource: Double
@@ -26,8 +28,17 @@ public struct EditChange: Sendable, Codable, Equatable {
 }
 
 extension EditChange {
-  /// Below this nobody sees a difference; equal prompts give 0 where a method is exact.
-  package static let least = 0.05
+  /// Below this an edit failed. On the embedded model equal prompts gave 0 where a method is exact, an SDEdit of strength
+  /// 0.02 gave 0.048 and three steps of DDS 0.040 to 0.060; edits that worked 0.23 to 1.6. Outside of masks, methods that
+  /// obey them gave 0, LEDITS++ 0.19 to 0.55.
+  package static let least = 0.07
+  /// Above this the target is not what was dragged there. Drags that arrived gave 0.14 to 0.43, those that did not, by a
+  /// smaller working size or square, 0.82 to 1.2.
+  package static let notArrived = 0.7
+  /// Below this the source still is what it was. Drags that arrived gave 0.90 to 0.99, a copy alone gives 0.
+  package static let stillThere = 0.3
+  /// Below this both ends of a drag looked alike before: ground and ground, sky and sky.
+  package static let alike = 0.3
 
   /// - Parameters:
   ///   - moves: in working pixels.
@@ -49,7 +60,8 @@ extension EditChange {
       let before = patch.distance(source, at: \.target, source, at: \.source)
       let scale = max(before, 1e-6)
       return DragOutcome(
-        drag: written, atTarget: patch.distance(edited, at: \.target, source, at: \.source) / scale,
+        drag: written, before: before,
+        atTarget: patch.leastDistance(edited, at: \.target, source, at: \.source) / scale,
         atSource: patch.distance(edited, at: \.source, source, at: \.source) / scale)
     }
   }
@@ -105,12 +117,12 @@ extension EditChange {
         "The edit changed what is masked out too (\(Self.words(outside)) of the latent's unit): put the original back "
           + "there, or use a method that obeys masks.")
     }
-    for outcome in drags ?? [] {
-      if outcome.atTarget > 0.7 {
+    for outcome in drags ?? [] where outcome.before >= Self.alike {
+      if outcome.atTarget > Self.notArrived {
         notes.append(
           "What was to be dragged by \(outcome.drag) did not arrive: try a shorter way, a LoRA of the picture, or a mask "
             + "around both ends.")
-      } else if outcome.atSource < 0.3 {
+      } else if outcome.atSource < Self.stillThere {
         notes.append(
           "What was dragged by \(outcome.drag) is also still where it was: try less source-scale, or a mask around both "
             + "ends.")
@@ -140,11 +152,30 @@ private struct LatentPatch {
     }
   }
 
-  func distance(
+  /// The least over places of `first` up to a cell away: a way of a cell and a half is as good as one of two.
+  func leastDistance(
     _ a: Latent, at first: KeyPath<LatentPatch, (x: Int, y: Int)>, _ b: Latent,
     at second: KeyPath<LatentPatch, (x: Int, y: Int)>
   ) -> Double {
-    let (p, q) = (self[keyPath: first], self[keyPath: second])
+    var least = distance(a, at: first, b, at: second)
+    let p = self[keyPath: first]
+    for dy in -1...1 {
+      for dx in -1...1 {
+        let fits = offsets.allSatisfy { x, y in
+          (0..<a.width).contains(p.x + dx + x) && (0..<a.height).contains(p.y + dy + y)
+        }
+        if fits { least = min(least, distance(a, at: first, b, at: second, shifted: (dx, dy))) }
+      }
+    }
+    return least
+  }
+
+  func distance(
+    _ a: Latent, at first: KeyPath<LatentPatch, (x: Int, y: Int)>, _ b: Latent,
+    at second: KeyPath<LatentPatch, (x: Int, y: Int)>, shifted shift: (x: Int, y: Int) = (0, 0)
+  ) -> Double {
+    var (p, q) = (self[keyPath: first], self[keyPath: second])
+    (p.x, p.y) = (p.x + shift.x, p.y + shift.y)
     let channels = a.values.count / (a.height * a.width)
     var sum = 0.0
     for (dx, dy) in offsets {

@@ -120,7 +120,8 @@ extension LoRAJob {
   ) -> TrainingReport {
     TrainingReport(
       training: LoRATraining.name, model: editor.model.name, lora: editor.model.adapters,
-      parameters: parameters.mapValues(ReportedValue.init(parsing:)), prompt: request.prompt, pictures: 1, seed: seed,
+      parameters: parameters.mapValues(ReportedValue.init(parsing:)), prompt: request.prompt, pictures: 1,
+      seed: seed,
       generator: SeededTape.generator, width: workingSize.width, height: workingSize.height,
       trained: noise.parameterCount, plannedEvaluations: gradients, evaluations: work.evaluations,
       plannedGradients: gradients,

@@ -38,7 +38,8 @@ extension TranslatorJob {
   {
     TrainingReport(
       training: TranslatorTraining.name, model: editor.model.name, lora: editor.model.adapters,
-      parameters: parameters.mapValues(ReportedValue.init(parsing:)), tasks: request.tasks, negativePrompt: request.negativePrompt,
+      parameters: parameters.mapValues(ReportedValue.init(parsing:)), tasks: request.tasks,
+      negativePrompt: request.negativePrompt,
       pictures: request.pictures.count, generated: request.generated, seed: seed,
       generator: SeededTape.generator, width: workingSize.width, height: workingSize.height,
       trained: stages.training.parameterCount, plannedEvaluations: self.evaluations,
