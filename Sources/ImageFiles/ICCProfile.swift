@@ -35,10 +35,10 @@ enum ICCProfile {
   /// A display's profile, version 2.4, for colours that came without one.
   static func profile(of space: ColorSpace) -> [UInt8] {
     let text = Array("pentimento".utf8)
-    let description =
-      Array("desc".utf8) + be(0, 4) + be(text.count + 1, 4) + text + [0] + be(0, 4 + 4 + 2 + 1 + 67)
+    // Behind the text and its end: codes and lengths of two other texts, which there are not, and 67 bytes for the last.
+    let description = all("desc".ascii, be(0, 4), be(text.count + 1, 4), text, [0], be(0, 4 + 4 + 2 + 1 + 67))
     var datas: [(String, [UInt8])] = [
-      ("desc", description), ("cprt", Array("text".utf8) + be(0, 4) + Array("CC0".utf8) + [0]),
+      ("desc", description), ("cprt", all("text".ascii, be(0, 4), "CC0".ascii, [0])),
       ("wtpt", xyz([0.9642, 1, 0.8249])),
     ]
     for (c, name) in ["r", "g", "b"].enumerated() {
@@ -47,33 +47,36 @@ enum ICCProfile {
     for (c, name) in ["r", "g", "b"].enumerated() { datas.append(("\(name)TRC", curve(space.curves[c]))) }
     var (table, body) = (be(datas.count, 4), [UInt8]())
     for (name, data) in datas {
-      table += Array(name.utf8) + be(128 + 4 + 12 * datas.count + body.count, 4) + be(data.count, 4)
-      body += data + be(0, (4 - data.count % 4) % 4)
+      let start = 128 + 4 + 12 * datas.count + body.count
+      table += all(name.ascii, be(start, 4), be(data.count, 4))
+      body += all(data, be(0, (4 - data.count % 4) % 4))
     }
-    var header = be(128 + table.count + body.count, 4) + be(0, 4) + [2, 0x40, 0, 0]
-    header += Array("mntrRGB XYZ ".utf8)
-    header += be(2026, 2) + be(1, 2) + be(1, 2) + be(0, 6) + Array("acsp".utf8) + be(0, 28)
-    header += xyz([0.9642, 1, 0.8249]).dropFirst(8)
-    return header + be(0, 128 - header.count) + table + body
+    let header = all(
+      be(128 + table.count + body.count, 4), be(0, 4), [2, 0x40, 0, 0], "mntrRGB XYZ ".ascii,
+      be(2026, 2), be(1, 2), be(1, 2), be(0, 6), "acsp".ascii, be(0, 28),
+      Array(xyz([0.9642, 1, 0.8249]).dropFirst(8)))
+    return all(header, be(0, 128 - header.count), table, body)
   }
 
   private static func curve(_ curve: ColorSpace.Curve) -> [UInt8] {
-    let head = Array("curv".utf8) + be(0, 4)
+    let values: [Int]
     switch curve {
-    case .table(let values): return head + be(values.count, 4) + values.flatMap { be(Int($0), 2) }
+    case .table(let given): values = given.map { Int($0) }
     case .power(let g) where abs(g * 256 - (g * 256).rounded()) < 1e-6 && g < 256:
-      return head + be(1, 4) + be(Int((g * 256).rounded()), 2)
+      values = [Int((g * 256).rounded())]
     default:
-      let count = 1024
-      let values = (0..<count).map { Int((curve.linear(Double($0) / Double(count - 1)) * 65_535).rounded()) }
-      return head + be(count, 4) + values.flatMap { be($0, 2) }
+      let last = 1023
+      values = (0...last).map { Int((curve.linear(Double($0) / Double(last)) * 65_535).rounded()) }
     }
+    return all("curv".ascii, be(0, 4), be(values.count, 4), values.flatMap { be($0, 2) })
   }
 
   private static func xyz(_ values: [Double]) -> [UInt8] {
-    Array("XYZ ".utf8) + be(0, 4)
-      + values.flatMap { be(Int(UInt32(bitPattern: Int32(($0 * 65_536).rounded()))), 4) }
+    let numbers = values.map { Int(UInt32(bitPattern: Int32(($0 * 65_536).rounded()))) }
+    return all("XYZ ".ascii, be(0, 4), numbers.flatMap { be($0, 4) })
   }
+
+  private static func all(_ parts: [UInt8]...) -> [UInt8] { Array(parts.joined()) }
 
   /// The lowest bytes of a number, most significant first; zeros before them.
   private static func be(_ value: Int, _ count: Int) -> [UInt8] {
@@ -168,4 +171,8 @@ private struct Tags {
     default: return nil
     }
   }
+}
+
+extension String {
+  fileprivate var ascii: [UInt8] { Array(utf8) }
 }
