@@ -17,8 +17,10 @@ import Testing
     picture index: Int = 0
   ) -> EditRequest {
     var request = EditRequest(method)
+    let factor = 7 + 4 * index
+    let pixels = (0..<64 * 64 * 3).map { UInt8(truncatingIfNeeded: $0 * factor) }
     request.picture = Picture(
-      width: 64, height: 64, pixels: (0..<64 * 64 * 3).map { UInt8($0 * (7 + 4 * index) % 256) })
+      width: 64, height: 64, pixels: pixels)
     (request.prompt, request.sourcePrompt, request.seed) = (prompt, source, seed)
     request.size = .box(Extent(width: 64, height: 64))
     return request

@@ -88,7 +88,7 @@ private struct Drift: EditingMethod {
     _ = try editor.prepare(request([:]))
     let result = try await editor.run(request(["steps": .number(3)]))
     #expect(result.report.method == "drift" && result.report.evaluations == 3)
-    #expect(result.report.parameters == ["steps": .number(3), "pace": .number(0.5)])
+    #expect(result.report.parameters == ["steps": .one(.number(3)), "pace": .one(.number(0.5))])
     #expect(result.report.settingsFrom == ["steps": "caller"])
   }
 

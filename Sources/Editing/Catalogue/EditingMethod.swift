@@ -167,7 +167,7 @@ extension EditingMethod {
       uniqueKeysWithValues: Self.parameters.map { row in
         let value =
           row.isOfConcept && each.count > 1
-          ? ReportedValue.list(each.map { ReportedValue(parsing: row.reportText(in: $0)) })
+          ? ReportedValue(parsing: each.map { row.reportText(in: $0) })
           : ReportedValue(parsing: row.reportText(in: row.isOfConcept ? each.first ?? self : self))
         return (row.reportName, value)
       })
