@@ -67,6 +67,10 @@ public struct Batch: Sendable {
   /// - Throws: `BatchError`, `FileError` where nothing can be recorded, what `tell` throws.
   public func run(_ source: some JobSource) async throws -> BatchSummary {
     try makeFolder()
+    let isNew = !FileManager.default.fileExists(atPath: journalPath)
+    guard !isNew || replaces || !FileManager.default.fileExists(atPath: summaryPath) else {
+      throw BatchError.folder(folder, reason: "\(summaryPath) is there already and of no batch")
+    }
     let journal = try BatchJournal(path: journalPath)
     let course = BatchCourse(self, journal)
     let clock = ContinuousClock.now
@@ -83,6 +87,7 @@ public struct Batch: Sendable {
   }
 
   var journalPath: String { "\(folder)/batch\(shard.suffix).journal" }
+  private var summaryPath: String { "\(folder)/summary\(shard.suffix).json" }
 
   private func makeFolder() throws {
     do {
@@ -94,7 +99,7 @@ public struct Batch: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let bytes = Array(try encoder.encode(summary)) + [10]
-    let file = try PartialFile(path: "\(folder)/summary\(shard.suffix).json")
+    let file = try PartialFile(path: summaryPath)
     try file.write(bytes)
     try PartialFile.commit([file])
   }

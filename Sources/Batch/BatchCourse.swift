@@ -94,7 +94,7 @@ final class BatchCourse: @unchecked Sendable {
     }
     let digest = job.digest(common: batch.common)
     if let sheet = job.sheet { state.withLock { $0.sheets.add(sheet, place, job.origin, digest) } }
-    let there = job.files.filter { FileManager.default.fileExists(atPath: path($0)) }
+    let there = job.files.filter(isThere)
     let (exists, isWhole) = (!there.isEmpty, there.count == job.files.count)
     let own = journal.records.own(job, digest: digest)
     let record = journal.records.known(job, digest: digest)
@@ -117,13 +117,14 @@ final class BatchCourse: @unchecked Sendable {
       (outcome.status, outcome.error, outcome.wasDoneBefore) = (status, error, true)
       try settle(place, outcome)
       return nil
+    case nil where journal.records[job.name] == nil && !batch.replaces && isThere(job.checkpoint):
+      try fail(place, job, digest, inTheWay: job.checkpoint)
+      return nil
     case nil where !exists || batch.replaces:
       // What an earlier job of the name left is of no use to this one.
       try? FileManager.default.removeItem(atPath: checkpoint(job))
     case nil:
-      try fail(
-        place, job, digest, status: 73,
-        "\(path(there[0])) is there already: name another output, or let files be replaced with --force")
+      try fail(place, job, digest, inTheWay: there[0])
       return nil
     case .began, .done, .failed: break
     }
@@ -151,7 +152,8 @@ final class BatchCourse: @unchecked Sendable {
   private static func isFinal(_ status: Int) -> Bool { status == 1 }
 
   private func path(_ file: String) -> String { "\(batch.folder)/\(file)" }
-  private func checkpoint(_ job: BatchJob) -> String { "\(batch.folder)/\(job.name).checkpoint" }
+  private func checkpoint(_ job: BatchJob) -> String { path(job.checkpoint) }
+  private func isThere(_ file: String) -> Bool { FileManager.default.fileExists(atPath: path(file)) }
 
   // MARK: Running
 
@@ -250,6 +252,12 @@ final class BatchCourse: @unchecked Sendable {
     var outcome = BatchOutcome(.job(job), .failed)
     (outcome.status, outcome.error) = (status, sentence)
     try settle(place, outcome)
+  }
+
+  private func fail(_ place: Int, _ job: BatchJob, _ digest: String, inTheWay file: String) throws {
+    try fail(
+      place, job, digest, status: 73,
+      "\(path(file)) is there already: name another output, or let files be replaced with --force")
   }
 
   /// What is not begun any more.

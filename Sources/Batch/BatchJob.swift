@@ -23,6 +23,9 @@ public struct BatchJob: Sendable, Equatable {
 
   /// All that it leaves in the folder of the batch.
   var files: [String] { [output, mask, inversion].compactMap { $0 } }
+  /// What is there while it is under way.
+  var checkpoint: String { "\(name)\(Self.checkpointEnding)" }
+  static let checkpointEnding = ".checkpoint"
 
   /// Of everything that was written for it.
   ///
@@ -95,6 +98,9 @@ struct JobLine {
     var picture: String?
     for key in object.keys {
       let (option, value) = (key.replacing("_", with: "-"), object[key]!)
+      guard Self.mayBeOption(option) else {
+        throw JobFault(reason: "\"\(key)\" is no option of an edit")
+      }
       switch (option, value) {
       case ("id", _): name = try Self.fileName(text(value, of: key), of: key)
       case ("output", _): output = try Self.fileName(text(value, of: key), of: key)
@@ -147,9 +153,26 @@ struct JobLine {
     switch value {
     case .string(let text): return text
     case .integer(let number): return "\(number)"
-    case .real(let number): return Int(exactly: number).map(String.init) ?? "\(number)"
+    case .real(let number):
+      // Whole numbers beyond that have lost digits on the way here.
+      guard number != number.rounded() || abs(number) < 0x1p53 else {
+        throw JobFault(reason: "\(key) is too large for a number of JSON: write it as a string")
+      }
+      return Int(exactly: number).map(String.init) ?? "\(number)"
     case .null, .bool, .array, .object: throw JobFault(reason: "\(key) cannot be \(value.kind)")
     }
+  }
+
+  /// Words that the parser obeys, whatever command they stand in, are no part of a job.
+  private static func mayBeOption(_ name: String) -> Bool {
+    !name.isEmpty && !name.contains("=") && !["help", "version"].contains(name)
+      && !["help-", "experimental-", "generate-completion"].contains { name.hasPrefix($0) }
+  }
+
+  /// Files that the batch keeps itself, or a part of it.
+  private static func isReserved(_ name: String) -> Bool {
+    (name.hasPrefix("batch.") && name.hasSuffix(".journal"))
+      || (name.hasPrefix("summary.") && name.hasSuffix(".json")) || name.hasSuffix(BatchJob.checkpointEnding)
   }
 
   /// A name for a file in one folder.
@@ -157,6 +180,9 @@ struct JobLine {
     guard !text.isEmpty, text.utf8.count <= 200, !text.hasPrefix("."), !text.hasPrefix("-"),
       !text.contains("/"), text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
     else { throw JobFault(reason: "\(key) cannot be \"\(text)\": give a name for a file in the folder") }
+    guard !isReserved(text) else {
+      throw JobFault(reason: "\(key) cannot be \"\(text)\": the batch keeps a file of that name itself")
+    }
     return text
   }
 
@@ -171,7 +197,7 @@ struct JobLine {
   /// `ball.png` → `ball-2.png`
   private static func adding(_ suffix: String, to name: String) -> String {
     guard let dot = name.lastIndex(of: ".") else { return name + suffix }
-    return name[..<dot] + suffix + name[dot...]
+    return "\(name[..<dot])\(suffix)\(name[dot...])"
   }
 }
 

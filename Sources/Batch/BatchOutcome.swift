@@ -91,7 +91,9 @@ public struct BatchSummary: Sendable, Codable, Equatable {
     if count(.left) > 0 || wasStopped { words.append("\(count(.left)) left for the same command") }
     lines.append(words.joined(separator: ", "))
     for job in jobs + sheets where job.state == .failed {
-      lines.append("\(job.job) (\(job.origin)): \(job.error ?? "")")
+      // A line of an error is no line of the table.
+      let error = (job.error ?? "").split(whereSeparator: \.isNewline).joined(separator: " ")
+      lines.append("\(job.job) (\(job.origin)): \(error)")
     }
     return lines.joined(separator: "\n")
   }

@@ -32,18 +32,18 @@ public struct JobList: JobSource {
     self.entries = shard.part(of: entries)
   }
 
-  /// Every file of a folder, hidden ones left out, in the order of their names.
+  /// Every file of a folder, hidden ones left out, in the order of their names; what is none, or cannot be opened under
+  /// its name, is a broken entry, but folders are passed over.
   ///
   /// - Throws: `FileError`.
   public init(folder: String, shard: Shard = .whole, fileExtension: String = "png") throws {
-    let files: [String]
+    var kinds: [String: FileKind] = [:]
     do {
-      files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { file in
-        var isFolder = false
-        let exists = FileManager.default.fileExists(atPath: "\(folder)/\(file)", isDirectory: &isFolder)
-        return !file.hasPrefix(".") && exists && !isFolder
+      for file in try FileManager.default.contentsOfDirectory(atPath: folder) where !file.hasPrefix(".") {
+        kinds[file] = FileKind(at: "\(folder)/\(file)")
       }
     } catch { throw FileError.missing(file: folder) }
+    let files = kinds.keys.filter { kinds[$0] != .folder }
     let stems = Dictionary(grouping: files) { JobLine.stem($0) ?? $0 }
     var names = JobNames()
     let entries = files.sorted().map { file -> BatchEntry in
@@ -51,6 +51,7 @@ public struct JobList: JobSource {
       // Two files that differ in their extensions alone keep them.
       let name = stems[stem]!.count > 1 ? file : stem
       let origin = "\(folder)/\(file)"
+      if let reason = kinds[file]!.reason { return .broken(name: file, origin: origin, reason: reason) }
       return .job(
         BatchJob(
           name: name, output: "\(name).\(fileExtension)", words: ["--image", origin], origin: origin))
@@ -68,6 +69,36 @@ public struct JobList: JobSource {
   }
 }
 
+/// What lies under a name.
+private enum FileKind {
+  case file, folder
+  /// A pipe, a device, a socket.
+  case other
+  case nothing
+
+  init(at path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      self = .nothing
+      return
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: self = .file
+    case S_IFDIR: self = .folder
+    default: self = .other
+    }
+  }
+
+  /// Why there is no picture in it; nil where there may be one.
+  var reason: String? {
+    switch self {
+    case .file, .folder: nil
+    case .other: "it is a pipe or a device, not a file"
+    case .nothing: "it cannot be found: it is a link to nothing, or its name is not UTF-8"
+    }
+  }
+}
+
 /// Jobs that come one after another on a descriptor, a JSON object a line.
 public struct JobStream: JobSource {
   private let descriptor: Int32
@@ -78,6 +109,8 @@ public struct JobStream: JobSource {
   private var names = JobNames()
   private var ready: [BatchEntry] = []
   private var hasEnded = false
+  /// Whether what comes up to the next line feed is the rest of a line that is too long.
+  private var isSkipping = false
 
   /// The longest line that is read, bytes: what is longer is no job.
   private static let longest = 1 << 20
@@ -122,14 +155,35 @@ public struct JobStream: JobSource {
     hasEnded = count == 0
     bytes += buffer[..<count]
     while let end = bytes.firstIndex(of: 10) {
-      take(bytes[..<end])
+      finish(bytes[..<end])
       bytes.removeSubrange(...end)
     }
-    if hasEnded, !bytes.isEmpty { take(bytes[...]) }
+    if hasEnded, !bytes.isEmpty { finish(bytes[...]) }
     if bytes.count > Self.longest {
-      take(bytes[...])
+      if !isSkipping { refuse() }
+      isSkipping = true
       bytes = []
     }
+  }
+
+  /// A line has ended.
+  private mutating func finish(_ line: ArraySlice<UInt8>) {
+    if isSkipping {
+      isSkipping = false
+    } else if line.count > Self.longest {
+      refuse()
+    } else {
+      take(line)
+    }
+  }
+
+  /// A line that is too long: one answer, like any other.
+  private mutating func refuse() {
+    number += 1
+    let line = JobLine(number: number, origin: "standard input:\(number)")
+    ready.append(
+      .broken(
+        name: line.padded, origin: line.origin, reason: "it is longer than \(Self.longest >> 20) MiB"))
   }
 
   private mutating func take(_ line: ArraySlice<UInt8>) {
@@ -148,7 +202,8 @@ struct JobNames: Sendable {
   mutating func checked(_ entries: [BatchEntry]) -> [BatchEntry] {
     entries.map { entry in
       guard case .job(let job) = entry else { return entry }
-      let taken = (["name " + job.name] + job.files.map { "file " + $0 }).sorted()
+      let files = job.files + [job.checkpoint]
+      let taken = (["name " + job.name] + files.map { "file " + $0 }).sorted()
       if Set(taken).count < taken.count {
         return .broken(
           name: "\(job.name) (\(job.origin))", origin: job.origin,

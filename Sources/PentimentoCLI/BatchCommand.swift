@@ -113,6 +113,10 @@ struct BatchCommand: RunCommand {
         descriptor: STDIN_FILENO, fileExtension: format.rawValue, isStopped: batch.isStopped)
     }
     if FileManager.default.fileExists(atPath: jobs, isDirectory: &isFolder), isFolder {
+      guard FileIdentity(jobs) != FileIdentity(out) else {
+        throw ValidationError(
+          "--out is the folder of the pictures: its results would be edited by the next run, so name another")
+      }
       return try JobList(folder: jobs, shard: batch.shard, fileExtension: format.rawValue)
     }
     let text = try FileReader.contents(of: jobs, limit: 256 << 20)
@@ -164,6 +168,9 @@ struct BatchCommand: RunCommand {
         let merged = try BatchCommand.parse(own + job.words)
         try merged.checkCommon()
         let options = merged.edit
+        guard !options.readPaths.contains(where: PictureOutput.isStream) else {
+          throw ValidationError("a job's pictures are files, not pipes or standard input: name a file")
+        }
         let outputs = try outputs(job)
         try RunFiles(read: options.readPaths, written: isThere ? outputs.named : []).check()
         if isThere { try outputs.check() }
@@ -173,14 +180,20 @@ struct BatchCommand: RunCommand {
       },
       write: { job, result in
         // As the same edit alone: a batch leaves nothing in its results that they could not be made from again.
-        let record = keepsMetadata ? try result.record.map { try model.completed($0, command: "edit") } : nil
-        try outputs(job).write(
-          [result.picture], of: result, metadata: [record.map(result.report.metadata) ?? []])
+        let outputs = try outputs(job)
+        let record = try result.record.map { record in
+          try model.completed(record, command: "edit").of(outputs.pictures[0].encoding)
+        }
+        let metadata = keepsMetadata ? record.map(result.report.metadata) ?? [] : []
+        try outputs.write([result.picture], of: result, metadata: [metadata])
       },
       writeSheet: { pictures, columns, path in
         try Self.writeSheet(pictures, columns, PictureOutput(path, format: nil, quality: quality))
       },
-      explain: { error in (BatchCommand.words(for: error), Int(ExitStatus(error).rawValue)) },
+      explain: { error in
+        let status = BatchCommand.isParsers(error) ? ExitStatus.usage : ExitStatus(error)
+        return (BatchCommand.words(for: error), Int(status.rawValue))
+      },
       tell: { outcome in
         if reports { return try StandardOutput.write(jsonLine: jsonLine(outcome)) }
         switch outcome.state {
@@ -226,8 +239,11 @@ struct BatchCommand: RunCommand {
 
   /// The sentence of an error; the parser's own are about the words of a job.
   private static func words(for error: any Error) -> String {
-    let isParsers = String(reflecting: type(of: error)).hasPrefix("ArgumentParser.")
-    return isParsers ? message(for: error) : sentence(for: error)
+    isParsers(error) ? message(for: error) : sentence(for: error)
+  }
+
+  private static func isParsers(_ error: any Error) -> Bool {
+    String(reflecting: type(of: error)).hasPrefix("ArgumentParser.")
   }
 }
 

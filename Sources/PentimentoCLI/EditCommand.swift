@@ -43,7 +43,7 @@ struct EditCommand: RunCommand {
     }
     let job = try editor.prepare(request)
     try check(job)
-    let record = try record(job.record())
+    let record = try record(job.record()).of(outputs.pictures[0].encoding)
     try replay.compare(record)
     let report = try await checkpoint.use { journal in
       let result = try await perform(job, journal, preview)

@@ -35,6 +35,7 @@ struct GenerateCommand: RunCommand {
     request.method = try EditMethod.resolve("auto", settings: settings.settings, for: request).method
     let job = try editor.prepare(request)
     let record = try runtime.model.completed(job.record(), command: "generate")
+      .of(outputs.pictures[0].encoding)
     try replay.compare(record)
     let report = try await checkpoint.use { journal in
       let result = try await perform(job, journal, preview)

@@ -46,5 +46,19 @@ struct MessageOptions: ParsableArguments {
   }
 }
 
+extension Messages.Manner {
+  /// By the words of a command that is not parsed yet.
+  static func asked(by words: [String]) -> Messages.Manner {
+    var manner = Messages.Manner()
+    manner.isQuiet = words.contains("-q") || words.contains("--quiet")
+    if words.contains("--progress=json")
+      || zip(words, words.dropFirst()).contains(where: { $0 == ("--progress", "json") })
+    {
+      manner.progress = .json
+    }
+    return manner
+  }
+}
+
 /// How progress is told.
 enum ProgressForm: String, ExpressibleByArgument, CaseIterable { case line, json, none }

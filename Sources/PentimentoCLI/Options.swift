@@ -214,11 +214,13 @@ struct OutputOptions: ParsableArguments {
     if output == "-", report != nil {
       throw ValidationError("--report and -o -: standard output takes one of them")
     }
-    let isJPEG =
-      format.map { $0 == .jpg } ?? ["jpg", "jpeg"].contains { output.lowercased().hasSuffix(".\($0)") }
-    if quality != nil, !isJPEG {
+    if quality != nil, !Self.isJPEG(output, format) {
       throw ValidationError("--quality is for a JPEG: name a .jpg file, or leave it out")
     }
+  }
+
+  static func isJPEG(_ output: String, _ format: PictureFormatName?) -> Bool {
+    format.map { $0 == .jpg } ?? ["jpg", "jpeg"].contains { output.lowercased().hasSuffix(".\($0)") }
   }
 
   func picture(_ path: String) throws -> PictureOutput {

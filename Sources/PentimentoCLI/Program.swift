@@ -11,6 +11,7 @@ import Platform
   }
 
   private static func run() -> ExitStatus {
+    Messages.use(.asked(by: programWords))
     let arguments: [String]
     do {
       arguments = try Replay.completed(programArguments())
@@ -89,7 +90,11 @@ import Platform
   private static func end(parsing error: any Error, as form: ErrorForm = .sentence) -> ExitStatus {
     let message = PentimentoCommand.fullMessage(for: error)
     guard PentimentoCommand.exitCode(for: error) == .success else {
-      writeToStandardError(message.printable(keepsLines: true) + "\n")
+      if Messages.manner.isJSON {
+        Messages.complain(PentimentoCommand.message(for: error), status: .usage)
+      } else {
+        writeToStandardError(message.printable(keepsLines: true) + "\n")
+      }
       form.write(PentimentoCommand.message(for: error), .usage)
       return .usage
     }

@@ -51,7 +51,7 @@ enum Replay {
       "method", "prompt", "source-prompt", "negative-prompt", "concept", "seed", "size", "feather",
       "paste-back", "drag",
       "drag-order", "task", "lora-steps", "lora-rank", "attention", "precision", "prediction-type", "crop",
-      "detail",
+      "detail", "quality",
     ] + SettingOptions.names
   private static let aliases = [
     "-i": "image", "--input": "image", "--init-img": "image", "-p": "prompt", "-n": "negative-prompt",
@@ -72,7 +72,7 @@ enum Replay {
     var more: [String] = []
     for name in record.names where !given.contains(name) {
       // What is dragged comes from a file with a mask and a prompt.
-      guard takes(name, command) else { continue }
+      guard takes(name, command), name != "quality" || writesJPEG(words) else { continue }
       if files.contains(name), let file = record.fileName(name) {
         if let path = try find(file, of: name, beside: picture) { more.append("--\(name)=\(path)") }
       } else if name == "lora" {
@@ -93,6 +93,12 @@ enum Replay {
     command != "generate"
       || !["method", "source-prompt", "image", "mask", "drag", "feather", "paste-back", "crop", "detail"]
         .contains(name)
+  }
+
+  private static func writesJPEG(_ words: [String]) -> Bool {
+    let output = value(of: "--output", in: words) ?? value(of: "-o", in: words) ?? ""
+    let format = value(of: "--format", in: words).flatMap(PictureFormatName.init(rawValue:))
+    return OutputOptions.isJPEG(output, format)
   }
 
   private static func value(of option: String, in words: [String]) -> String? {
@@ -174,4 +180,11 @@ extension EditRecord {
   }
 
   mutating func set(_ name: String, _ value: JSONValue) { options.set(name, value) }
+
+  /// With how well its file keeps the picture.
+  func of(_ encoding: PictureEncoding) -> EditRecord {
+    var record = self
+    if case .jpeg(let quality) = encoding { record.set("quality", .integer(quality)) }
+    return record
+  }
 }

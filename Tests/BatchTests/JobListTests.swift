@@ -45,7 +45,8 @@ import Testing
     #expect(Set(found.map(\.words)).count == 6)
     #expect(found.compactMap(\.sheet?.index) == Array(0..<6))
     #expect(
-      found.allSatisfy { $0.sheet?.output == "y-sheet.ppm" && $0.sheet?.count == 6 && $0.sheet?.columns == 3 })
+      found.allSatisfy { $0.sheet?.output == "y-sheet.ppm" && $0.sheet?.count == 6 && $0.sheet?.columns == 3 }
+    )
     let row = jobs(#"{"id": "x", "prompt": "a", "seed": [1,2,3,4,5,6,7,8,9,10], "save_mask": "m.png"}"#)
     #expect(row.allSatisfy { $0.sheet?.columns == 8 && $0.sheet?.output == "x-sheet.png" })
     #expect(row[9].mask == "m-10.png")
@@ -138,5 +139,55 @@ import Testing
     let other = Pipe()
     var stopped = JobStream(descriptor: other.fileHandleForReading.fileDescriptor, isStopped: { true })
     #expect(try stopped.next(atMost: 8, waits: true) == nil)
+  }
+
+  @Test(
+    "takes no name of a file that the batch keeps, and no word that is obeyed anywhere",
+    arguments: [
+      #"{"id": "a", "save_inversion": "batch.journal"}"#: "keeps a file of that name",
+      #"{"id": "a", "output": "batch.2of3.journal"}"#: "keeps a file of that name",
+      #"{"id": "a", "save_mask": "summary.json"}"#: "keeps a file of that name",
+      #"{"id": "a", "save_inversion": "b.checkpoint"}"#: "keeps a file of that name",
+      #"{"help": true}"#: "\"help\" is no option",
+      #"{"experimental_dump_help": true}"#: "is no option",
+      #"{"seed=1 ": 2}"#: "is no option",
+      #"{"": 2}"#: "is no option",
+      #"{"seed": 18446744073709551615}"#: "write it as a string",
+    ])
+  func reserved(line: String, reason: String) {
+    let reasons = reasons(line)
+    #expect(reasons.count == 1 && reasons[0].contains(reason), "\(reasons)")
+  }
+
+  @Test("of a folder names what is no file, and passes folders over") func noFiles() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "jobs-\(UUID())").path
+    try FileManager.default.createDirectory(atPath: folder + "/inner", withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Data([1]).write(to: URL(fileURLWithPath: folder + "/a.png"))
+    try Data([1]).write(to: URL(fileURLWithPath: folder + "/.hidden.png"))
+    try FileManager.default.createSymbolicLink(
+      atPath: folder + "/dangling.png", withDestinationPath: "nowhere")
+    #expect(mkfifo(folder + "/pipe.png", 0o600) == 0)
+    var list = try JobList(folder: folder)
+    let entries = list.next(atMost: 9, waits: true) ?? []
+    #expect(entries.map(\.name) == ["a", "dangling.png", "pipe.png"])
+    let broken = entries.filter { if case .broken = $0 { true } else { false } }
+    #expect(broken.map(\.name) == ["dangling.png", "pipe.png"])
+  }
+
+  @Test("of a stream answers a line that is too long once, and reads on behind it") func longLine() throws {
+    let pipe = Pipe()
+    let text = #"{"id": "long", "prompt": ""# + String(repeating: "a ", count: 1_500_000) + "\"}\n"
+    let writer = Thread {
+      pipe.fileHandleForWriting.write(Data((text + #"{"id": "after", "prompt": "x"}"#).utf8))
+      try? pipe.fileHandleForWriting.close()
+    }
+    writer.start()
+    var stream = JobStream(descriptor: pipe.fileHandleForReading.fileDescriptor, isStopped: { false })
+    var entries: [BatchEntry] = []
+    while let more = try stream.next(atMost: 4, waits: true) { entries += more }
+    #expect(entries.map(\.name) == ["0001", "after"])
+    guard case .broken(_, _, let reason) = entries[0] else { return #expect(Bool(false), "it was a job") }
+    #expect(reason.contains("longer than 1 MiB"))
   }
 }

@@ -269,4 +269,36 @@ import Testing
     let run = try await batch(place)
     #expect(run.status == 1 && run.errors.contains("--max-ram"), "\(run.errors)")
   }
+
+  @Test("leaves what is not its own, and does not write to the folder that it reads") func foreign()
+    async throws
+  {
+    let place = try Workplace.furnished()
+    try place.add("jobs.jsonl", #"{"image": "photo.png", "prompt": "x", "method": "sdedit", "id": "a"}"#.utf8)
+    try place.add("out/a.checkpoint", [1, 2, 3])
+    let run = try await batch(place)
+    #expect(run.status == 1 && run.errors.contains("a.checkpoint is there already"), "\(run.errors)")
+    #expect(try place.bytes("out/a.checkpoint") == [1, 2, 3])
+    try place.add("mine/summary.json", [1])
+    let refused = try await batch(place, out: "mine")
+    #expect(refused.status == 73 && refused.errors.contains("summary.json"), "\(refused.errors)")
+    #expect(try place.bytes("mine/summary.json") == [1])
+    try place.add("in/a.png", place.bytes("photo.png"))
+    let circle = try await Command.run(["batch", "in", "--out", "./in/", "-p", "x"] + Self.common, in: place)
+    #expect(circle.status == 64 && circle.errors.contains("folder of the pictures"), "\(circle.errors)")
+  }
+
+  @Test("is not held up by pipes, and calls wrong words of a job wrong use") func pipes() async throws {
+    let place = try Workplace.furnished()
+    #expect(mkfifo(place.path("pipe.png"), 0o600) == 0)
+    let lines = [
+      #"{"image": "pipe.png", "prompt": "x", "id": "pipe"}"#,
+      #"{"image": "-", "prompt": "x", "id": "input"}"#,
+      #"{"image": "photo.png", "prompt": "x", "quality": 50, "id": "word"}"#,
+    ]
+    try place.add("jobs.jsonl", lines.joined(separator: "\n").utf8)
+    let run = try await batch(place, ["--report", "json"])
+    let statuses = run.output.split(separator: "\n").filter { $0.contains("\"status\":64") }
+    #expect(run.status == 1 && statuses.count == 3, "\(run.output) \(run.errors)")
+  }
 }

@@ -50,6 +50,22 @@ import Testing
     }
   }
 
+  @Test(
+    "tells refusals of its words as JSON too",
+    arguments: [
+      ["generate", "--bogus", "--progress", "json"], ["edit", "--progress=json", "-o", "x.png"],
+      ["batch", "none.jsonl", "--out", "o", "--until", "25:00", "--progress", "json"],
+      ["generate", "--params-from", "photo.png", "-o", "x.png", "--progress", "json"],
+    ])
+  func refused(words: [String]) async throws {
+    let run = try await Command.run(words, in: .furnished())
+    let events = run.errors.split(separator: "\n").map {
+      (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+    }
+    #expect(run.status != 0 && events.last??["event"] as? String == "error", "\(run.errors)")
+    #expect(events.allSatisfy { $0?["version"] as? Int == 1 }, "\(run.errors)")
+  }
+
   @Test("is quiet but for errors") func quiet() async throws {
     let place = try Workplace.furnished()
     let long = (0..<90).map { _ in "ball" }.joined(separator: " ")

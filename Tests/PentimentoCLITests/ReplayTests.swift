@@ -11,7 +11,7 @@ import Testing
     ["--method", "ddpm-inversion", "-p", "a ball", "--source-prompt", "a cube", "--skip", "0.4"],
     ["--method", "sdedit", "-p", "a ball", "--strength", "0.7", "--seed", "18446744073709551615"],
     ["--method", "sdedit", "-p", "a ball", "-n", "snow", "--cfg-scale", "4", "--size", "64"],
-    ["--method", "ddim-inversion", "-p", "a ball", "--source-prompt", ""],
+    ["--method", "ddim-inversion", "-p", "a ball", "--source-prompt", "", "--quality", "80"],
     ["--method", "cycle-diffusion", "-p", "a ball", "--source-prompt", "a cube"],
     ["--method", "cycle-sde", "-p", "a ball", "--source-prompt", "a cube", "--strength", "0.7"],
     ["--method", "inpaint", "-p", "a ball", "--mask", "mask.png"],
@@ -195,7 +195,10 @@ import Testing
   @Test("have the photo's fine detail where nothing was changed") func detail() async throws {
     let place = try Self.furnished()
     // The same prompt on both sides gives the photo back.
-    let same = ["--method", "ddpm-inversion", "--source-prompt", "a ball", "--cfg-scale", "2", "--source-cfg-scale", "2"]
+    let same = [
+      "--method", "ddpm-inversion", "--source-prompt", "a ball", "--cfg-scale", "2", "--source-cfg-scale",
+      "2",
+    ]
     let with = try await Command.run(Self.words + same + ["-o", "with.png"], in: place)
     #expect(with.status == Status.done && with.errors.contains("given back in 100 %"), "\(with.errors)")
     let without = try await Command.run(Self.words + same + ["-o", "without.png", "--no-detail"], in: place)
