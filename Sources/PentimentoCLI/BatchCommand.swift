@@ -168,7 +168,7 @@ struct BatchCommand: RunCommand {
         let merged = try BatchCommand.parse(own + job.words)
         try merged.checkCommon()
         let options = merged.edit
-        guard !options.readPaths.contains(where: PictureOutput.isStream) else {
+        guard !options.sources.contains(where: PictureOutput.isStream) else {
           throw ValidationError("a job's pictures are files, not pipes or standard input: name a file")
         }
         let outputs = try outputs(job)

@@ -38,11 +38,12 @@ struct EditOptions: ParsableArguments {
   /// Where the picture lies; nil if none was named.
   var picturePath: String? { image ?? region.pictureOfDragFile }
 
-  /// Files that are read for the request.
-  var readPaths: [String] {
+  /// What is read for the request; - for standard input.
+  var sources: [String] {
     [picturePath, region.maskPath, region.dragFile, inversion.inversion, translator].compactMap { $0 }
-      .filter { $0 != "-" }
   }
+  /// Files that are read for the request.
+  var readPaths: [String] { sources.filter { $0 != "-" } }
 
   /// The request, and what there is to say of the method that was chosen.
   ///

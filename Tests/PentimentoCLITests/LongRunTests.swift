@@ -290,7 +290,7 @@ import Testing
     "refuses what contradicts itself",
     arguments: [
       Refusal(edit + ["-q", "-v"], says: "--quiet and --verbose"),
-      Refusal(edit + ["-q", "--progress", "json"], says: "--quiet says nothing"),
+      Refusal(edit + ["-q", "--progress", "none"], says: "--quiet says nothing"),
       Refusal(edit + ["--progress", "bar"], says: "'bar' is invalid"),
       Refusal(edit + ["--progress-every", "-1"], says: "--progress-every takes 0 to 86400"),
       Refusal(edit + ["--progress", "none", "--progress-every", "1"], says: "--progress none"),
