@@ -22,9 +22,10 @@ struct EditOutputs {
 
   /// Files, with the options that named them.
   var named: [NamedFile] {
-    pictures.filter { !$0.isStream }.map { NamedFile("--output", $0.path) }
-      + [mask].compactMap { $0 }.filter { !$0.isStream }.map { NamedFile("--save-mask", $0.path) }
-      + (inversion.map { [NamedFile("--save-inversion", $0)] } ?? []) + (plot?.named ?? [])
+    var files = pictures.filter { !$0.isStream }.map { NamedFile("--output", $0.path) }
+    if let mask, !mask.isStream { files.append(NamedFile("--save-mask", mask.path)) }
+    if let inversion { files.append(NamedFile("--save-inversion", inversion)) }
+    return files + (plot?.named ?? [])
   }
 
   /// Refuses before the work starts what could not be written after it.
