@@ -140,15 +140,19 @@ import Testing
     let place = try Workplace()
     let photo = Picture(
       width: 500, height: 400,
-      pixels: (0..<500 * 400 * 3).map { i in
+      pixels: (0..<500 * 400 * 3).map { i -> UInt8 in
         let (x, y, c) = (i / 3 % 500, i / 1500, i % 3)
-        return UInt8(60 + (x * 7 + y * 13 + c * 29) % 97 + (x / 20 + y / 20) % 2 * 60)
+        let fine = (x * 7 + y * 13 + c * 29) % 97
+        let coarse = (x / 20 + y / 20) % 2 * 60
+        return UInt8(60 + fine + coarse)
       })
     try PictureFile.write(photo, to: place.path("photo.png"))
     let mask = MaskPicture(
       width: 500, height: 400,
-      pixels: (0..<200_000).map { (300..<350).contains($0 % 500) && (250..<310).contains($0 / 500) ? 255 : 0 }
-    )
+      pixels: (0..<200_000).map { i -> UInt8 in
+        let (x, y) = (i % 500, i / 500)
+        return (300..<350).contains(x) && (250..<310).contains(y) ? 255 : 0
+      })
     try PictureFile.write(mask, to: place.path("mask.png"))
     return place
   }
