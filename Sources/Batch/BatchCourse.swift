@@ -118,13 +118,17 @@ final class BatchCourse: @unchecked Sendable {
       try settle(place, outcome)
       return nil
     case nil where journal.records[job.name] == nil && !batch.replaces && isThere(job.checkpoint):
-      try fail(place, job, digest, inTheWay: job.checkpoint)
+      try refuse(place, job, inTheWay: job.checkpoint)
       return nil
     case nil where !exists || batch.replaces:
       // What an earlier job of the name left is of no use to this one.
       try? FileManager.default.removeItem(atPath: checkpoint(job))
     case nil:
-      try fail(place, job, digest, inTheWay: there[0])
+      try refuse(place, job, inTheWay: there[0])
+      return nil
+    case .failed where exists && !batch.replaces:
+      // A job that failed has left nothing there.
+      try refuse(place, job, inTheWay: there[0])
       return nil
     case .began, .done, .failed: break
     }
@@ -216,10 +220,9 @@ final class BatchCourse: @unchecked Sendable {
       case .began where exists && record?.digest == sheet.digest && record?.replaces == false:
         try journal.finish(job, digest: sheet.digest, outcome)
         outcome.wasDoneBefore = true
-      case nil where exists && !batch.replaces:
+      case nil where exists && !batch.replaces, .failed where exists && !batch.replaces:
         (outcome.state, outcome.status) = (.failed, 73)
-        outcome.error =
-          "\(path(sheet.output)) is there already: name another output, or let files be replaced with --force"
+        outcome.error = Self.isThereAlready(path(sheet.output))
       default:
         try journal.begin(job, digest: sheet.digest, checkpoint: nil, replaces: exists)
         do {
@@ -254,10 +257,15 @@ final class BatchCourse: @unchecked Sendable {
     try settle(place, outcome)
   }
 
-  private func fail(_ place: Int, _ job: BatchJob, _ digest: String, inTheWay file: String) throws {
-    try fail(
-      place, job, digest, status: 73,
-      "\(path(file)) is there already: name another output, or let files be replaced with --force")
+  /// The journal is not told: what lies there is as little the job's the next time.
+  private func refuse(_ place: Int, _ job: BatchJob, inTheWay file: String) throws {
+    var outcome = BatchOutcome(.job(job), .failed)
+    (outcome.status, outcome.error) = (73, Self.isThereAlready(path(file)))
+    try settle(place, outcome)
+  }
+
+  private static func isThereAlready(_ path: String) -> String {
+    "\(path) is there already: name another output, or let files be replaced with --force"
   }
 
   /// What is not begun any more.

@@ -118,7 +118,7 @@ extension Batch {
       case .failed(let status, let error) where status == 1:
         fail(job.origin, error)
         return nil
-      case nil where !there.isEmpty && !replaces:
+      case nil where !there.isEmpty && !replaces, .failed where !there.isEmpty && !replaces:
         fail(job.origin, "\(folder)/\(there[0]) is there already: name another output, or use --force")
         return nil
       default: break

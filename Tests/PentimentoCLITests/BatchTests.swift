@@ -280,6 +280,14 @@ import Testing
     let run = try await batch(place)
     #expect(run.status == 1 && run.errors.contains("a.checkpoint is there already"), "\(run.errors)")
     #expect(try place.bytes("out/a.checkpoint") == [1, 2, 3])
+    try FileManager.default.createDirectory(at: place.url("full"), withIntermediateDirectories: true)
+    try place.add("full/a.png", [4, 5])
+    // A second time is no leave.
+    for _ in 1...2 {
+      let full = try await batch(place, out: "full")
+      #expect(full.status == 1 && full.errors.contains("a.png is there already"), "\(full.errors)")
+      #expect(try place.bytes("full/a.png") == [4, 5])
+    }
     try FileManager.default.createDirectory(at: place.url("mine"), withIntermediateDirectories: true)
     try place.add("mine/summary.json", [1])
     let refused = try await batch(place, out: "mine")
