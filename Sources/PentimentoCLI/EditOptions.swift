@@ -33,6 +33,12 @@ struct EditOptions: ParsableArguments {
   @OptionGroup(title: "LoRA of the picture") var learning: LearningOptions
   @OptionGroup(title: "Inversion") var inversion: InversionOptions
   @OptionGroup var noise: SeedOptions
+  @Option(
+    help: ArgumentHelp(
+      "Which of the latents that the autoencoder allows is edited: the likeliest, or one drawn before all other noise, "
+        + "as the official code of some methods does.", valueName: "mean|sample"))
+  var posterior: Posterior.Choice?
+
   @OptionGroup var size: SizeOptions
 
   /// Where the picture lies; nil if none was named.
@@ -64,6 +70,7 @@ struct EditOptions: ParsableArguments {
     request.comparesInt8 = inversion.compareInt8
     request.sourcePrompt = sourcePrompt
     request.seed = noise.seed
+    request.posteriorChoice = posterior
     request.translator = try translator.map(Translator.init(path:))
     request.task = task
     request.learning = learning.request

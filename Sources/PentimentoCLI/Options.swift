@@ -57,6 +57,7 @@ struct NumericsOptions: ParsableArguments {
   var precision = ActivationPrecision.f32
 }
 
+extension Posterior.Choice: ExpressibleByArgument {}
 extension AttentionArithmetic: ExpressibleByArgument {}
 extension ActivationPrecision: ExpressibleByArgument {}
 

@@ -51,7 +51,7 @@ enum Replay {
       "method", "prompt", "source-prompt", "negative-prompt", "concept", "seed", "size", "feather",
       "paste-back", "drag",
       "drag-order", "task", "lora-steps", "lora-rank", "attention", "precision", "prediction-type", "crop",
-      "detail", "quality",
+      "detail", "quality", "posterior",
     ] + SettingOptions.names
   private static let aliases = [
     "-i": "image", "--input": "image", "--init-img": "image", "-p": "prompt", "-n": "negative-prompt",
@@ -171,7 +171,7 @@ extension EditRecord {
       case .bool(true): ["--\(name)"]
       // A plain flag is given or not.
       case .bool(false):
-        ["paste-back", "source-as-negative", "detail"].contains(name) ? ["--no-\(name)"] : []
+        ["paste-back", "source-as-negative", "soft-mask", "detail"].contains(name) ? ["--no-\(name)"] : []
       case .array(let list): list.flatMap(word)
       case .null, .object: []
       }

@@ -181,6 +181,7 @@ extension InversionError.Difference {
     case .picture: "give that one, leave --image out, or invert again"
     case .size: "leave --size out, or invert again"
     case .seed: "leave --seed out, or invert again"
+    case .posterior: "leave --posterior out, or invert again"
     case .generator: "invert again"
     case .sourcePrompt: "leave --source-prompt out, or invert again"
     case .negativePrompt: "leave --negative-prompt out, or invert again"

@@ -29,6 +29,7 @@ struct SettingOptions: ParsableArguments {
   @Option(setting: "mask-cfg-scale") var maskCfgScale: Double?
   @Option(setting: "mask-ratio") var maskRatio: Double?
   @Flag(inversion: .prefixedNo, help: .setting("source-as-negative")) var sourceAsNegative: Bool?
+  @Flag(inversion: .prefixedNo, help: .setting("soft-mask")) var softMask: Bool?
   @Flag(help: .setting("reference-blend")) var referenceBlend = false
   @Option(setting: "radius") var radius: Double?
   @Option(setting: "step-size") var stepSize: Double?

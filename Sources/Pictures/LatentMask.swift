@@ -35,7 +35,7 @@ extension Geometry {
     let mask =
       switch rule {
       case .nearest: try nearestMask(rows, of: source.extent)
-      case .soft: try softMask(rows, of: source.extent)
+      case .soft, .gradual: try softMask(rows, of: source.extent)
       case .majority: try softMask(rows, of: source.extent).binarized()
       }
     let facts = MaskFacts(

@@ -11,10 +11,14 @@ public struct PictureMask: MaskSource {
 
   private let origin: Origin
   private let geometry: Geometry
+  /// Whether anything but black is as good as white, where the edit is put over the picture.
+  private let countsGrey: Bool
 
   /// The mask's pixel nearest to the upper left corner of each of the picture's: index ⌊i·source/target⌋.
-  public init(_ drawn: any MaskSource, over geometry: Geometry) {
-    (origin, self.geometry) = (.drawn(drawn), geometry)
+  ///
+  /// - Parameter countsGrey: what is not black is all edit: its grey says how much was changed there.
+  public init(_ drawn: any MaskSource, over geometry: Geometry, countsGrey: Bool = false) {
+    (origin, self.geometry, self.countsGrey) = (.drawn(drawn), geometry, countsGrey)
   }
 
   /// Between the centres of cells values change evenly, so that nothing shows the cells.
@@ -22,7 +26,7 @@ public struct PictureMask: MaskSource {
   /// - Parameter latent: of the latent's size.
   public init(found latent: Mask, over geometry: Geometry) {
     precondition(latent.height == geometry.latentHeight && latent.width == geometry.latentWidth)
-    (origin, self.geometry) = (.found(latent), geometry)
+    (origin, self.geometry, countsGrey) = (.found(latent), geometry, false)
   }
 
   public var extent: Extent { geometry.picture }
@@ -57,11 +61,12 @@ public struct PictureMask: MaskSource {
   ///
   /// - Parameter feather: pixels; see `Mask.feathered`.
   func coverage(feather radius: Int) throws -> any CoverageRows {
-    let rows: any CoverageRows =
+    var rows: any CoverageRows =
       switch origin {
       case .drawn(let mask): DrawnCoverage(try nearest(mask), width: extent.width)
       case .found(let latent): FoundCoverage(latent, geometry)
       }
+    if countsGrey { rows = SupportRows(rows) }
     return radius == 0 ? rows : FeatheredRows(rows, extent, radius: radius)
   }
 

@@ -63,8 +63,10 @@ public enum MaskRule: Sendable, Equatable {
   case nearest
   /// Binary: 1 where the mean over the cell is at least ½.
   case majority
-  /// The mean over the cell.
+  /// The mean over the cell, by which the edit is weighted.
   case soft
+  /// The mean over the cell: in how much of the edit's steps it takes part. All that does is the edit's.
+  case gradual
 }
 
 extension Latent {

@@ -66,17 +66,18 @@ extension TraceCase {
     "dds_network": { trace, model, threads, results in
       try await trace.runTranslatorTraining(model, threads: threads, results)
     },
+    "vae_sample": { trace, model, threads, results in
+      let (mean, logVariance) = try await trace.encoded(Editor(model: model, threads: threads).codec)
+      let posterior = Posterior(
+        mean: mean, logVariance: logVariance, scale: Double(model.autoencoder.scalingFactor))
+      let tape = try trace.tape()
+      results.add("latent", try posterior.latent(.sample, tape))
+      guard tape.unused.isEmpty else { throw TraceError.unusedDraws(tape.unused) }
+    },
     "vae": { trace, model, threads, results in
       let codec = try Editor(model: model, threads: threads).codec
-      let pixels = try trace.inputs.bytes("image_u8")
       let (height, width) = trace.imageSize
-      guard pixels.count == 3 * height * width else {
-        throw TraceError.input("image_u8", found: [pixels.count], expected: "[1, 3, \(height), \(width)]")
-      }
-      let planar = HostTensor(shape: [1, 3, height, width], values: pixels.map(Float.init))
-      let picture = Picture(
-        width: width, height: height, pixels: HostTensor(fromNCHW: planar).values.map { UInt8($0) })
-      let (latent, logVariance) = try await codec.encode(picture.signal)
+      let (latent, logVariance) = try await trace.encoded(codec)
       results.add("latent", latent)
       results.add("mean", (1 / Double(model.autoencoder.scalingFactor)) * latent)
       results.add("logvar", logVariance)
@@ -87,6 +88,19 @@ extension TraceCase {
       results.add("decoded_u8", planes.values.map { UInt8($0) }, shape: planes.shape)
     },
   ]
+
+  /// The posterior of the picture among the inputs.
+  private func encoded(_ codec: some LatentCodec) async throws -> (mean: Latent, logVariance: Latent) {
+    let pixels = try inputs.bytes("image_u8")
+    let (height, width) = imageSize
+    guard pixels.count == 3 * height * width else {
+      throw TraceError.input("image_u8", found: [pixels.count], expected: "[1, 3, \(height), \(width)]")
+    }
+    let planar = HostTensor(shape: [1, 3, height, width], values: pixels.map(Float.init))
+    let picture = Picture(
+      width: width, height: height, pixels: HostTensor(fromNCHW: planar).values.map { UInt8($0) })
+    return try await codec.encode(picture.signal)
+  }
 
   /// The format compares the parts of the blocks on the way down, and whole blocks from there on.
   private static func isCompared(_ tap: String) -> Bool {

@@ -17,7 +17,7 @@ import Testing
   }
 
   private func train(
-    _ training: LoRATraining, _ network: LinearTrainee, _ photo: LoRATraining.Photo,
+    _ training: LoRATraining, _ network: LinearTrainee, _ photo: Posterior,
     schedule: NoiseSchedule = .stableDiffusion, tape: any NoiseTape = SeededTape(seed: 3),
     observer: EditObserver = .none, journal: any EditJournal = NoJournal()
   ) async throws -> [String: HostTensor] {
@@ -96,15 +96,15 @@ import Testing
     }
     let variance = Latent(height: 8, width: 8, repeating: 2)
     for photo in [
-      LoRATraining.Photo(mean: photo), .init(mean: photo, logVariance: variance, scale: 0.5),
+      Posterior(mean: photo), .init(mean: photo, logVariance: variance, scale: 0.5),
     ] {
       let tape = tape(photo.deviation != nil)
       _ = try await train(training, LinearTrainee(Self.factors), photo, tape: tape)
       #expect(tape.unused.isEmpty)
     }
-    let deviation = LoRATraining.Photo(mean: photo, logVariance: variance, scale: 0.5).deviation!
+    let deviation = Posterior(mean: photo, logVariance: variance, scale: 0.5).deviation!
     #expect(abs(deviation.values[0] - 0.5 * 2.7182818) < 1e-6)
-    let clamped = LoRATraining.Photo(
+    let clamped = Posterior(
       mean: photo, logVariance: Latent(height: 8, width: 8, repeating: -1000), scale: 1)
     #expect(abs(clamped.deviation!.values[0] - 3.0590232e-7) < 1e-13)  // e⁻¹⁵
   }

@@ -28,6 +28,8 @@ public protocol EditingMethod: Sendable {
   func gradients(_ outline: EditOutline) -> Int
   /// Evaluations that it asks for at once, in one list, in most of its steps: so many can share a pass over the weights.
   func evaluationsAtOnce(_ outline: EditOutline) -> Int
+  /// How a mask becomes as small as the latent.
+  var maskRule: MaskRule { get }
   /// What it asks of the noise network beside its answers.
   func demands(_ outline: EditOutline) -> NetworkDemands
   /// - Throws: what the predictor throws; `EditError` for inputs that are missing or do not fit, and for a run that
@@ -80,7 +82,7 @@ public struct MethodSummary: Sendable, Equatable {
   /// A prompt that is empty or blank would lead nowhere.
   public var needsWords = false
   public var samplers: [Sampler] = []
-  /// How a mask becomes as small as the latent.
+  /// How a mask becomes as small as the latent, unless the method's settings say otherwise.
   public var maskRule = MaskRule.soft
   public var findsMask = MaskFinding.never
   /// Network evaluations of one edit: a formula, and its value for the defaults.
@@ -114,6 +116,7 @@ extension EditingMethod {
   public static var caseKinds: [String: Self] { [:] }
   public func gradients(_ outline: EditOutline) -> Int { 0 }
   public func demands(_ outline: EditOutline) -> NetworkDemands { [] }
+  public var maskRule: MaskRule { Self.about.maskRule }
   /// Those of one guided prediction, by the weights of the prompts in the table.
   public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
     Self.parameters.filter { ["cfg-scale", "source-cfg-scale"].contains($0.option) }

@@ -6,6 +6,8 @@ import Tensors
 ///
 ///     x ← M·x' + (1 − M)·(A_{k+1}·x₀ + S_{k+1}·n),   the same n as the start;   last step: x₀ outside
 ///
+/// M is binary, or a place takes part as its grey says (`ChangeMap`).
+///
 /// Draws: the start; SDE: then one per step but the last.
 public struct Inpainting: EditingMethod {
   public var steps = 50
@@ -15,6 +17,8 @@ public struct Inpainting: EditingMethod {
   public var sampler = Sampler.sde
   /// Order of the solver, 1 or 2.
   public var order = 2
+  /// Whether grey means a part of the steps; false: it is cut at a half, and then cells take their upper left pixel.
+  public var softMask = true
 
   public init() {}
 
@@ -34,8 +38,13 @@ public struct Inpainting: EditingMethod {
     Parameter("sampler", \.sampler, "deterministic or with noise in every step")
       .inCases("sde") { (method, value) throws(CaseFault) in method.sampler = try Sampler(ofCase: value) },
     Parameter("order", \.order, .within(1...2), "order of the solver").inCases("order"),
+    Parameter(
+      "soft-mask", \.softMask,
+      "grey of the mask is the part of the steps in which a place changes; false: cut at a half"),
   ]
+  /// Cases have masks of black and white.
   public static var caseKinds: [String: Self] { ["inpaint": Self()] }
+  public var maskRule: MaskRule { softMask ? .gradual : .nearest }
 
   public func evaluations(_ outline: EditOutline) -> Int {
     transitions(strength, of: steps) * Guidance(guidance).evaluations
@@ -51,17 +60,18 @@ public struct Inpainting: EditingMethod {
     try requireTransition(strength, of: steps)
   }
 
-  /// Repaints where the mask is at least ½; outside it the photo comes back bit for bit.
+  /// Outside the mask the photo comes back bit for bit.
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
     try checkParameters(inputs.outline)
     let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
     let (source, target) = (try inputs.photo(for: name), try inputs.target(for: name))
-    guard let soft = inputs.mask else { throw EditError.missing(method: name, need: "a mask") }
-    try soft.check(for: source)
-    let mask = soft.binarized()
-    if mask.leavesNothing(observer, cutFrom: soft) { return source }
+    guard let given = inputs.mask else { throw EditError.missing(method: name, need: "a mask") }
+    try given.check(for: source)
+    let mask = softMask ? given : given.binarized()
+    if mask.leavesNothing(observer, cutFrom: given) { return source }
     let grid = try model.schedule.dpmGrid(steps: steps, spacing: .linspace)
     let first = steps - transitions(strength, of: steps)
+    let changes = ChangeMap(mask, steps: steps - first)
     let n = try tape.normal(0, like: source)
     func noised(_ k: Int) -> Latent {
       k == steps ? source : .combination([(grid.signal[k], source), (grid.noise[k], n)])
@@ -74,7 +84,7 @@ public struct Inpainting: EditingMethod {
       let m = grid.denoised(k, x, eps)
       let z = sampler == .sde && k < steps - 1 ? try tape.normal(1 + i, like: source) : nil
       let next = grid.step(k, x, denoised: m, previous: order == 2 ? previous : nil, sampler, noise: z)
-      x = try mask.blend(inside: next, outside: noised(k + 1)).checked(name, step: i + 1)
+      x = try changes.kept(next, afterStep: i, photo: noised(k + 1)).checked(name, step: i + 1)
       previous = m
       observer("traj", x)
     }
@@ -89,10 +99,10 @@ extension EditMethod {
   /// What is nil is the model's default or the paper's.
   public static func inpaint(
     steps: Int? = nil, guidance: Double? = nil, strength: Double? = nil, sampler: Sampler? = nil,
-    order: Int? = nil
+    order: Int? = nil, softMask: Bool? = nil
   ) -> EditMethod {
     EditMethod(
       Inpainting.self, Given(\.steps, steps), Given(\.guidance, guidance), Given(\.strength, strength),
-      Given(\.sampler, sampler), Given(\.order, order))
+      Given(\.sampler, sampler), Given(\.order, order), Given(\.softMask, softMask))
   }
 }

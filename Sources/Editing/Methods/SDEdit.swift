@@ -5,6 +5,8 @@ import Tensors
 ///
 ///     x_K = a·x₀ + s·n,  K = ⌊t₀·N⌋;   x_{ℓ−1} = μ_η(x_ℓ, ε̃(x_ℓ, t)) + σ·z,   ℓ = K … 1
 ///
+/// With a mask a place takes part as its grey says (`ChangeMap`).
+///
 /// Draws: the noise of the start; SDE: then one per transition with σ > 0.
 public struct SDEdit: EditingMethod {
   public var steps = 50
@@ -17,7 +19,8 @@ public struct SDEdit: EditingMethod {
   public static let about = MethodSummary(
     name: "sdedit", summary: "Noises the photo part of the way and denoises it towards the prompt.",
     paper: "Meng et al. 2022, SDEdit; Nie et al. 2024, The Blessing of Randomness",
-    needs: [.image, .targetPrompt], needsWords: true, samplers: [.ode, .sde],
+    needs: [.image, .targetPrompt], accepts: [.mask], needsWords: true, samplers: [.ode, .sde],
+    maskRule: .gradual,
     evaluations: "2·⌊strength·steps⌋ = 50")
 
   public static let parameters: [Parameter<SDEdit>] = [
@@ -34,7 +37,10 @@ public struct SDEdit: EditingMethod {
   public func evaluations(_ outline: EditOutline) -> Int {
     transitions(strength, of: steps) * Guidance(guidance).evaluations
   }
-  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int { 0 }
+  /// With a mask, the noise that the photo outside it is given.
+  public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
+    outline.hasMask ? bytes(1, height, width, channels) : 0
+  }
 
   public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters(outline)
@@ -49,16 +55,20 @@ public struct SDEdit: EditingMethod {
     let (source, target) = (try inputs.photo(for: name), try inputs.target(for: name))
     let grid = try model.schedule.samplingGrid(steps: steps)
     let top = transitions(strength, of: steps)
-    var x = source
-    if top > 0 {
-      x = model.schedule.diffuse(source, to: grid.timestep(top), try tape.normal(0, like: source))
+    try inputs.mask?.check(for: source)
+    if let mask = inputs.mask, mask.leavesNothing(observer) { return source }
+    let changes = inputs.mask.map { ChangeMap($0, steps: top) }
+    let n = top > 0 ? try tape.normal(0, like: source) : source
+    func noised(_ level: Int) -> Latent {
+      level == 0 ? source : model.schedule.diffuse(source, to: grid.timestep(level), n)
     }
+    var x = noised(top)
     observer("traj", x)
     for (i, level) in stride(from: top, through: 1, by: -1).enumerated() {
       let step = grid.transition(from: level)
       let eps = try await model.guided(x, timestep: step.timestep, target, Guidance(guidance))
-      x = try step.step(x, eps, eta: sampler.eta, noise: tape.normal(1 + i, like: x)).checked(
-        name, step: i + 1)
+      x = try step.step(x, eps, eta: sampler.eta, noise: tape.normal(1 + i, like: x))
+      x = try (changes?.kept(x, afterStep: i, photo: noised(level - 1)) ?? x).checked(name, step: i + 1)
       observer("traj", x)
     }
     observer("out", x)

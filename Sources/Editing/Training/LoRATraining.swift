@@ -27,36 +27,6 @@ public struct LoRATraining: Sendable {
   /// Key in a journal, and name in errors.
   public static let name = "train-lora"
 
-  /// What is learned from.
-  public struct Photo: Sendable {
-    /// Posterior mean, multiplied by the model's scale.
-    public var mean: Latent
-    /// Deviation of the posterior at the same scale; nil: every step sees the mean.
-    public var deviation: Latent?
-
-    public init(mean: Latent, deviation: Latent? = nil) { (self.mean, self.deviation) = (mean, deviation) }
-
-    /// - Parameters:
-    ///   - logVariance: of the posterior, clamped to −30…20 as the reference does.
-    ///   - scale: the model's scaling factor.
-    public init(mean: Latent, logVariance: Latent, scale: Double) {
-      let deviation = logVariance.values.map {
-        Float(scale * PortableMath.exponential(0.5 * min(max(Double($0), -30), 20)))
-      }
-      self.init(mean: mean, deviation: Latent(like: mean, values: deviation))
-    }
-
-    func sample(_ noise: Latent) -> Latent {
-      guard let deviation else { return mean }
-      var sample = mean
-      for i in sample.values.indices {
-        sample.values[i] = Float(
-          Double(mean.values[i]) + Double(deviation.values[i]) * Double(noise.values[i]))
-      }
-      return sample
-    }
-  }
-
   /// Throws `EditError.parameter` for a value out of its bounds.
   public func validate() throws(EditError) {
     func require(_ name: String, _ value: Double, _ bounds: Bounds) throws(EditError) {
@@ -100,7 +70,7 @@ public struct LoRATraining: Sendable {
   /// - Returns: the trained factors by name; the network has them too.
   /// - Throws: `EditError.gradientNotFinite` before anything is changed by it; what the network throws.
   public func run(
-    _ photo: Photo, prompt: Condition, network: some TrainableNoisePredictor,
+    _ photo: Posterior, prompt: Condition, network: some TrainableNoisePredictor,
     factors: [String: HostTensor], schedule: NoiseSchedule, tape: any NoiseTape,
     observer: EditObserver = .none, journal: any EditJournal = NoJournal()
   ) async throws -> [String: HostTensor] {

@@ -17,6 +17,7 @@ extension EditJob {
     run.tie(
       "concepts",
       request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text }.joined(separator: ", "))
+    run.tie("posterior", request.posterior.rawValue)
     run.tie("working size", "\(workingSize)")
     run.tie("picture", read.picture.map { SHA256.hex(of: $0.pixels) }, shown: "a picture")
     run.tie(

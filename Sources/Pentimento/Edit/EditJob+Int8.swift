@@ -30,7 +30,7 @@ extension EditJob {
       }
       let context = EditContext(
         diffusion: Diffusion(unet: network, schedule: editor.model.schedule, empty: empty),
-        tape: SeededTape(seed: seed))
+        tape: tape)
       return try await prepared.method.run(inputs, in: context)
     }()
     let picture = Picture(signal: try await codec(on: thread).decode(latent))

@@ -37,6 +37,12 @@ public struct EditJob: Sendable {
   public var gradients: Int { prepared.gradients + (learning?.training.gradients ?? 0) }
   /// Seed of the noise.
   public var seed: UInt64 { request.seed ?? 42 }
+  /// The noise of the method.
+  var tape: any NoiseTape { SeededTape(seed: seed).dropFirst(request.posterior.draws) }
+  /// What the method works on.
+  func latent(_ picture: Posterior) throws -> Latent {
+    try picture.latent(request.posterior, SeededTape(seed: seed))
+  }
   /// Pixels at which the networks work.
   public var workingSize: Extent { pictures.geometry.padded }
   /// What the model is shown of a larger picture, and how large: "for 400×300 at 12,8 of 4000×3000"; nil where it is all of
@@ -111,7 +117,7 @@ public struct EditJob: Sendable {
     if let picture = read.picture, inputs.inversion == nil {
       try Task.checkCancellation()
       watch?.stage("encode")
-      inputs.source = try await codec(on: thread).encode(picture.signal).mean
+      inputs.source = try latent(await codec(on: thread).encode([picture])[0].get())
     }
 
     let preview = try await preview(inputs.source, read.picture, on: thread)
@@ -180,7 +186,7 @@ public struct EditJob: Sendable {
     var context = EditContext(
       diffusion: Diffusion(unet: unet, schedule: editor.model.schedule, empty: empty),
       codec: codec(on: thread),
-      tape: SeededTape(seed: seed), observer: observer, journal: journal ?? NoJournal())
+      tape: tape, observer: observer, journal: journal ?? NoJournal())
     if prepared.demands.contains(.contextGradient) { context.derivative = network }
     if let stage = stages.translation {
       context.translator = try await thread.run {

@@ -112,7 +112,8 @@ struct EditPictures: Sendable {
   }
 
   private func pictureMask(found: Mask?) -> PictureMask? {
-    shownMask.map { PictureMask($0, over: geometry) } ?? found.map { PictureMask(found: $0, over: geometry) }
+    shownMask.map { PictureMask($0, over: geometry, countsGrey: maskRule == .gradual) }
+      ?? found.map { PictureMask(found: $0, over: geometry) }
   }
 }
 

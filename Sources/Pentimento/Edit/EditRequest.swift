@@ -58,6 +58,8 @@ public struct EditRequest: Sendable {
   public var comparesInt8 = false
   /// Whether somebody looks at the edit on its way (`RunWatch.Preview`), which the plan then has room for.
   public var showsPreviews = false
+  /// Which of the latents that the autoencoder allows a picture is edited; nil: the mean, or as a given inversion was made.
+  public var posteriorChoice: Posterior.Choice?
   /// Of the noise; nil: 42, or that of a given inversion.
   public var seed: UInt64?
 
@@ -74,6 +76,7 @@ public struct EditRequest: Sendable {
 }
 
 extension EditRequest {
+  var posterior: Posterior.Choice { posteriorChoice ?? .mean }
   /// What becomes of the inversion.
   var inversionUse: InversionUse { inversion != nil ? .given : keepsInversion ? .kept : .discarded }
 

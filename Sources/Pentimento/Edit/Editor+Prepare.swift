@@ -50,7 +50,7 @@ extension Editor {
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
     return EditDraft(
       request: request, methodReason: reason, prepared: prepared,
-      pictures: try EditPictures(request, method, geometry),
+      pictures: try EditPictures(request, method, geometry, prepared.method.maskRule),
       stored: StoredBytes(
         request, prepared, LatentSize(geometry), model, preview: geometry.content))
   }
@@ -199,7 +199,7 @@ struct StoredBytes: Sendable {
 
 extension EditPictures {
   /// - Throws: `RequestError` for what only makes sense with a mask or a picture where an edit will have none.
-  init(_ request: EditRequest, _ method: EditMethod, _ geometry: Geometry) throws {
+  init(_ request: EditRequest, _ method: EditMethod, _ geometry: Geometry, _ rule: MaskRule) throws {
     let obeysMask = request.obeysMask(with: method)
     guard (request.feather ?? 0) == 0 || (obeysMask && request.pastesBack) else {
       throw RequestError.featherIdle
@@ -208,7 +208,7 @@ extension EditPictures {
     guard !pastesBack || request.picture != nil else { throw RequestError.pasteBackWithoutPicture }
     self.init(
       geometry: geometry, photo: request.photo, window: request.window, mask: request.mask,
-      maskRule: method.about.maskRule, pastesBack: pastesBack,
+      maskRule: rule, pastesBack: pastesBack,
       keepsDetail: request.keepsDetail && !pastesBack,
       feather: geometry.feathering(request.feather, isGiven: request.mask != nil),
       hasMask: request.hasMask(with: method))

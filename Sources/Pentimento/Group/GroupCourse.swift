@@ -123,9 +123,9 @@ final class GroupCourse: Sendable {
     try checkGoesOn()
     stage("encode")
     let pictures = waiting.map { member in member.state.withLock { $0.read!.picture! } }
-    let latents = try await first.job.codec(on: thread).encode(pictures)
-    for (member, latent) in zip(waiting, latents) {
-      switch latent {
+    let encoded = try await first.job.codec(on: thread).encode(pictures)
+    for (member, picture) in zip(waiting, encoded) {
+      switch Result(catching: { try member.job.latent(picture.get()) }) {
       case .success(let latent): member.state.withLock { $0.inputs!.source = latent }
       case .failure(let error): member.fail(error)
       }
@@ -199,7 +199,7 @@ final class GroupCourse: Sendable {
       diffusion: Diffusion(
         unet: StoppingPredictor(base: unet, isStopped: isStopped), schedule: job.editor.model.schedule,
         empty: empty),
-      codec: job.codec(on: thread), tape: SeededTape(seed: job.seed), observer: remarks.observer,
+      codec: job.codec(on: thread), tape: job.tape, observer: remarks.observer,
       journal: journal(member) ?? NoJournal())
     if job.prepared.demands.contains(.contextGradient), let derivative {
       context.derivative = StoppingDerivative(base: derivative, isStopped: isStopped)

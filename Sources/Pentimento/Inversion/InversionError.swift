@@ -1,3 +1,5 @@
+import Editing
+
 /// Why an inversion cannot be used, read or kept.
 public enum InversionError: Error, Equatable, CustomStringConvertible {
   case differs(Difference)
@@ -11,6 +13,7 @@ public enum InversionError: Error, Equatable, CustomStringConvertible {
     case picture
     case size(made: String, asked: String)
     case seed(made: UInt64, asked: UInt64)
+    case posterior(made: Posterior.Choice, asked: Posterior.Choice)
     case generator(made: String)
     case sourcePrompt(made: String, asked: String)
     case negativePrompt(made: String, asked: String)
@@ -39,6 +42,8 @@ extension InversionError.Difference {
       "the inversion was made at \(made) working pixels, \(asked) are asked for"
     case .seed(let made, let asked):
       "the inversion was made with seed \(made), \(asked) is asked for"
+    case .posterior(let made, let asked):
+      "the inversion was made of the posterior's \(made.rawValue), its \(asked.rawValue) is asked for"
     case .generator(let made):
       "the inversion was made with the noise generator \"\(made)\", which this program does not have"
     case .sourcePrompt(let made, let asked):
@@ -55,6 +60,7 @@ extension InversionError.Difference {
     case .picture: "give that one or none, or invert again"
     case .size: "ask for the size that it was made at, or invert again"
     case .seed: "ask for that seed, or invert again"
+    case .posterior: "ask for the same, or invert again"
     case .generator: "invert again"
     case .sourcePrompt, .negativePrompt: "give that one or none, or invert again"
     }

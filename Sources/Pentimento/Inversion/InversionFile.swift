@@ -77,6 +77,7 @@ public enum InversionFile {
     metadata["negative-prompt"] = origin.negativePrompt
     metadata["picture-size"] = origin.original?.text
     metadata["size-option"] = origin.sizeOption
+    if origin.posterior != .mean { metadata["posterior"] = origin.posterior.rawValue }
     for (name, value) in saved.inversion.parameters { metadata["parameter.\(name)"] = value }
     return metadata
   }
@@ -133,13 +134,16 @@ public enum InversionFile {
   private static func origin(_ metadata: [String: String]) throws -> SavedInversion.Origin {
     guard let size = Extent(metadata["working-size"]) else { throw Unsound.lacks("working-size") }
     guard let seed = UInt64(try metadata.value("seed")) else { throw Unsound.lacks("seed") }
+    guard let posterior = Posterior.Choice(rawValue: metadata["posterior"] ?? "mean") else {
+      throw Unsound.lacks("posterior")
+    }
     return SavedInversion.Origin(
       method: try metadata.value("method"), modelName: try metadata.value("model"),
       model: try metadata.value("model-sha256"), picture: try metadata.value("picture-sha256"),
       width: size.width, height: size.height, prompt: metadata["prompt"],
       sourcePrompt: metadata["source-prompt"], negativePrompt: metadata["negative-prompt"], seed: seed,
       generator: try metadata.value("generator"), original: Extent(metadata["picture-size"]),
-      sizeOption: metadata["size-option"])
+      sizeOption: metadata["size-option"], posterior: posterior)
   }
 
   private static func read(

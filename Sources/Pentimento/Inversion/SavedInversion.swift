@@ -31,6 +31,8 @@ public struct SavedInversion: Sendable, Equatable {
     /// Size of the picture that results are scaled back to, and how the working size was asked for.
     public var original: Extent?
     public var sizeOption: String?
+    /// The latent of the picture that was inverted.
+    public var posterior = Posterior.Choice.mean
   }
 }
 
@@ -50,6 +52,7 @@ extension SavedInversion.Origin {
     generator = SeededTape.generator
     original = job.pictures.geometry.picture
     sizeOption = request.size?.text
+    posterior = request.posterior
   }
 
   /// Size of the picture that it was made from.
@@ -80,6 +83,10 @@ extension EditRequest {
     try require(try origin.model == identity(), .model(made: origin.modelName))
     if let seed { try require(origin.seed == seed, .seed(made: origin.seed, asked: seed)) }
     request.seed = origin.seed
+    if let asked = posteriorChoice {
+      try require(origin.posterior == asked, .posterior(made: origin.posterior, asked: asked))
+    }
+    request.posteriorChoice = origin.posterior
     try require(origin.generator == SeededTape.generator, .generator(made: origin.generator))
 
     if let sourcePrompt {

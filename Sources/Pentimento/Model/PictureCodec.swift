@@ -32,13 +32,18 @@ package struct PictureCodec: LatentCodec {
       input: { _ in ["latent": unscaled(latent)] })[0].get()
   }
 
-  /// Posterior means of pictures of one size, by a network that is opened once. One that fails leaves the others.
-  func encode(_ pictures: [Picture]) async throws -> [Result<Latent, any Error>] {
+  /// Pictures of one size, by a network that is opened once. One that fails leaves the others.
+  func encode(_ pictures: [Picture]) async throws -> [Result<Posterior, any Error>] {
     guard let size = pictures.first.map(Extent.init) else { return [] }
     return try await run(
       encoder(size.width, size.height), pictures.count, output: "moments",
       input: { ["image": pictures[$0].signal] }
-    ).map { result in result.map { moments($0).mean } }
+    ).map { result in
+      result.map {
+        let (mean, logVariance) = moments($0)
+        return Posterior(mean: mean, logVariance: logVariance, scale: Double(scale))
+      }
+    }
   }
 
   /// Pictures of latents of one size, by a network that is opened once. One that fails leaves the others.

@@ -136,6 +136,7 @@ extension EditJob {
     options.set("image", try (request.picture as? OpenPicture).map { try Self.file($0.path, $0.fileHash()) })
     options.set("mask", try (request.mask as? OpenMask).map { try Self.file($0.path, $0.fileHash()) })
     if request.picture != nil {
+      options.set("posterior", .string(request.posterior.rawValue))
       options.set("crop", .string(request.window?.text ?? "none"))
       options.set("detail", .bool(request.keepsDetail))
     }

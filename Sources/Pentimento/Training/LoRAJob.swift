@@ -85,13 +85,13 @@ public struct LoRAJob: Sendable {
         seconds: (ContinuousClock.now - clock).seconds))
   }
 
-  private func photo(_ picture: Picture, on thread: NetworkThread) async throws -> LoRATraining.Photo {
+  private func photo(_ picture: Picture, on thread: NetworkThread) async throws -> Posterior {
     let codec = PictureCodec(
       model: editor.model, pool: editor.pool, encoder: { _, _ in encoder },
       decoder: { _, _ in preconditionFailure("nothing is decoded") }, thread: thread)
     let (mean, logVariance) = try await codec.encode(picture.signal)
-    guard request.samplesPosterior else { return LoRATraining.Photo(mean: mean) }
-    return LoRATraining.Photo(
+    guard request.samplesPosterior else { return Posterior(mean: mean) }
+    return Posterior(
       mean: mean, logVariance: logVariance, scale: Double(editor.model.autoencoder.scalingFactor))
   }
 }
