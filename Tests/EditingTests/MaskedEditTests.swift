@@ -183,8 +183,10 @@ import Testing
   func emptyMask(sampler: Sampler) async throws {
     let (model, _) = nonlinearWorld()
     let empty = Mask(height: 7, width: 11, repeating: 0.49)
+    var method = method(sampler, 2)
+    method.softMask = false
     for trace in [nil, Trace()] {
-      let out = try await method(sampler, 2).edit(
+      let out = try await method.edit(
         photo, to: tiger, mask: empty, model: model, tape: tape, observer: trace?.observer ?? .none)
       #expect(out.isIdentical(to: photo))
       // What is said is what happened: the mask is not empty, and of pixels nothing is promised.
@@ -238,5 +240,78 @@ import Testing
       tape: tape)
     // The last step is the prediction m = (x − s·ε)/a at t = 166 with x, ε rounded below 8 and a > 0.8.
     #expect(out.isClose(to: boxMask().blend(inside: picture, outside: photo), within: 4 * 8 * halfUlp))
+  }
+}
+
+@Suite("Masks that say how much") struct ChangeMapTests {
+  let photo = latent(63)
+  let tape = SeededTape(seed: 21)
+
+  /// Steps 2…10 of ten are run.
+  private func sdedit(_ sampler: Sampler, strength: Double = 0.8) -> SDEdit {
+    var method = SDEdit()
+    (method.steps, method.strength, method.sampler) = (10, strength, sampler)
+    return method
+  }
+
+  @Test(
+    "a grey all over is sdedit of that part of the strength",
+    arguments: [(1, 8), (0.76, 6), (0.5, 4), (0.13, 1)])
+  func grey(value: Double, steps: Int) async throws {
+    let (model, _) = nonlinearWorld()
+    let mask = Mask(height: 7, width: 11, repeating: Float(value))
+    let masked = try await sdedit(.ode).edit(photo, to: tiger, mask: mask, model: model, tape: tape)
+    let weaker = try await sdedit(.ode, strength: Double(steps) / 10).edit(
+      photo, to: tiger, model: model, tape: tape)
+    #expect(masked.isIdentical(to: weaker))
+  }
+
+  @Test("a grey all over is inpainting of that strength", arguments: [(0.67, 4), (0.34, 2)])
+  func greyInpainting(value: Double, steps: Int) async throws {
+    let (model, _) = nonlinearWorld()
+    var method = Inpainting()
+    (method.steps, method.sampler, method.order) = (6, .ode, 1)
+    let mask = Mask(height: 7, width: 11, repeating: Float(value))
+    let masked = try await method.edit(photo, to: tiger, mask: mask, model: model, tape: tape)
+    method.strength = Double(steps) / 6
+    let white = Mask(height: 7, width: 11)
+    let weaker = try await method.edit(photo, to: tiger, mask: white, model: model, tape: tape)
+    #expect(masked.isIdentical(to: weaker))
+  }
+
+  @Test("black is the photo bit for bit, white is as if there were no mask", arguments: Sampler.allCases)
+  func ends(sampler: Sampler) async throws {
+    let (model, _) = nonlinearWorld()
+    let box = boxMask()
+    let masked = try await sdedit(sampler).edit(photo, to: tiger, mask: box, model: model, tape: tape)
+    #expect(masked.isIdentical(to: photo, outside: box) && masked.distance(to: photo) > 0.01)
+    let (white, black) = (Mask(height: 7, width: 11), Mask(height: 7, width: 11, repeating: 0))
+    let whole = try await sdedit(sampler).edit(photo, to: tiger, mask: white, model: model, tape: tape)
+    #expect(whole.isIdentical(to: try await sdedit(sampler).edit(photo, to: tiger, model: model, tape: tape)))
+    let trace = Trace()
+    let none = try await sdedit(sampler).edit(
+      photo, to: tiger, mask: black, model: model, tape: tape, observer: trace.observer)
+    #expect(none.isIdentical(to: photo))
+    #expect(trace.warnings == ["The mask is empty: the edit may change nothing."])
+  }
+
+  @Test("the brighter a place, the earlier it leaves the photo")
+  func order() async throws {
+    let (model, _) = nonlinearWorld()
+    var ramp = Mask(height: 7, width: 11)
+    for y in 0..<7 { for x in 0..<11 { ramp[y, x] = Float(x) / 10 } }
+    let trace = Trace()
+    _ = try await sdedit(.ode).edit(
+      photo, to: tiger, mask: ramp, model: model, tape: tape, observer: trace.observer)
+    let grid = try model.schedule.samplingGrid(steps: 10)
+    let n = try tape.normal(0, like: photo)
+    // After step i, level 7 − i, columns with ⌊8·x/10⌋ < 8 − i are the photo's.
+    for (i, x) in trace.latents("traj").dropFirst().enumerated() {
+      let level = 7 - i
+      let noised = level == 0 ? photo : model.schedule.diffuse(photo, to: grid.timestep(level), n)
+      let free = Mask(
+        height: 7, width: 11, values: (0..<77).map { 8 * ($0 % 11) / 10 >= 8 - i ? 1 : 0 })
+      #expect(x.isIdentical(to: noised, outside: free), "step \(i)")
+    }
   }
 }

@@ -101,7 +101,7 @@ import Testing
   static let unused: [Refusal] = [
     Refusal("--method", "sdedit", "--eta", "0.5", says: "no use for --eta", "--strength"),
     Refusal("--radius", "3", says: "ddpm-inversion has no use for --radius"),
-    Refusal("--mask", "mask.png", "--method", "sdedit", says: "no use for a mask"),
+    Refusal("--mask", "mask.png", "--method", "ddpm-inversion", says: "no use for a mask"),
     Refusal("--mask", "auto", says: "no use for --mask auto"),
     Refusal("--save-mask", "m.png", says: "no use for --save-mask"),
     Refusal("--feather", "3", says: "--feather"),
@@ -246,7 +246,8 @@ import Testing
     Refusal("--radius", "3", says: "--radius is for --method drag"),
     Refusal(
       "--eta", "0.5", "--method", "sdedit", says: "--eta is for --method ddpm-inversion, ledits"),
-    Refusal("--mask", "mask.png", "--method", "sdedit", says: "it is for --method", "inpaint", "diffedit"),
+    Refusal(
+      "--mask", "mask.png", "--method", "ddpm-inversion", says: "it is for --method", "inpaint", "diffedit"),
     Refusal("--mask", "auto", says: "it is for --method diffedit, drag"),
     Refusal("--save-mask", "m.png", says: "it is for --method", "diffedit"),
     Refusal("--method", "sdedit", "--drag", "1,2:3,4", says: "it is for --method drag"),
@@ -301,7 +302,8 @@ import Testing
       wrong.status == Status.usage && wrong.errors.contains("--isa is \"x\", and this processor runs scalar"),
       "\(wrong.errors)")
     let right = try await Command.shell(
-      "exec $pentimento plan --method generate --prompt x --size 64 --isa scalar", in: Workplace(), environment: ["PENTIMENTO_ISA": "x"])
+      "exec $pentimento plan --method generate --prompt x --size 64 --isa scalar", in: Workplace(),
+      environment: ["PENTIMENTO_ISA": "x"])
     #expect(right.status == Status.done, "\(right.errors)")
   }
 }

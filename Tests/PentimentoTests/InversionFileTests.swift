@@ -48,7 +48,9 @@ private final class TemporaryFile {
   }
 
   /// The same request with an inversion in place of the picture and of what it was made with.
-  private func request(_ method: String, _ prompt: String, with inversion: SavedInversion) -> EditRequest {
+  private func request(_ method: String, _ prompt: String = "a green ball", with inversion: SavedInversion)
+    -> EditRequest
+  {
     var request = request(method, prompt)
     request.inversion = inversion
     (request.picture, request.sourcePrompt, request.method!.settings) = (nil, nil, [:])
@@ -84,6 +86,21 @@ private final class TemporaryFile {
       #expect(again.report.evaluations == again.report.plannedEvaluations)
       #expect(again.report.evaluations < whole.report.evaluations)
     }
+  }
+
+  @Test("of a sampled latent says so, and its edits need not")
+  func sampledPosterior() async throws {
+    var first = request("cycle-sde")
+    (first.posteriorChoice, first.keepsInversion) = (.sample, true)
+    let made = try await editor.run(first)
+    let file = TemporaryFile()
+    try InversionFile.write(try #require(made.inversion), to: file.path)
+    let saved = try InversionFile.read(file.path)
+    #expect(saved.origin.posterior == .sample)
+    let again = try await editor.run(request("cycle-sde", with: saved))
+    #expect(again.working == made.working)
+    // Another latent, and then other noise.
+    #expect(try await editor.run(request("cycle-sde")).working != made.working)
   }
 
   @Test("costs one hash of the model, however often it is used") func oneHash() async throws {
@@ -134,6 +151,7 @@ private final class TemporaryFile {
     ),
     ({ $0.method!.settings["strength"] = .number(0.5) }, ""),  // a shorter way is part of the longer one
     ({ $0.sourcePrompt = "a dog" }, "the source prompt \"a red ball\", \"a dog\" is asked for"),
+    ({ $0.posteriorChoice = .sample }, "made of the posterior's mean, its sample is asked for"),
     ({ $0.seed = 43 }, "made with seed 42, 43 is asked for"),
     ({ $0.inversion!.origin.model = "0" }, "made with another model (\"model\")"),
     ({ $0.inversion!.origin.generator = "mt19937" }, "the noise generator \"mt19937\""),
