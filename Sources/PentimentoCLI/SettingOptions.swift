@@ -46,6 +46,16 @@ struct SettingOptions: ParsableArguments {
   @Option(setting: "inversion-path") var inversionPath: PromptTuningInversion.Path?
   @Option(setting: "initial-embedding") var initialEmbedding: PromptTuningInversion.Prompt?
   @Option(setting: "early-stop") var earlyStop: Double?
+  @Option(setting: "solver") var solver: DDPMInversion.Solver?
+  @Option(setting: "max-norm") var maxNorm: Double?
+  @Option(setting: "start") var start: InfEdit.Start?
+  @Option(setting: "min-ratio") var minRatio: Double?
+  @Option(setting: "max-ratio") var maxRatio: Double?
+  @Option(setting: "prox") var prox: Proximity?
+  @Option(setting: "quantile") var quantile: Double?
+  @Option(setting: "recon-lr") var reconLr: Double?
+  @Option(setting: "recon-t") var reconT: Double?
+  @Option(setting: "dilate") var dilate: Double?
 
   /// What was given, by the options' names.
   var settings: MethodSettings {
@@ -145,6 +155,9 @@ extension LEDITSPlusPlus.MaskMode: SettingWord {}
 extension LossReduction: SettingWord {}
 extension PromptTuningInversion.Path: SettingWord {}
 extension PromptTuningInversion.Prompt: SettingWord {}
+extension DDPMInversion.Solver: SettingWord {}
+extension InfEdit.Start: SettingWord {}
+extension Proximity: SettingWord {}
 
 /// The methods' tables, each made once: a method makes its own anew whenever it is asked, and there are forty options
 /// to describe before the first argument is read.

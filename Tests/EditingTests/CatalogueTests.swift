@@ -8,8 +8,9 @@ import Testing
   func list() {
     #expect(
       EditMethods.all.names == [
-        "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
-        "cycle-sde", "diffedit", "inpaint", "drag", "pti", "null-text", "translate", "generate", "sega",
+        "ddpm-inversion", "ledits", "ledits++", "turbo-edit", "infedit", "dds", "pds", "sds", "sdedit",
+        "ddim-inversion", "npi", "cycle-diffusion", "cycle-sde", "diffedit", "inpaint", "drag", "pti",
+        "null-text", "translate", "generate", "sega",
       ])
     for method in EditMethods.all {
       let about = method.about
@@ -47,6 +48,15 @@ import Testing
       ("pti", "interpolation", "0.8"), ("null-text", "steps", "50"), ("null-text", "cfg-scale", "7.5"),
       ("null-text", "inner-steps", "10"), ("null-text", "learning-rate", "0.01"),
       ("null-text", "early-stop", "1e-05"), ("null-text", "early-stop-rise", "2e-05"),
+      ("ddpm-inversion", "solver", "ddpm"), ("turbo-edit", "steps", "4"), ("turbo-edit", "cfg-scale", "1.5"),
+      ("turbo-edit", "max-norm", "15.5·√(h·w/4096)"), ("infedit", "steps", "15"),
+      ("infedit", "strength", "1.0"), ("infedit", "source-cfg-scale", "1.0"), ("infedit", "cfg-scale", "2.0"),
+      ("infedit", "eta", "1.0"), ("infedit", "start", "noise"), ("infedit", "original-steps", "50"),
+      ("npi", "steps", "50"), ("npi", "cfg-scale", "7.5"), ("npi", "prox", "soft"),
+      ("npi", "quantile", "0.75"),
+      ("npi", "recon-lr", "1.0"), ("npi", "recon-t", "400"), ("npi", "dilate", "1"), ("pds", "steps", "200"),
+      ("pds", "cfg-scale", "100.0"), ("pds", "learning-rate", "0.1"), ("pds", "grid-steps", "500"),
+      ("pds", "min-ratio", "0.02"), ("pds", "max-ratio", "0.98"),
     ])
   func defaults(method: String, option: String, value: String) throws {
     let rows = try #require(EditMethods.all.named(method)).rows
@@ -108,6 +118,17 @@ import Testing
       (with { (m: inout NullTextInversion) in m.innerSteps = -1 }, "inner-steps"),
       (with { (m: inout NullTextInversion) in m.steps = 0 }, "steps"),
       (with { (m: inout NullTextInversion) in m.stop = -1 }, "early-stop"),
+      (with { (m: inout TurboEdit) in m.steps = 1 }, "steps"),
+      (with { (m: inout TurboEdit) in m.maxNorm = 0 }, "max-norm"),
+      (with { (m: inout InfEdit) in m.steps = 51 }, "steps"),
+      (with { (m: inout InfEdit) in m.strength = 0.05 }, "less than one"),
+      (with { (m: inout InfEdit) in m.eta = 1.1 }, "eta"),
+      (with { (m: inout NegativePromptInversion) in m.quantile = -0.1 }, "quantile"),
+      (with { (m: inout NegativePromptInversion) in m.pull = 1.1 }, "recon-lr"),
+      (with { (m: inout NegativePromptInversion) in m.dilation = -1 }, "dilate"),
+      (with { (m: inout PosteriorDistillation) in m.lastPart = 0.02 }, "max-ratio 0.02"),
+      (with { (m: inout PosteriorDistillation) in m.firstPart = -0.1 }, "min-ratio"),
+      (with { (m: inout DDPMInversion) in (m.solver, m.steps) = (.dpm2, 400) }, "steps"),
       (with { (m: inout Drag) in m.moves = [] }, "point"),
     ]
   }()
@@ -128,7 +149,8 @@ import Testing
     let methods: [any EditingMethod] = [
       TextToImage(), SDEdit(), DDIMTranslation(), CycleDiffusion(), CycleSDE(), DDPMInversion(), LEDITS(),
       LEDITSPlusPlus(), ScoreDistillationSampling(), DeltaDenoisingScore(), DiffEdit(), Inpainting(),
-      PromptTuningInversion(), NullTextInversion(),
+      PromptTuningInversion(), NullTextInversion(), TurboEdit(), InfEdit(), NegativePromptInversion(),
+      PosteriorDistillation(),
     ]
     for method in methods { try method.validate(on: .stableDiffusion) }
   }

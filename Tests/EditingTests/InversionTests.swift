@@ -38,6 +38,12 @@ import Testing
       (method.steps, method.sampler, method.automaticMask.maps) = (10, sampler, 3)
       return method
     }
+    var second = DDPMInversion()
+    (second.solver, second.steps, second.skip) = (.dpm2, 6, 0.5)
+    var turbo = TurboEdit()
+    turbo.guidance = 2
+    var negative = NegativePromptInversion()
+    negative.steps = 10
     let tape = Self.tape
     return [
       Case(
@@ -75,6 +81,24 @@ import Testing
         evaluations: { [sde] in sde.evaluations(inversion: $0) },
         edit: { [sde] in
           try await sde.edit($0, from: cat, to: $1, given: $2, model: $3, tape: tape, observer: $4)
+        }),
+      Case(
+        description: "ddpm-inversion dpm2", method: second,
+        evaluations: { [second] in second.evaluations(hasSourcePrompt: true, inversion: $0) },
+        edit: { [second] in
+          try await second.edit($0, from: cat, to: $1, given: $2, model: $3, tape: tape, observer: $4)
+        }),
+      Case(
+        description: "turbo-edit", method: turbo,
+        evaluations: { [turbo] in turbo.evaluations(hasSourcePrompt: true, inversion: $0) },
+        edit: { [turbo] in
+          try await turbo.edit($0, from: cat, to: $1, given: $2, model: $3, tape: tape, observer: $4)
+        }),
+      Case(
+        description: "npi", method: negative,
+        evaluations: { [negative] in negative.evaluations(hasSourcePrompt: true, inversion: $0) },
+        edit: { [negative] in
+          try await negative.edit($0, from: cat, to: $1, given: $2, model: $3, observer: $4)
         }),
     ]
       + diffEdits.map { method in

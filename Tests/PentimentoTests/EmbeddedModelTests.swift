@@ -92,11 +92,45 @@ import Testing
       scene.latent, from: scene.source, to: scene.source, model: scene.diffusion, tape: SeededTape(seed: 3))
     #expect(try await scene.difference(official) > 0.5)
 
-    var solver = LEDITSPlusPlus()
-    (solver.steps, solver.mode) = (steps, .noise)
-    let retraced = try await solver.edit(
+    var concepts = LEDITSPlusPlus()
+    (concepts.steps, concepts.mode) = (steps, .noise)
+    let retraced = try await concepts.edit(
       scene.latent, concepts: [], model: scene.diffusion, tape: SeededTape(seed: 6))
     #expect(try await scene.difference(retraced) < Self.close)
+  }
+
+  /// The grids of few-step models, and those of the methods that bring their own.
+  @Test(
+    "the same prompt gives every pixel back with every method that inverts exactly",
+    arguments: [("leading", 10), ("trailing", 4), ("trailing", 20)])
+  func everyMethod(spacing: String, steps: Int) async throws {
+    let scene = try await Scene(schedule: NoiseSchedule(spacing: .init(rawValue: spacing)!))
+    func expectEveryPixel(_ method: some EditingMethod) async throws {
+      let same = try await method.edit(
+        scene.latent, from: scene.source, to: scene.source, model: scene.diffusion, tape: SeededTape(seed: 3))
+      #expect(try await scene.difference(same) < Self.close, "\(method.name)")
+    }
+    var ddpm = DDPMInversion()
+    (ddpm.steps, ddpm.skip, ddpm.targetGuidance) = (steps, 0, ddpm.sourceGuidance)
+    try await expectEveryPixel(ddpm)
+    (ddpm.solver, ddpm.skip) = (.dpm2, 0.5)
+    try await expectEveryPixel(ddpm)
+    var turbo = TurboEdit()
+    (turbo.steps, turbo.maxNorm) = (steps, 1e9)
+    try await expectEveryPixel(turbo)
+    var cycle = CycleDiffusion()
+    (cycle.steps, cycle.strength, cycle.targetGuidance) = (steps, 1, cycle.sourceGuidance)
+    try await expectEveryPixel(cycle)
+    var stochastic = CycleSDE()
+    (stochastic.steps, stochastic.targetGuidance) = (steps, stochastic.sourceGuidance)
+    try await expectEveryPixel(stochastic)
+    var virtual = InfEdit()
+    (virtual.steps, virtual.sourceGuidance) = (steps, virtual.targetGuidance)
+    try await expectEveryPixel(virtual)
+    // Not exact by itself: pulled back where the prompts agree, here everywhere.
+    var negative = NegativePromptInversion()
+    (negative.steps, negative.pullsBelow) = (steps, 1000)
+    try await expectEveryPixel(negative)
   }
 
   @Test("LEDITS with a concept of no strength is edit-friendly inversion") func silentConcept() async throws {

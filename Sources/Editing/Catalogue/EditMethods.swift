@@ -2,10 +2,11 @@
 public enum EditMethods {
   /// In the order in which they are listed.
   public static let all: [any EditingMethod.Type] = [
-    DDPMInversion.self, LEDITS.self, LEDITSPlusPlus.self, DeltaDenoisingScore.self,
-    ScoreDistillationSampling.self, SDEdit.self, DDIMTranslation.self, CycleDiffusion.self, CycleSDE.self,
-    DiffEdit.self, Inpainting.self, Drag.self, PromptTuningInversion.self, NullTextInversion.self,
-    Translation.self, TextToImage.self, SEGA.self,
+    DDPMInversion.self, LEDITS.self, LEDITSPlusPlus.self, TurboEdit.self, InfEdit.self,
+    DeltaDenoisingScore.self, PosteriorDistillation.self, ScoreDistillationSampling.self, SDEdit.self,
+    DDIMTranslation.self, NegativePromptInversion.self, CycleDiffusion.self, CycleSDE.self, DiffEdit.self,
+    Inpainting.self, Drag.self, PromptTuningInversion.self, NullTextInversion.self, Translation.self,
+    TextToImage.self, SEGA.self,
   ]
 }
 

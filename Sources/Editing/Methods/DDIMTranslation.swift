@@ -53,7 +53,10 @@ public struct DDIMTranslation: InvertingMethod {
     let target = try inputs.target(for: name)
     let grid = try model.schedule.samplingGrid(steps: steps)
     let inversion =
-      if let given = inputs.inversion { given } else { try await invert(inputs, on: grid, in: context) }
+      if let given = inputs.inversion { given } else {
+        try await ddimInversion(
+          inputs, guidance: Guidance(sourceGuidance), levels: levels, on: grid, in: context)
+      }
     try check(inversion)
     var x = try inversion.state(levels)
     for (i, level) in stride(from: levels, through: 1, by: -1).enumerated() {
@@ -64,18 +67,6 @@ public struct DDIMTranslation: InvertingMethod {
     }
     observer("out", x)
     return x
-  }
-
-  private func invert(
-    _ inputs: EditInputs, on grid: SamplingGrid, in context: EditContext
-  ) async throws -> Inversion {
-    let (source, prompt) = (try inputs.photo(for: name), try inputs.reference(for: name))
-    let path = try await context.diffusion.ddimInversion(
-      source, from: prompt, guidance: Guidance(sourceGuidance), levels: levels, on: grid, method: name)
-    for y in path { context.observer("inverted", y) }
-    let inversion = newInversion(inputs.outline, states: path.byLevel)
-    context.observer.inverted(inversion)
-    return inversion
   }
 }
 

@@ -3,14 +3,14 @@ import Tensors
 /// LEDITS++: inversion through a second-order SDE solver in few steps, and concepts that act inside masks
 /// found from attention and noise (Brack et al. 2024).
 ///
-///     x_k = A_k·x₀ + S_k·n_k;   δ_k = x_{k+1} − μ(x_k, m_k, m_{k−1})                                (perfect inversion)
+///     δ_k, x_{k+1} = μ(x_k, m_k, m_{k−1}) + δ_k by `SolverInversion`                            (perfect inversion)
 ///     ψ_c = ±S_c·(ε_c − ε_u)·M_c;   ε = ε_u + Σ_c ψ_c                                            (textual editing)
 ///
-/// The authors divide δ by the noise of its step and drop that of the last step, which has none; kept as it is, an
-/// edit without concepts returns the photo to rounding. There is no prompt branch and no momentum. Draws: the noise of each executed level in ascending time.
+/// There is no prompt branch and no momentum; without concepts the photo comes back to rounding. Draws: those of the
+/// inversion.
 public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
   public enum MaskMode: String, Sendable, Codable, CaseIterable {
-    /// Attention and noise, attention alone at t > 800.
+    /// Attention and noise; attention alone at t > 800, but for models of SDXL's kind.
     case intersect
     case attention
     case noise
@@ -66,8 +66,9 @@ public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
     bytes((outline.inversion == .given ? 0 : steps + 2) + 1, height, width, channels)
   }
 
-  /// Levels of the grid, of which the last `steps` are executed: ⌊n·(1 + skip)⌋.
-  var gridSteps: Int { Int((Double(steps) * (1 + skip) + 1e-9).rounded(.down)) }
+  private func solver(on schedule: NoiseSchedule) throws(EditError) -> SolverInversion {
+    try SolverInversion(method: name, schedule, steps: steps, skip: skip, zeroLast: zeroLast)
+  }
 
   func active(at step: Int) -> [Int] {
     concepts.indices.filter { step >= concepts[$0].warmup && !concepts[$0].isCooledDown(at: step) }
@@ -75,7 +76,7 @@ public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
 
   public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters(outline)
-    _ = try schedule.dpmGrid(steps: gridSteps, spacing: .leading)
+    _ = try solver(on: schedule)
   }
 
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
@@ -91,49 +92,12 @@ public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
 }
 
 extension LEDITSPlusPlus {
-  /// Inverts the photo. Level ℓ is the ℓ-th from the end of the grid: the start at level n, at level 0 what an edit
-  /// without concepts returns: the photo, to rounding.
-  ///
-  /// Without a source prompt that says something, the authors' default, it is inverted with the empty one.
+  /// Inverts the photo (`SolverInversion`). Without a source prompt that says something, the authors' default, it is
+  /// inverted with the empty one.
   package func invert(_ inputs: EditInputs, in context: EditContext) async throws -> Inversion {
-    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
-    let (source, prompt) = (try inputs.photo(for: name), inputs.referenceIfAny)
-    let grid = try model.schedule.dpmGrid(steps: gridSteps, spacing: .leading)
-    let first = grid.steps - steps
-    func noised(_ k: Int) throws -> Latent {
-      guard k < grid.steps else { return source }
-      let n = try tape.normal(grid.steps - 1 - k, like: source)
-      return .combination([(grid.signal[k], source), (grid.noise[k], n)])
-    }
-
-    let start = try noised(first)
-    var inversion = newInversion(inputs.outline, states: [steps: start])
-    var (x, previous) = (start, Latent?.none)
-    for k in first..<grid.steps {
-      let t = grid.timesteps[k]
-      let eps =
-        if let prompt {
-          try await model.guided(x, timestep: t, prompt, Guidance(sourceGuidance))
-        } else {
-          try await model.unguided(x, timestep: t)
-        }
-      let m = grid.denoised(k, x, eps)
-      let residual = grid.residual(
-        leadingTo: try noised(k + 1), k, from: x, denoised: m, previous: previous)
-      x = try grid.step(k, x, denoised: m, previous: previous, .sde, plus: residual)
-        .checked(name, step: k - first + 1)
-      let level = grid.steps - k
-      inversion.residuals[level] = residual
-      observer("residuals", level > zeroLast ? residual : 0 * residual)
-      // The authors' noise maps: for looking at.
-      let scale = grid.noiseScale(k)
-      observer("zs", (scale > 0 && level > zeroLast ? 1 / scale : 0) * residual)
-      previous = m
-    }
-    inversion.states[0] = x
-    observer("start", start)
-    observer.inverted(inversion)
-    return inversion
+    try await solver(on: context.diffusion.schedule).invert(
+      inputs.photo(for: name), from: inputs.referenceIfAny, Guidance(sourceGuidance),
+      into: newInversion(inputs.outline), in: context)
   }
 
   /// - Parameters:
@@ -146,12 +110,10 @@ extension LEDITSPlusPlus {
     try check(inversion)
     let start = try inversion.state(steps)
     try mask?.check(for: start)
-    let grid = try model.schedule.dpmGrid(steps: gridSteps, spacing: .leading)
     var mode = mode
-    var (x, previous) = (start, Latent?.none)
-    var edited = Mask(height: x.height, width: x.width, repeating: 0)
-    for (i, k) in (grid.steps - steps..<grid.steps).enumerated() {
-      let (t, active) = (grid.timesteps[k], active(at: i))
+    var edited = Mask(height: start.height, width: start.width, repeating: 0)
+    let out = try await solver(on: model.schedule).sample(inversion, in: context) { i, x, t in
+      let active = active(at: i)
       let queries =
         [NoiseQuery(x, timestep: t, model.empty)]
         + active.map { c in
@@ -176,17 +138,10 @@ extension LEDITSPlusPlus {
         edited = edited.union(region)
         for j in eps.indices where region.values[j / u.channels] == 1 { eps[j] += psi[j] }
       }
-      let m = grid.denoised(k, x, Latent(like: x, values: eps.map { Float($0) }))
-      let level = grid.steps - k
-      let residual = level > zeroLast ? try inversion.residual(level) : nil
-      x = try grid.step(k, x, denoised: m, previous: previous, .sde, plus: residual)
-        .checked(name, step: i + 1)
-      previous = m
-      observer("traj", x)
+      return Latent(like: x, values: eps.map { Float($0) })
     }
     if mask == nil { observer.acted(in: edited) }
-    observer("out", x)
-    return x
+    return out
   }
 
   /// ψ of a concept before its implicit mask, and that mask.
@@ -204,7 +159,7 @@ extension LEDITSPlusPlus {
       region = ImplicitMask.attention(
         map, tokens: text.tokenCount, threshold: concept.threshold, height: u.height, width: u.width)
     }
-    if mode == .noise || (mode == .intersect && timestep <= 800) {
+    if mode == .noise || (mode == .intersect && (timestep <= 800 || text.pooled != nil)) {
       region = region.intersection(
         ImplicitMask.magnitude(psi, threshold: concept.threshold, height: u.height, width: u.width))
     }

@@ -6,7 +6,7 @@ import Tensors
 ///     z ← z − lr·L/(h·w)·M·(ε̃(x; target) − n)
 ///
 /// Draws: 2k the timestep, 2k + 1 the noise of iteration k.
-public struct ScoreDistillationSampling: ScoreDescent {
+public struct ScoreDistillationSampling: NoiseScoreDescent {
   public var iterations = 200
   public var guidance = 7.5
   public var learningRate = 0.1

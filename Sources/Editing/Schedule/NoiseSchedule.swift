@@ -17,6 +17,8 @@ public enum PredictionType: String, Sendable, Codable, CaseIterable {
 public struct NoiseSchedule: Sendable, Equatable {
   /// ᾱ_t for t = 0…999.
   public let alphaBars: [Float]
+  /// β_t, the part of the variance that training step t renews.
+  let betas: [Float]
   public let prediction: PredictionType
   /// Whether the clean end of a leading grid is ᾱ = 1 instead of ᾱ_0.
   public let setsAlphaToOne: Bool
@@ -62,11 +64,11 @@ public struct NoiseSchedule: Sendable, Equatable {
     switch kind {
     case "scaled_linear":
       let roots = Self.linspace(Float(betaStart.squareRoot()), Float(betaEnd.squareRoot()))
-      alphaBars = Self.cumulativeProduct(betas: roots.map { $0 * $0 })
-    case "linear":
-      alphaBars = Self.cumulativeProduct(betas: Self.linspace(Float(betaStart), Float(betaEnd)))
+      betas = roots.map { $0 * $0 }
+    case "linear": betas = Self.linspace(Float(betaStart), Float(betaEnd))
     default: throw .unsupportedSchedule(kind)
     }
+    alphaBars = Self.cumulativeProduct(betas: betas)
     self.prediction = prediction
     self.setsAlphaToOne = setsAlphaToOne
     self.stepsOffset = stepsOffset
@@ -78,6 +80,7 @@ public struct NoiseSchedule: Sendable, Equatable {
   public static let stableDiffusion = try! NoiseSchedule()
 
   public func alphaBar(_ timestep: Int) -> Double { Double(alphaBars[timestep]) }
+  func beta(_ timestep: Int) -> Double { Double(betas[timestep]) }
   /// a_t = √ᾱ_t.
   public func signal(_ timestep: Int) -> Double { alphaBar(timestep).squareRoot() }
   /// s_t = √(1 − ᾱ_t).

@@ -27,3 +27,18 @@ extension Diffusion {
     return path
   }
 }
+
+extension InvertingMethod {
+  /// The photo's path y_0 … y_K as an inversion, found with the source prompt.
+  func ddimInversion(
+    _ inputs: EditInputs, guidance: Guidance, levels: Int, on grid: SamplingGrid, in context: EditContext
+  ) async throws -> Inversion {
+    let (source, prompt) = (try inputs.photo(for: name), try inputs.reference(for: name))
+    let path = try await context.diffusion.ddimInversion(
+      source, from: prompt, guidance: guidance, levels: levels, on: grid, method: name)
+    for y in path { context.observer("inverted", y) }
+    let inversion = newInversion(inputs.outline, states: path.byLevel)
+    context.observer.inverted(inversion)
+    return inversion
+  }
+}

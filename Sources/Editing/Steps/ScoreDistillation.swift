@@ -24,7 +24,7 @@ extension Diffusion {
   }
 }
 
-/// Gradient descent on a latent, with score distillation in the place of a gradient: what SDS and DDS share.
+/// Gradient descent on a latent, with score distillation in the place of a gradient: what SDS, DDS and PDS share.
 public protocol ScoreDescent: EditingMethod {
   var iterations: Int { get set }
   var guidance: Double { get set }
@@ -32,6 +32,21 @@ public protocol ScoreDescent: EditingMethod {
   /// L of the loss L·Σ z·g/(h·w); nil: 2000·h·w/4096, the same step at every size. The official notebook
   /// has 2000, which is that for 64×64 cells.
   var lossScale: Double? { get set }
+  /// What an iteration draws before its noise.
+  var draws: ClosedRange<Int> { get }
+  /// g of an iteration, before the mask.
+  ///
+  /// - Parameters:
+  ///   - reference: the photo and what it shows; nil for SDS.
+  ///   - draw: one of `draws`.
+  func gradient(
+    of z: Latent, toward target: Condition, relativeTo reference: (latent: Latent, prompt: Condition)?,
+    draw: Int, noise: Latent, on model: Diffusion
+  ) async throws -> Latent
+}
+
+/// A descent whose draws are timesteps and whose gradient is the weighted difference of predictions: SDS and DDS.
+public protocol NoiseScoreDescent: ScoreDescent {
   /// Timesteps that noise is drawn for: 50 and 948, official notebook.
   var firstTimestep: Int { get set }
   var lastTimestep: Int { get set }
@@ -43,7 +58,8 @@ public protocol ScoreDescent: EditingMethod {
 extension ScoreDescent {
   public static var keepsProgress: Bool { true }
 
-  public static var parameters: [Parameter<Self>] {
+  /// The rows of every descent.
+  static var descentParameters: [Parameter<Self>] {
     [
       Parameter("steps", \.iterations, .within(1...1_000_000), "gradient steps").reported(as: "iterations")
         .inCases("iters"),
@@ -53,6 +69,13 @@ extension ScoreDescent {
         "loss-scale", \.lossScale, orDerived: "2000·h·w/4096", .any,
         "factor of the loss, which is divided by the latent's h·w cells"
       ).inCases("loss_scale"),
+    ]
+  }
+}
+
+extension NoiseScoreDescent {
+  public static var parameters: [Parameter<Self>] {
+    descentParameters + [
       Parameter("first-timestep", \.firstTimestep, .within(0...999), "lowest timestep drawn").fixed
         .inCases("t_min"),
       Parameter("last-timestep", \.lastTimestep, .within(0...999), "highest timestep drawn").fixed
@@ -74,12 +97,31 @@ extension ScoreDescent {
     }
   }
 
+  public var draws: ClosedRange<Int> { firstTimestep...lastTimestep }
+
+  public func gradient(
+    of z: Latent, toward target: Condition, relativeTo reference: (latent: Latent, prompt: Condition)?,
+    draw t: Int, noise: Latent, on model: Diffusion
+  ) async throws -> Latent {
+    let g = try await model.scoreDistillation(
+      of: z, toward: target, relativeTo: reference, timestep: t, noise: noise, guidance: guidance)
+    let weight =
+      power(model.schedule.signal(t), signalExponent) * power(model.schedule.noise(t), noiseExponent)
+    return weight == 1 ? g : weight * g
+  }
+
+  private func power(_ base: Double, _ exponent: Int) -> Double {
+    (0..<exponent).reduce(1) { p, _ in p * base }
+  }
+}
+
+extension ScoreDescent {
   /// What the gradient is multiplied by: learning rate times L/(h·w).
   public func stepFactor(height: Int, width: Int) -> Double {
     learningRate * (lossScale.map { $0 / Double(height * width) } ?? 2000 / 4096)
   }
 
-  /// Draws: 2k the timestep, 2k + 1 the noise of iteration k.
+  /// Draws: 2k one of `draws`, 2k + 1 the noise of iteration k.
   ///
   /// - Parameter reference: what the photo shows; nil for SDS.
   func descend(
@@ -94,14 +136,11 @@ extension ScoreDescent {
     var run = try await DescentProgress(context.journal.progress(of: name).kept) ?? .init(k: 0, z: source)
     while run.k < iterations {
       let k = run.k
-      let t = try tape.integer(2 * k, in: firstTimestep...lastTimestep)
+      let draw = try tape.integer(2 * k, in: draws)
       let n = try tape.normal(2 * k + 1, like: source)
-      var g = try await model.scoreDistillation(
-        of: run.z, toward: target, relativeTo: reference.map { (source, $0) }, timestep: t, noise: n,
-        guidance: guidance)
-      let weight =
-        power(model.schedule.signal(t), signalExponent) * power(model.schedule.noise(t), noiseExponent)
-      if weight != 1 { g = weight * g }
+      var g = try await gradient(
+        of: run.z, toward: target, relativeTo: reference.map { (source, $0) }, draw: draw, noise: n, on: model
+      )
       if let mask { g = mask * g }
       let z = Latent.combination([(1, run.z), (-factor, g)])
       guard z.isWithin(1e4) else { throw EditError.diverged(method: name, step: k + 1, limit: 1e4) }
@@ -112,10 +151,6 @@ extension ScoreDescent {
     }
     observer("out", run.z)
     return run.z
-  }
-
-  private func power(_ base: Double, _ exponent: Int) -> Double {
-    (0..<exponent).reduce(1) { p, _ in p * base }
   }
 }
 
@@ -137,7 +172,7 @@ struct DescentProgress: Sendable {
 }
 
 extension EditMethod {
-  /// What the factories of both methods do: their rows are those of the protocol.
+  /// What the factories of all of them do: these rows are those of the protocol.
   static func descent<Method: ScoreDescent>(
     _ type: Method.Type, steps: Int?, guidance: Double?, learningRate: Double?, lossScale: Double?
   ) -> EditMethod {
