@@ -86,7 +86,7 @@ struct BatchCommand: RunCommand {
     try checkCommon()
     let own = try Array(programArguments().dropFirst())
     let editor = try runtime.editor(RunFiles(read: edit.readPaths + (jobs == "-" ? [] : [jobs])))
-    var batch = Batch(editor, into: out, work(own))
+    var batch = Batch(editor, into: out, work(own, on: editor.model))
     (batch.common, batch.replaces, batch.shard) = (
       edit.words(of: own, without: jobs), force, try part
     )
@@ -146,8 +146,10 @@ struct BatchCommand: RunCommand {
     }
   }
 
-  /// - Parameter own: the words of this command.
-  private func work(_ own: [String]) -> Batch.Work {
+  /// - Parameters:
+  ///   - own: the words of this command.
+  ///   - adapted: the model that is run.
+  private func work(_ own: [String], on adapted: Model) -> Batch.Work {
     let (folder, reports, keepsMetadata) = (out, jobs == "-" || report == .json, !noMetadata)
     let (quality, model) = (quality, runtime.model)
     @Sendable func path(_ file: String) -> String { "\(folder)/\(file)" }
@@ -174,7 +176,7 @@ struct BatchCommand: RunCommand {
         let outputs = try outputs(job)
         try RunFiles(read: options.readPaths, written: isThere ? outputs.named : []).check()
         if isThere { try outputs.check() }
-        var request = try options.request().request
+        var request = try options.request(on: adapted).request
         request.keepsInversion = job.inversion != nil
         return request
       },

@@ -33,7 +33,7 @@ struct EditCommand: RunCommand {
     try preview.check()
     let editor = try runtime.editor(
       RunFiles(read: edit.readPaths, written: outputs.named + preview.named + checkpoint.named))
-    var (request, choice) = try edit.request()
+    var (request, choice) = try edit.request(on: editor.model)
     request.showsPreviews = preview.preview != nil
     if let choice { note(choice) }
     (request.picture as? OpenPicture)?.tell()

@@ -14,6 +14,10 @@ struct EditOptions: ParsableArguments {
   @Option(help: "How to edit; 'pentimento methods' lists them. auto: by what was given.")
   var method = "auto"
 
+  @Flag(
+    help: "Choose a method of few network evaluations: turbo-edit, or ddpm-inversion with the solver dpm2 where no source prompt is given.")
+  var fast = false
+
   @Option(parsing: .unconditional, help: "What the picture shows; \"\" is allowed.")
   var sourcePrompt: String?
 
@@ -55,8 +59,12 @@ struct EditOptions: ParsableArguments {
   ///
   /// Opens the files; nothing is decoded.
   ///
-  /// - Parameter imagined: stands for a picture where none was named.
-  func request(imagined: ImaginedPicture? = nil) throws -> (request: EditRequest, choice: String?) {
+  /// - Parameters:
+  ///   - model: by which a method is chosen where none is named.
+  ///   - imagined: stands for a picture where none was named.
+  func request(
+    on model: Model, imagined: ImaginedPicture? = nil
+  ) throws -> (request: EditRequest, choice: String?) {
     var request = EditRequest()
     request.inversion = try inversion.read()
     request.inversionPath = inversion.inversion
@@ -77,7 +85,12 @@ struct EditOptions: ParsableArguments {
     request.size = try size.request
     try prompts.apply(to: &request)
     try region.apply(to: &request)
-    let (method, reason) = try EditMethod.resolve(method, settings: settings.settings, for: request)
+    request.prefersFewSteps = fast
+    if fast, method != "auto" {
+      throw ValidationError("--fast chooses a method, and --method \(method) is one: leave either out")
+    }
+    let (method, reason) = try EditMethod.resolve(
+      method, settings: settings.settings, for: request, on: model.kind)
     request.method = method
     let choice = reason.map { reason in
       // What only stands for a picture is not there.

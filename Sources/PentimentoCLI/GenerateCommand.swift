@@ -32,7 +32,10 @@ struct GenerateCommand: RunCommand {
     request.showsPreviews = preview.preview != nil
     request.size = try size.request
     try prompts.apply(to: &request)
-    request.method = try EditMethod.resolve("auto", settings: settings.settings, for: request).method
+    request.method =
+      try EditMethod.resolve(
+        "auto", settings: settings.settings, for: request, on: editor.model.kind
+      ).method
     let job = try editor.prepare(request)
     let record = try runtime.model.completed(job.record(), command: "generate")
       .of(outputs.pictures[0].encoding)

@@ -32,7 +32,7 @@ struct PlanCommand: RunCommand {
       case .side(let side): square(side)
       case .native, nil: square(editor.model.nativeSize)
       }
-    let (request, choice) = try edit.request(imagined: ImaginedPicture(extent: imagined))
+    let (request, choice) = try edit.request(on: editor.model, imagined: ImaginedPicture(extent: imagined))
     if let choice { note(choice) }
     let values = try edit.settings.list
     func prepare() throws -> (job: EditJob, plan: MemoryPlan) {

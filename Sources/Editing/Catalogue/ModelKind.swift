@@ -15,6 +15,8 @@ public struct ModelKind: Sendable, Equatable {
       ? "latent consistency model" : isDistilled ? "distilled to few steps" : nil
   }
 
+  /// Whether its own sampling goes by jumps.
+  public var samplesByJumps: Bool { isConsistency || isToldGuidance }
   /// Whether few steps do.
   public var takesFewSteps: Bool { isConsistency || isToldGuidance || isDistilled }
 }
@@ -74,6 +76,8 @@ public enum PictureSampler: String, Sendable, Codable, CaseIterable {
   case ode, sde
   /// The jumps of a latent consistency model (Luo et al. 2023): LCM, or a model with an LCM-LoRA.
   case lcm
+
+  public init(_ sampler: Sampler) { self = sampler == .sde ? .sde : .ode }
 
   /// η of the DDIM step; jumps have none.
   package var eta: Double { self == .sde ? 1 : 0 }

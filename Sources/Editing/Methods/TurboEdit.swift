@@ -44,6 +44,11 @@ public struct TurboEdit: InvertingMethod {
   ]
   public static var caseKinds: [String: Self] { ["turbo_edit": Self()] }
 
+  /// Its weight is no guidance. Models that were not distilled to few steps need more of them.
+  public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
+    kind.takesFewSteps ? [:] : ["steps": .number(8)]
+  }
+
   /// In the first step the edit is where the photo's path is: where the source prompt is asked for, once is enough.
   public func evaluations(_ outline: EditOutline) -> Int {
     let edit = steps * Guidance(guidance).evaluations

@@ -6,7 +6,7 @@ import Runtime
 extension Editor {
   /// An edit with a model that learns the picture first. It is planned with a LoRA that has the shapes of the learned one.
   func prepare(_ request: EditRequest, learning: LoRALearning, lanes: Int?) throws -> EditJob {
-    let method = try request.method ?? EditMethod.choice(for: request).method
+    let method = try request.method ?? EditMethod.choice(for: request, on: model.kind).method
     guard method.about.accepts.contains(.lora) else {
       throw RequestError.inputNotUsed(input: .learning, method: method.name)
     }

@@ -12,6 +12,8 @@ import Tensors
 public struct EditRequest: Sendable {
   /// How to edit, with the settings that differ from the model's and the method's own; nil: by what is given.
   public var method: EditMethod?
+  /// Where none is named: rather one of few network evaluations. Models that are distilled to few steps get one anyway.
+  public var prefersFewSteps = false
   /// The picture, in a file (`OpenPicture`) or in memory (`Picture`); nil for text-to-image.
   public var picture: (any PictureSource)?
   /// What the result shows.

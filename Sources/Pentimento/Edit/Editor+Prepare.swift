@@ -35,7 +35,7 @@ extension Editor {
   /// - Precondition: nothing is learned first.
   func draft(_ request: EditRequest) throws -> EditDraft {
     let settled = try request.withCropSettled(nativeSide: model.nativeSize, memoryLimit, baseline)
-    let (method, reason) = try settled.method.map { ($0, nil) } ?? EditMethod.choice(for: settled)
+    let (method, reason) = try settled.method.map { ($0, nil) } ?? EditMethod.choice(for: settled, on: model.kind)
     try settled.checkInversion(for: method)
     let request = try settled.completed(identity: identity.value)
     let geometry = try self.geometry(for: request)
