@@ -22,6 +22,7 @@ public struct Diffusion: Sendable {
       ).map { query in
         var query = query
         query.adapterScale = ask.adapterScale
+        query.toldGuidance = ask.toldGuidance
         return query
       }
     }
@@ -33,10 +34,15 @@ public struct Diffusion: Sendable {
   }
 
   /// One guided prediction.
+  ///
+  /// - Parameter toldGuidance: see `NoiseQuery.toldGuidance`.
   package func guided(
-    _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance
+    _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance,
+    telling toldGuidance: Double? = nil
   ) async throws -> Latent {
-    try await guided([GuidedQuery(latent, timestep: timestep, condition, guidance)])[0]
+    try await guided([
+      GuidedQuery(latent, timestep: timestep, condition, guidance, telling: toldGuidance)
+    ])[0]
   }
 
   /// The prediction for the empty prompt.

@@ -7,6 +7,10 @@ public enum EditError: Error, Equatable {
   case unsupportedPrediction(String)
   case unsupportedScheduler(option: String, value: String)
   case unsupportedSampler(String, reason: String)
+  /// The network has no layer for the guidance weight that it was told.
+  case guidanceNotHeard
+  /// A model whose network is told the guidance, with a method that does not tell it.
+  case needsToldGuidance(method: String, known: [String])
 
   // The request.
   case parameter(method: String, name: String, value: String, allowed: String)
@@ -53,10 +57,15 @@ extension EditError: CustomStringConvertible {
     case .unsupportedSampler(let name, let reason):
       "the model's sampler is \(name), since \(reason), which no editing method here is defined for: "
         + "use the checkpoint that it was made from"
+    case .guidanceNotHeard:
+      "the model's network has no layer that is told the guidance weight: leave embed-guidance out"
+    case .needsToldGuidance(let method, let known):
+      "\(method) is not defined for a latent consistency model, whose network is told the guidance: use "
+        + "\(known.joined(separator: ", ")), or the model that it was distilled from"
     case .parameter(let method, let name, let value, let allowed):
       "\(name) \(value) of \(method) is not allowed: give \(allowed)"
     case .gridTooFine(let steps, let limit):
-      "\(steps) steps do not fit into the model's training steps: give 1 to \(limit)"
+      "\(steps) steps do not fit into the model's timesteps: give 1 to \(limit)"
     case .nothingToDo(let method, let reason):
       "\(method) would return the input: \(reason)"
     case .missing(let method, let need):

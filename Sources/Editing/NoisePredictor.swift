@@ -11,6 +11,9 @@ public struct NoiseQuery: Sendable {
   public var levelAlphaBar: Double?
   /// What the side branches of adapters (LoRA) are multiplied by; without adapters it means nothing.
   public var adapterScale = 1.0
+  /// The guidance weight that a network is told which has a layer for it (latent consistency models); nil tells it
+  /// nothing.
+  public var toldGuidance: Double?
   /// Ask for the cross-attention map of this query as well (LEDITS++).
   public var wantsAttention = false
 

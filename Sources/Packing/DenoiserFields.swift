@@ -19,6 +19,8 @@ struct DenoiserFields: Encodable {
   let additionEmbedType: String?
   let additionTimeEmbedDim: Int?
   let projectionClassEmbeddingsInputDim: Int?
+  /// Of models that are told the guidance weight.
+  let timeCondProjDim: Int?
 
   /// Sinusoid of each time id (Podell et al. 2024, section 2.2).
   private static let timeIDWidth = 256
@@ -60,6 +62,8 @@ struct DenoiserFields: Encodable {
     inChannels = try shapes.size("conv_in.weight", 1)
     outChannels = try shapes.size("conv_out.weight", 0)
     self.sampleSize = sampleSize
+    let guidance = "time_embedding.cond_proj.weight"
+    timeCondProjDim = shapes.has(guidance) ? try shapes.size(guidance, 1) : nil
     let added = "add_embedding.linear_1.weight"
     let isTold = shapes.has(added)
     additionEmbedType = isTold ? "text_time" : nil

@@ -55,10 +55,6 @@ enum Stranger {
     if has("conditioner.embedders.0.model.") {
       return "it is the refiner of Stable Diffusion XL; use the base model"
     }
-    if let key = names.first(where: { $0.hasPart(".cond_proj.") || $0.hasPrefix("cond_proj.") }) {
-      return "its noise network is told the guidance scale (\(key)), as latent consistency models are; "
-        + "use the model that it was distilled from"
-    }
     return nil
   }
 }

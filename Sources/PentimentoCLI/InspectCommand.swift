@@ -25,6 +25,7 @@ struct InspectCommand: RunCommand {
     try StandardOutput.write(
       verify
         ? Inspection.verify(location.path)
-        : Inspection.describe(location, isForModel: !reading.parts.isEmpty, reading.open, tensors: tensors))
+        : Inspection.describe(
+          location, isForModel: !reading.parts.isEmpty, { try reading.open($0) }, tensors: tensors))
   }
 }

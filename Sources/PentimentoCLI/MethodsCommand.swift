@@ -21,7 +21,7 @@ struct MethodsCommand: RunCommand {
   func run() async throws {
     if let name {
       let method = try EditMethod(named: name)
-      return try StandardOutput.write(method.explanation(model: defaults()?.settings(for: name)))
+      return try StandardOutput.write(method.explanation(model: opened()?.defaults(for: method)))
     }
     let width = EditMethods.all.names.map(\.count).max()!
     let lines = EditMethods.all.map { $0.about.name.padding(to: width + 2) + $0.about.summary }
@@ -29,9 +29,9 @@ struct MethodsCommand: RunCommand {
   }
 
   /// Nil where no model was named and none is found: the papers' defaults can still be shown.
-  private func defaults() throws -> ModelDefaults? {
+  private func opened() throws -> Model? {
     do {
-      return try Model(at: ModelLocation.find(model)).defaults
+      return try Model(at: ModelLocation.find(model))
     } catch  where model == nil {
       return nil
     }

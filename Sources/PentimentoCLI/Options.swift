@@ -58,6 +58,7 @@ struct NumericsOptions: ParsableArguments {
 }
 
 extension AttentionArithmetic: ExpressibleByArgument {}
+extension NoiseSchedule.Spacing: ExpressibleByArgument {}
 extension ActivationPrecision: ExpressibleByArgument {}
 
 /// What computes.
@@ -121,6 +122,12 @@ struct ModelReadingOptions: ParsableArguments {
   @Option(help: "What the network predicts, epsilon or v, whatever the model says.")
   var predictionType: Prediction?
 
+  @Option(
+    help: ArgumentHelp(
+      "Which timesteps the model is for, whatever it says: trailing for those distilled to few steps (Turbo, Lightning, "
+        + "Hyper-SD), with or without their LoRA, leading for others.", valueName: "leading|trailing"))
+  var spacing: NoiseSchedule.Spacing?
+
   /// Networks that come from other files.
   var parts: ModelParts {
     let paths: [(ModelPart, String?)] = [
@@ -136,14 +143,17 @@ struct ModelReadingOptions: ParsableArguments {
   /// Files and folders that are read beside the model itself.
   var readPaths: [String] { [config, textEncoder, textEncoder2, vae].compactMap { $0 } }
 
-  func open(_ url: URL) throws -> Model {
+  /// - Parameter isConsistency: the user says that it is sampled as a latent consistency model.
+  func open(_ url: URL, isConsistency: Bool = false) throws -> Model {
     var isFolder = false
     if config != nil, FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder {
       throw ValidationError("--config is for a model in a single file; a folder has its own configuration")
     }
-    let prediction = predictionType.map { $0 == .v ? PredictionType.velocity : .epsilon }
+    let told = ModelHints(
+      prediction: predictionType.map { $0 == .v ? PredictionType.velocity : .epsilon }, spacing: spacing,
+      isConsistency: isConsistency)
     let model = try Model(
-      at: url, configuration: config.map { URL(fileURLWithPath: $0) }, prediction: prediction, parts: parts)
+      at: url, configuration: config.map { URL(fileURLWithPath: $0) }, told: told, parts: parts)
     for text in model.notes { note(text) }
     return model
   }

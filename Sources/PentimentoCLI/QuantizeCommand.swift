@@ -52,6 +52,12 @@ struct QuantizeCommand: RunCommand {
     help: "Working size of --calibrate, as edit takes it; the model's own if left out.")
   var size: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "lcm: the file is to be sampled as a latent consistency model, whatever the model says. It is not needed where "
+        + "the model says so.", valueName: "lcm"))
+  var sampler: ConsistencySampler?
+
   @OptionGroup var parallel: ThreadOptions
 
   @Option(help: "json: the report as JSON on standard output instead of a table.")
@@ -86,7 +92,7 @@ struct QuantizeCommand: RunCommand {
   func run() async throws {
     let written = [NamedFile("OUTPUT", output)]
     try RunFiles(read: [input] + reading.readPaths + [calibrate].compactMap { $0 }, written: written).check()
-    let model = try reading.open(URL(fileURLWithPath: input))
+    let model = try reading.open(URL(fileURLWithPath: input), isConsistency: sampler != nil)
     // A single file may lead to others.
     try RunFiles(read: model.weightPaths, written: written).check()
     if let nativeSize, nativeSize % model.sizeMultiple != 0 {
@@ -152,6 +158,9 @@ private func table(_ calibration: Calibration) -> String {
   lines += calibration.rotations.prefix(10).map { "\($0.gain)".padding(to: 8) + "\($0.width)  \($0.weight)" }
   return lines.joined(separator: "\n")
 }
+
+/// The one sampler that a file can be told to be for.
+enum ConsistencySampler: String, ExpressibleByArgument, CaseIterable { case lcm }
 
 extension WeightPrecision: ExpressibleByArgument {}
 extension ScaleChoice: ExpressibleByArgument {}

@@ -37,6 +37,7 @@ extension ModelOptions {
     }
     if !files.isEmpty { record.set("lora", .array(files)) }
     if let prediction = reading.predictionType { record.set("prediction-type", .string(prediction.rawValue)) }
+    if let spacing = reading.spacing { record.set("spacing", .string(spacing.rawValue)) }
     return record
   }
 }
@@ -50,7 +51,8 @@ enum Replay {
     [
       "method", "prompt", "source-prompt", "negative-prompt", "concept", "seed", "size", "feather",
       "paste-back", "drag",
-      "drag-order", "task", "lora-steps", "lora-rank", "attention", "precision", "prediction-type", "crop",
+      "drag-order", "task", "lora-steps", "lora-rank", "attention", "precision", "prediction-type", "spacing",
+      "crop",
       "detail", "quality",
     ] + SettingOptions.names
   private static let aliases = [

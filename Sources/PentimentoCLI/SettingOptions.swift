@@ -13,7 +13,8 @@ struct SettingOptions: ParsableArguments {
   @Option(setting: "skip") var skip: Double?
   @Option(setting: "strength") var strength: Double?
   @Option(setting: "eta") var eta: Double?
-  @Option(setting: "sampler") var sampler: Sampler?
+  @Option(setting: "sampler") var sampler: PictureSampler?
+  @Option(setting: "embed-guidance") var embedGuidance: Double?
   @Option(setting: "order") var order: Double?
   @Option(setting: "learning-rate", or: "lr") var learningRate: Double?
   @Option(setting: "loss-scale") var lossScale: Double?
@@ -149,7 +150,7 @@ extension Option where Value == NumberList? {
   }
 }
 
-extension Sampler: SettingWord {}
+extension PictureSampler: SettingWord {}
 extension LEDITSPlusPlus.MaskMode: SettingWord {}
 extension LossReduction: SettingWord {}
 extension PromptTuningInversion.Path: SettingWord {}

@@ -12,8 +12,6 @@ public enum ModelError: Error, Equatable {
   case latentChannels(file: String, found: Int)
   /// A block type that is not implemented.
   case blockType(file: String, found: String, supported: [String])
-  /// The guidance scale is an input of the network (latent consistency models).
-  case guidanceEmbedding(file: String)
   /// Two fields that exclude each other.
   case inconsistent(file: String, field: String, reason: String)
   /// The network reads text states of another width than the encoders write.
@@ -53,11 +51,6 @@ extension ModelError: CustomStringConvertible {
       """
       \(file): unknown block type \(found), supported are \(supported.joined(separator: ", ")): use a \
       checkpoint of the Stable Diffusion 1, 2 or XL family
-      """
-    case .guidanceEmbedding(let file):
-      """
-      \(file): the network is told the guidance scale (time_cond_proj_dim), as latent consistency models are: \
-      use the model that it was distilled from
       """
     case .inconsistent(let file, let field, let reason):
       "\(file): \(field) \(reason): use the configuration published with the weights"

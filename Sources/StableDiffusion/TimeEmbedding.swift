@@ -30,6 +30,18 @@ package struct Sinusoid: Equatable, Sendable {
   }
 
   package func callAsFunction(timestep: Int) -> HostTensor { self([Double(timestep)]) }
+
+  /// Of a guidance weight w: sines first and one less in the divisor, other than for the timestep (Luo et al. 2023).
+  ///
+  ///     [sin φ | cos φ],   φ_i = 1000·(w − 1)·10000^(−i/(h − 1)),   h = width/2
+  ///
+  /// - Returns: nil for widths of which one frequency or none is left.
+  package static func ofGuidance(width: Int) -> Sinusoid? {
+    width >= 4 ? Sinusoid(width: width, startsWithCosines: false, frequencyShift: 1) : nil
+  }
+
+  /// `[1, width]`
+  package func callAsFunction(guidance weight: Double) -> HostTensor { self([1000 * (weight - 1)]) }
 }
 
 /// From a sinusoid to what the residual blocks are told (`TimestepEmbedding` in the checkpoint).

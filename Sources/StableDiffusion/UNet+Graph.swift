@@ -8,6 +8,8 @@ extension UNet {
     package let latent: Value
     /// Input `timestep_sinusoid` `[1, C]`: `UNetConfiguration.timestepSinusoid` of the timestep.
     package let timestepSinusoid: Value
+    /// Input `guidance_sinusoid` `[1, D]` of networks that are told the weight: `UNetConfiguration.guidance`.
+    package let guidanceSinusoid: Value?
     /// Input `context` `[L, D]`: states of the text encoders.
     package let context: Value
     /// Inputs `pooled` and `time_ids_sinusoid` of networks that are told the picture's size.
@@ -33,6 +35,7 @@ extension UNet {
     let c = configuration
     let latent = g.input("latent", TensorType([height, width, UNetConfiguration.latentChannels]))
     let sinusoid = g.input("timestep_sinusoid", TensorType([1, c.timestepSinusoid.width]))
+    let guidance = c.guidanceSinusoid.map { g.input("guidance_sinusoid", TensorType([1, $0.width])) }
     let context = g.input("context", TensorType([tokens, c.contextWidth]))
     let added = c.added.map { added in
       AddedValues(
@@ -41,23 +44,31 @@ extension UNet {
     }
     let maps = attentionMaps ? AttentionMaps(height: height / 4, width: width / 4) : nil
 
-    let temb = try timeEmbedding(sinusoid, added, g)
+    let temb = try timeEmbedding(sinusoid, guidance, added, g)
     let told = Conditioning(temb: temb, context: context, maps: maps)
     let out = try self(latent, told: told, g)
     return Values(
-      latent: latent, timestepSinusoid: sinusoid, context: context, added: added, out: out,
+      latent: latent, timestepSinusoid: sinusoid, guidanceSinusoid: guidance, context: context, added: added,
+      out: out,
       attentionMaps: maps?.values ?? [])
   }
 
-  /// The time embedding, with what else the network is told about the picture (Podell et al. 2023).
+  /// The time embedding, with what else the network is told about the picture (Podell et al. 2023) and the guidance
+  /// (Luo et al. 2023).
   ///
-  ///     timestep_sinusoid ──────────── time_embedding ─(+)── temb
-  ///     [pooled | time_ids_sinusoid] ── add_embedding ──┘
+  ///     timestep_sinusoid ──────────(+)── time_embedding ─(+)── temb
+  ///     guidance_sinusoid ─ cond_proj ┘                    │
+  ///     [pooled | time_ids_sinusoid] ──── add_embedding ───┘
   private func timeEmbedding(
-    _ sinusoid: Value, _ added: AddedValues?, _ g: Scope
+    _ sinusoid: Value, _ guidance: Value?, _ added: AddedValues?, _ g: Scope
   ) throws(GraphError) -> Value {
     let embed = TimeEmbedding(width: configuration.timeWidth)
-    let temb = try g.tap("time_embedding", embed(sinusoid, g["time_embedding"]))
+    var told = sinusoid
+    if let guidance {
+      let layer = g["time_embedding"]["cond_proj"]
+      told = try g.add(told, layer.linear(guidance, to: configuration.timestepSinusoid.width, bias: false))
+    }
+    let temb = try g.tap("time_embedding", embed(told, g["time_embedding"]))
     guard let added else { return temb }
     return try g.add(temb, embed(g.concatenate(added.pooled, added.timeIDSinusoid), g["add_embedding"]))
   }

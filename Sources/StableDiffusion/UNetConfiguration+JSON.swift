@@ -21,6 +21,7 @@ extension UNetConfiguration: Encodable {
     case usesLinearProjection = "use_linear_projection"
     case startsWithCosines = "flip_sin_to_cos"
     case frequencyShift = "freq_shift"
+    case guidanceWidth = "time_cond_proj_dim"
     case addedType = "addition_embed_type"
     case timeIDWidth = "addition_time_embed_dim"
     case addedWidth = "projection_class_embeddings_input_dim"
@@ -52,6 +53,7 @@ extension UNetConfiguration: Encodable {
     try fields.encode(usesLinearProjection, forKey: .usesLinearProjection)
     try fields.encode(timestepSinusoid.startsWithCosines, forKey: .startsWithCosines)
     try fields.encode(timestepSinusoid.frequencyShift, forKey: .frequencyShift)
+    try fields.encodeIfPresent(guidanceSinusoid?.width, forKey: .guidanceWidth)
     guard let added else { return }
     try fields.encode("text_time", forKey: .addedType)
     try fields.encode(added.timeIDWidth, forKey: .timeIDWidth)

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import JSON
+import Tensors
 
 /// What a UNet is made of: the checkpoint's `unet/config.json`.
 package struct UNetConfiguration: Equatable, Sendable {
@@ -52,6 +53,8 @@ package struct UNetConfiguration: Equatable, Sendable {
   package var usesLinearProjection: Bool
   /// How the network is told the timestep.
   package var timestepSinusoid: Sinusoid
+  /// How it is told the guidance weight; nil where it is not (only latent consistency models are).
+  package var guidanceSinusoid: Sinusoid?
   package var added: AddedCondition?
 
   /// Channels of the network's input and output.
@@ -116,7 +119,17 @@ extension UNetConfiguration {
     guard timestepSinusoid.frequencyShift < Double(channels[0] / 2) else {
       throw fields.inconsistent("freq_shift", "is not below half of \(channels[0]) channels")
     }
+    guidanceSinusoid = try Self.guidanceSinusoid(fields)
     added = try Self.added(fields)
+  }
+
+  /// What the network is told of the guidance weight, `[1, D]`; nil where it has no layer for it.
+  ///
+  /// - Parameter weight: nil tells it nothing: zeros, to which the layer adds no bias.
+  package func guidance(_ weight: Double?) -> HostTensor? {
+    guidanceSinusoid.map { sinusoid in
+      weight.map(sinusoid.callAsFunction(guidance:)) ?? HostTensor(shape: [1, sinusoid.width])
+    }
   }
 
   /// The sinusoid of each time id.
@@ -164,7 +177,6 @@ extension UNetConfiguration {
   private static func refuseUnsupported(_ fields: ConfigurationFields) throws(ModelError) {
     let channels = try fields.count("in_channels", default: latentChannels)
     guard channels == latentChannels else { throw .latentChannels(file: fields.file, found: channels) }
-    guard fields["time_cond_proj_dim"] == nil else { throw .guidanceEmbedding(file: fields.file) }
     for (field, value) in supported { try fields.require(field, value) }
   }
 
@@ -202,6 +214,16 @@ extension UNetConfiguration {
     case types[1]: return Level(channels: channels, resnets: 1, heads: heads, depth: 0)
     case let other: throw .blockType(file: fields.file, found: other, supported: types + ["null"])
     }
+  }
+
+  private static func guidanceSinusoid(_ fields: ConfigurationFields) throws(ModelError) -> Sinusoid? {
+    let field = "time_cond_proj_dim"
+    guard fields[field] != nil else { return nil }
+    let width = try fields.count(field)
+    guard let sinusoid = Sinusoid.ofGuidance(width: width) else {
+      throw fields.inconsistent(field, "is \(width), and the sinusoids need at least 4")
+    }
+    return sinusoid
   }
 
   private static func added(_ fields: ConfigurationFields) throws(ModelError) -> AddedCondition? {

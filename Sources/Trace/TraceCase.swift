@@ -24,6 +24,7 @@ public struct TraceCase: Sendable {
   let inputs: SafetensorsFile
   /// Names of the values that the other implementation wrote; nil where the case does not say.
   private let expected: Set<String>?
+  var expectedNames: [String] { (expected ?? []).sorted() }
 
   /// - Throws: `WeightFileError` for a file that is missing or damaged, `ConfigurationError` without a needed key.
   public init(folder: URL) throws {
@@ -119,10 +120,16 @@ public struct TraceCase: Sendable {
   ///
   /// - Throws: `TraceError.scheduler` for an entry that cannot be replaced.
   package func noiseSchedule(of model: Model) throws -> NoiseSchedule {
-    let entries = params["scheduler"]
-    guard entries.isPresent else { return model.schedule }
-    guard entries.isObject else { throw TraceError.scheduler(entry: "entries all at once") }
+    let (entries, original) = (params["scheduler"], params["original"])
+    guard entries.isPresent || original.isPresent else { return model.schedule }
     var configuration = model.schedulerConfiguration
+    if original.isPresent {
+      // Grids are those of a consistency model, whatever the model is.
+      configuration.className = SchedulerConfiguration.consistencySampler
+      configuration.originalSteps = try original.integer()
+    }
+    guard entries.isPresent else { return try NoiseSchedule(configuration) }
+    guard entries.isObject else { throw TraceError.scheduler(entry: "entries all at once") }
     for key in entries.keys {
       switch key {
       case "timestep_spacing": configuration.timestepSpacing = try entries[key].string()

@@ -38,6 +38,8 @@ extension TraceCase {
       try await trace.runMaskFinder(model, threads: threads, results)
     },
     "schedule": { trace, model, _, results in try schedule(trace, model.schedule, results) },
+    "schedule_few": { trace, model, _, results in try trace.runFewStepSchedule(model, results) },
+    "guidance_embedding": { trace, _, _, results in try trace.runGuidanceEmbedding(results) },
     "unet": { trace, model, threads, results in
       let (height, width) = trace.imageSize
       let editor = try Editor(model: model, threads: threads)
@@ -46,7 +48,8 @@ extension TraceCase {
         context: trace.matrix("context"), pooled: trace.optionalMatrix("pooled"),
         timeIDs: trace.optionalMatrix("time_ids"))
       for timestep in try trace.params["timesteps"].integers() {
-        let query = NoiseQuery(try trace.latent("x"), timestep: timestep, condition)
+        var query = NoiseQuery(try trace.latent("x"), timestep: timestep, condition)
+        query.toldGuidance = try trace.toldGuidance
         for (name, value) in try await network.values(query) {
           let tensor = value.shape.count == 3 ? value.toNCHW() : value
           if name == "out" {
@@ -137,9 +140,9 @@ private func schedule(_ trace: TraceCase, _ schedule: NoiseSchedule, _ results: 
   let (x, eps) = (try vector("x"), try vector("eps"))
   for (from, to) in [(981, 961), (21, 1), (1, nil)] {
     for eta in [0.0, 0.5, 1.0] {
+      // The format's last step ends at ᾱ_0 on every model, those that end at 1 too.
       let step = Transition(
-        timestep: from, from: schedule.alphaBar(from), to: to.map(schedule.alphaBar) ?? schedule.finalAlphaBar
-      )
+        timestep: from, from: schedule.alphaBar(from), to: schedule.alphaBar(to ?? 0))
       let mean = step.mean(x, eps, eta: eta).values.map(Double.init)
       real("step_\(from)_\(to.map(String.init) ?? "final")_eta\(eta)", mean + [step.sigma(eta: eta)])
     }

@@ -12,7 +12,8 @@ extension TraceCase {
   ) async throws -> Bool {
     let candidates = methods.filter { $0.knows(caseKind: kind) }
     guard !candidates.isEmpty else { return false }
-    let outline = try outline()
+    var outline = try outline()
+    outline.kind = model.kind
     // A kind that serves two methods is the one with concepts where there are some.
     let type =
       candidates.first { $0.about.needs.contains(.concepts) != outline.concepts.isEmpty } ?? candidates[0]
@@ -46,12 +47,13 @@ extension TraceCase {
     where type.about.needs.contains(need) && prompt(key) == nil {
       throw TraceError.missingPrompt(key)
     }
+    if try toldGuidance != nil, !outline.kind.isToldGuidance { throw EditError.guidanceNotHeard }
     return try told { () throws(CaseFault) in try type.of(caseKind: kind, outline, value)! }
   }
 
   /// Keys that the inputs, the schedule or the model answer, or that repeat what the kind says.
   private static let otherKeys: Set = [
-    "concepts", "scheduler", "mask", "source_px", "target_px", "lora", "rank", "use_dds",
+    "concepts", "scheduler", "mask", "source_px", "target_px", "lora", "rank", "use_dds", "original",
     "timesteps", "noise_timesteps",
   ]
 

@@ -77,7 +77,8 @@ import WeightStorage
     func open(_ url: URL, _ parts: ModelParts = [:]) throws -> Model {
       let isFolder = url == source
       return try Model(
-        at: url, configuration: isFolder ? nil : source, prediction: prediction, parts: parts)
+        at: url, configuration: isFolder ? nil : source, told: ModelHints(prediction: prediction),
+        parts: parts)
     }
     var parts: ModelParts = [.textEncoder: source, .autoencoder: source]
     if family == "sdxl" { parts[.secondTextEncoder] = source }

@@ -135,7 +135,7 @@ import WeightStorage
   {
     let file = try SingleFile(
       sparse: SingleFile.published(family), metadata: ["modelspec.prediction_type": metadata])
-    let model = try Model(at: URL(fileURLWithPath: file.path), prediction: user)
+    let model = try Model(at: URL(fileURLWithPath: file.path), told: ModelHints(prediction: user))
     #expect(model.schedule.prediction == expected)
     #expect(model.nativeSize == side)
     #expect(model.notes.isEmpty)

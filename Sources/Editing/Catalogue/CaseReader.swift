@@ -41,6 +41,14 @@ extension EditingMethod {
   package static var caseKeys: Set<String> { Set(parameters.flatMap { $0.cases?.keys ?? [] }) }
 }
 
+extension PictureSampler {
+  /// The case's `sde`, unless its kind has said that there are jumps.
+  mutating func read(_ value: (String) -> SettingValue?) throws(CaseFault) {
+    guard self != .lcm else { return }
+    self = try Sampler(ofCase: value) == .sde ? .sde : .ode
+  }
+}
+
 extension Sampler {
   /// Cases say `sde`: true or false, missing for the ODE.
   init(ofCase value: (String) -> SettingValue?) throws(CaseFault) {

@@ -20,12 +20,17 @@ public struct EditMethod: Sendable, Equatable {
   /// - Parameter model: the model's own defaults; nil where no model is at hand.
   package func explanation(model: MethodSettings?) -> String { type.explanation(model: model) }
 
+  /// See `EditingMethod.defaults`.
+  package func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
+    type.defaults(of: kind, beside: given)
+  }
+
   public static func == (a: EditMethod, b: EditMethod) -> Bool {
     a.type == b.type && a.settings == b.settings
   }
 
   /// Whose value a setting has.
-  package enum Source: String, Sendable, Codable { case caller, inversion, model }
+  package enum Source: String, Sendable, Codable { case caller, inversion, model, kind }
 
   /// A method with every value in place.
   package struct Configured: Sendable {
@@ -34,7 +39,8 @@ public struct EditMethod: Sendable, Equatable {
     package var sources: [String: Source]
   }
 
-  /// Puts settings in place, the caller's before those of a given inversion, these before the model's.
+  /// Puts settings in place, the caller's before those of a given inversion, these before the model's and these before
+  /// those of models of its kind (`outline.kind`).
   ///
   /// - Throws: `SettingError` for a setting of the caller's that is of the wrong kind, that the method does not have,
   ///   or for which the rest of the edit leaves no use.
@@ -57,6 +63,9 @@ extension EditingMethod {
       let preset = try preset(namedIn: &own)
       layers += [(source, own), (source, preset)]
     }
+    keepFitting(&layers)
+    let given = layers.reduce(MethodSettings()) { $0.merging($1.settings) { first, _ in first } }
+    layers.append((.kind, defaults(of: outline.kind, beside: given)))
     var (method, sources) = (Self(), [String: EditMethod.Source]())
     for row in parameters where row.isOption {
       guard let (source, settings) = layers.first(where: { $0.settings[row.option] != nil }) else { continue }
@@ -71,6 +80,24 @@ extension EditingMethod {
       throw .notUsed(setting: other, method: name, takes: options.sorted())
     }
     return EditMethod.Configured(method: method, sources: sources)
+  }
+
+  /// Forgets what a layer below the caller's says of an option for another choice than the one that is made: a model's
+  /// number of steps is none for another solver.
+  fileprivate static func keepFitting(
+    _ layers: inout [(source: EditMethod.Source, settings: MethodSettings)]
+  ) {
+    for row in parameters {
+      guard let decider = parameters.first(where: { $0.isOption && $0.option == row.decidingOption }) else {
+        continue
+      }
+      let standard = decider.value(in: Self()).setting
+      let choices = layers.map { $0.settings[decider.option] }
+      let made = choices.first { $0 != nil } ?? standard
+      for i in layers.indices where layers[i].source != .caller && (choices[i] ?? standard) != made {
+        layers[i].settings[row.option] = nil
+      }
+    }
   }
 
   /// Settings without shorthands.

@@ -14,6 +14,10 @@ public protocol EditingMethod: Sendable {
   static var presets: [MethodPreset] { get }
   /// The kinds of parity cases that are run by it, each with what the kind alone says.
   static var caseKinds: [String: Self] { get }
+  /// Defaults on models of a kind, where they are not the paper's.
+  ///
+  /// - Parameter given: what was given for this run.
+  static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings
   /// Whether its runs keep their own progress in the journal. Of all others the network's answers are kept there
   /// (`RecordedAnswers`).
   static var keepsProgress: Bool { get }

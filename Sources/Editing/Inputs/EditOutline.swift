@@ -20,6 +20,8 @@ public struct EditOutline: Sendable, Equatable {
   public var inversion = InversionUse.discarded
   /// Values of a prompt's text states in the model that the edit will run on, tokens × width; 0 where it is not known.
   public var contextValues = 0
+  /// Of the model that the edit will run on.
+  public var kind = ModelKind()
   /// Whether the given inversion has a mask that holds for this prompt.
   public var inversionHasMask = false
 

@@ -46,7 +46,7 @@ public struct DDPMInversion: InvertingMethod {
 
   public static let parameters: [Parameter<DDPMInversion>] = [
     Parameter("solver", \.solver, "the paper's steps, or a fifth of them with steps of second order")
-      .shapesInversion { $0.solver != .ddpm },
+      .shapesInversion(),
     Parameter("steps", \.steps, .steps, "levels of the inversion; 100, or 15 with solver dpm2")
       .inCases("steps", "n", isNeeded: true) { (method, value) throws(CaseFault) in
         guard case .number(let number)? = value("steps") ?? value("n"), let steps = Int(exactly: number)
@@ -54,7 +54,7 @@ public struct DDPMInversion: InvertingMethod {
           throw CaseFault(key: "steps", expected: "a whole number")
         }
         method.steps = steps
-      }.shapesInversion(),
+      }.shapesInversion().dependent(on: "solver"),
     Parameter(
       "skip", \.skip, .remainder,
       "noisiest part of the steps left out; more stays closer to the photo; 0.36, or 0.5 with solver dpm2"
@@ -66,7 +66,7 @@ public struct DDPMInversion: InvertingMethod {
       }
       // Levels of the paper's grid, a part of the solver's steps.
       method.skip = method.solver == .ddpm ? skip / Double(method.steps) : skip
-    }.shapesInversion { $0.solver != .ddpm },
+    }.shapesInversion { $0.solver != .ddpm }.dependent(on: "solver"),
     Parameter("source-cfg-scale", \.sourceGuidance, .any, "weight of the source prompt in the inversion")
       .reported(as: "source-guidance").inCases("w_src").shapesInversion().idle { Idle.withoutSource($1) },
     Parameter(
@@ -82,6 +82,17 @@ public struct DDPMInversion: InvertingMethod {
     var secondOrder = Self()
     secondOrder.solver = .dpm2
     return ["ledits": Self(), "ddpm_dpm2": secondOrder]
+  }
+
+  /// What the solver of second order needs instead of the paper's hundred levels: the executed steps begin where those
+  /// of 36 skipped ones do.
+  public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
+    var settings = kind.takesFewSteps ? unguided : [:]
+    if given["solver"] == .word(Solver.dpm2.rawValue) {
+      let own: MethodSettings = ["steps": .number(15), "skip": .number(0.5), "cfg-scale": .number(7.5)]
+      settings.merge(own) { settled, _ in settled }
+    }
+    return settings
   }
 
   /// The row that both kinds of exact inversion have. Cases of the first edition say whether the last residual is kept,

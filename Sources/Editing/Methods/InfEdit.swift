@@ -26,8 +26,8 @@ public struct InfEdit: EditingMethod {
   public var targetGuidance = 2.0
   public var eta = 1.0
   public var start = Start.noise
-  /// Of the distillation.
-  public var originalSteps = ConsistencyGrid.originalSteps
+  /// Told to the network of a latent consistency model; the released code tells it nothing.
+  public var embedGuidance: Double?
 
   public init() {}
 
@@ -39,7 +39,7 @@ public struct InfEdit: EditingMethod {
     evaluations: "(1 or 2)·⌊strength·steps⌋ for each prompt = 45")
 
   public static let parameters: [Parameter<InfEdit>] = [
-    Parameter("steps", \.steps, .within(1...50), "network steps of the whole schedule").inCases("steps"),
+    Parameter("steps", \.steps, .steps, "network steps of the whole schedule").inCases("steps"),
     Parameter(
       "strength", \.strength, .fraction,
       "part of the schedule that is run; 0.7 is good where models are not distilled"
@@ -51,11 +51,20 @@ public struct InfEdit: EditingMethod {
     Parameter("eta", \.eta, .unit, "part of the variance that is fresh noise in every step").inCases("eta"),
     Parameter("start", \.start, "whether the edit begins with noise alone or with the photo in it")
       .inCases("start"),
-    Parameter("original-steps", \.originalSteps, .within(1...1000), "steps that models were distilled with")
-      .fixed
-      .inCases("original"),
+    .toldGuidance(\.embedGuidance),
   ]
   public static var caseKinds: [String: Self] { ["infedit": Self()] }
+
+  /// Consistency models run as published. Others do better from the photo than from noise, with one guidance for both
+  /// prompts.
+  public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
+    if kind.isConsistency { return [:] }
+    let guidance = kind.takesFewSteps ? .number(1) : given["cfg-scale"] ?? .number(2)
+    return [
+      "start": .word(Start.latent.rawValue), "strength": .number(0.7), "source-cfg-scale": guidance,
+      "cfg-scale": guidance,
+    ]
+  }
 
   /// K.
   private var transitionCount: Int { transitions(strength, of: steps) }
@@ -70,13 +79,13 @@ public struct InfEdit: EditingMethod {
 
   public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters(outline)
-    _ = try timesteps()
+    _ = try timesteps(on: schedule)
     try requireTransition(strength, of: steps)
   }
 
   /// Descending.
-  private func timesteps() throws(EditError) -> ArraySlice<Int> {
-    try ConsistencyGrid(steps: steps, originalSteps: originalSteps).timesteps.suffix(transitionCount)
+  private func timesteps(on schedule: NoiseSchedule) throws(EditError) -> [Int] {
+    Array(try schedule.consistencyGrid(steps: steps).timesteps.suffix(transitionCount))
   }
 
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
@@ -84,14 +93,16 @@ public struct InfEdit: EditingMethod {
     let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
     let photo = try inputs.photo(for: name)
     let (source, target) = (try inputs.reference(for: name), try inputs.target(for: name))
-    let timesteps = Array(try timesteps())
+    let timesteps = try timesteps(on: model.schedule)
     let n = try tape.normal(0, like: photo)
     var branches = Branches(
       at: start == .noise ? n : model.schedule.diffuse(photo, to: timesteps[0], n), photo: photo)
     for (i, t) in timesteps.enumerated() {
       let eps = try await model.guided([
-        GuidedQuery(branches.target, timestep: t, target, Guidance(targetGuidance)),
-        GuidedQuery(branches.source, timestep: t, source, Guidance(sourceGuidance)),
+        GuidedQuery(
+          branches.target, timestep: t, target, Guidance(targetGuidance), telling: embedGuidance),
+        GuidedQuery(
+          branches.source, timestep: t, source, Guidance(sourceGuidance), telling: embedGuidance),
       ])
       let d = eps[0] - eps[1]
       let p = try branches.edited(d, at: model.schedule.alphaBar(t)).checked(name, step: i + 1)
@@ -141,11 +152,11 @@ extension EditMethod {
   /// What is nil is the model's default or the paper's.
   public static func infEdit(
     steps: Int? = nil, strength: Double? = nil, sourceGuidance: Double? = nil, guidance: Double? = nil,
-    eta: Double? = nil, start: InfEdit.Start? = nil
+    eta: Double? = nil, start: InfEdit.Start? = nil, embedGuidance: Double? = nil
   ) -> EditMethod {
     EditMethod(
       InfEdit.self, Given(\.steps, steps), Given(\.strength, strength),
       Given(\.sourceGuidance, sourceGuidance), Given(\.targetGuidance, guidance), Given(\.eta, eta),
-      Given(\.start, start))
+      Given(\.start, start), Given(\.embedGuidance, embedGuidance))
   }
 }

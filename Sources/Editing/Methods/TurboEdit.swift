@@ -44,6 +44,11 @@ public struct TurboEdit: InvertingMethod {
   ]
   public static var caseKinds: [String: Self] { ["turbo_edit": Self()] }
 
+  /// On a model that was not distilled four steps change little but colours.
+  public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
+    kind.takesFewSteps ? [:] : ["steps": .number(8)]
+  }
+
   /// In the first step the edit is where the photo's path is: where the source prompt is asked for, once is enough.
   public func evaluations(_ outline: EditOutline) -> Int {
     let edit = steps * Guidance(guidance).evaluations
@@ -69,7 +74,9 @@ public struct TurboEdit: InvertingMethod {
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
     try validate(inputs.outline, on: context.diffusion.schedule)
     let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
-    warnOfSteps(on: model.schedule, observer)
+    if !inputs.outline.kind.takesFewSteps {
+      observer.warn("The model does not look distilled to few steps, for which \(name) is made.")
+    }
     let (source, target) = (try inputs.reference(for: name), try inputs.target(for: name))
     let (grid, guidance) = (try model.schedule.shiftedGrid(steps: steps), Guidance(guidance))
     func noised(_ level: Int) throws -> Latent {
@@ -121,13 +128,6 @@ public struct TurboEdit: InvertingMethod {
   /// c for a latent of this size.
   private func largestNorm(of latent: Latent) -> Double {
     maxNorm ?? 15.5 * (Double(latent.height * latent.width) / 4096).squareRoot()
-  }
-
-  private func warnOfSteps(on schedule: NoiseSchedule, _ observer: EditObserver) {
-    guard schedule.spacing != .trailing, steps < 8 else { return }
-    observer.warn(
-      "The model does not look distilled to few steps, for which \(name) is made: with \(steps) steps it changes little "
-        + "but colours, 8 do better.")
   }
 }
 

@@ -26,6 +26,8 @@ public struct NoiseSchedule: Sendable, Equatable {
   public let stepsOffset: Int
   /// Which timesteps a run takes of the thousand.
   public let spacing: Spacing
+  /// How a latent consistency model was distilled; of the published ones where the model is none.
+  package let consistency: ConsistencyRule
 
   /// Where a grid of few timesteps begins.
   public enum Spacing: String, Sendable, CaseIterable {
@@ -46,6 +48,16 @@ public struct NoiseSchedule: Sendable, Equatable {
     prediction: String = "epsilon", setsAlphaToOne: Bool = false, stepsOffset: Int = 1,
     spacing: Spacing = .leading
   ) throws(EditError) {
+    try self.init(
+      kind: kind, betaStart: betaStart, betaEnd: betaEnd, prediction: prediction,
+      setsAlphaToOne: setsAlphaToOne, stepsOffset: stepsOffset, spacing: spacing,
+      consistency: ConsistencyRule())
+  }
+
+  init(
+    kind: String, betaStart: Double, betaEnd: Double, prediction: String, setsAlphaToOne: Bool,
+    stepsOffset: Int, spacing: Spacing, consistency: ConsistencyRule
+  ) throws(EditError) {
     guard let prediction = PredictionType(rawValue: prediction) else {
       throw .unsupportedPrediction(prediction)
     }
@@ -61,6 +73,7 @@ public struct NoiseSchedule: Sendable, Equatable {
     self.setsAlphaToOne = setsAlphaToOne
     self.stepsOffset = stepsOffset
     self.spacing = spacing
+    self.consistency = consistency
   }
 
   /// Stable Diffusion 1.x: scaled linear from 0.00085 to 0.012, ε, last level ᾱ_0, offset 1.

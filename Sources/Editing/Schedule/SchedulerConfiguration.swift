@@ -16,6 +16,8 @@ package struct SchedulerConfiguration: Sendable, Equatable, Encodable {
   package var rescalesToZeroTerminalSNR: Bool?
   package var trainedBetas: [Double]?
   package var timestepSpacing: String?
+  package var originalSteps: Int?
+  package var timestepScaling: Double?
 
   enum CodingKeys: String, CodingKey {
     case betaSchedule = "beta_schedule"
@@ -30,6 +32,8 @@ package struct SchedulerConfiguration: Sendable, Equatable, Encodable {
     case rescalesToZeroTerminalSNR = "rescale_betas_zero_snr"
     case trainedBetas = "trained_betas"
     case timestepSpacing = "timestep_spacing"
+    case originalSteps = "original_inference_steps"
+    case timestepScaling = "timestep_scaling"
     case className = "_class_name"
   }
 
@@ -59,6 +63,8 @@ package struct SchedulerConfiguration: Sendable, Equatable, Encodable {
     thresholding = try value(.thresholding, flag)
     rescalesToZeroTerminalSNR = try value(.rescalesToZeroTerminalSNR, flag)
     timestepSpacing = try value(.timestepSpacing, text)
+    originalSteps = try value(.originalSteps, count)
+    timestepScaling = try value(.timestepScaling, number)
     trainedBetas = try value(.trainedBetas) { (list) throws(ConfigurationError) in
       try list.elements().map { (beta) throws(ConfigurationError) in try beta.real() }
     }
@@ -75,8 +81,19 @@ package struct SchedulerConfiguration: Sendable, Equatable, Encodable {
     all.setsAlphaToOne = setsAlphaToOne ?? false
     all.stepsOffset = stepsOffset ?? 1
     all.timestepSpacing = timestepSpacing == "trailing" ? "trailing" : "leading"
+    if samplesConsistently {
+      all.className = Self.consistencySampler
+      all.originalSteps = originalSteps ?? ConsistencyRule().originalSteps
+      all.timestepScaling = timestepScaling ?? ConsistencyRule().timestepScaling
+    }
     return all
   }
+
+  /// Whether the model's own sampler is that of latent consistency models.
+  package var samplesConsistently: Bool { className == Self.consistencySampler }
+
+  /// The class of latent consistency models' samplers.
+  package static let consistencySampler = "LCMScheduler"
 }
 
 extension NoiseSchedule {
@@ -102,7 +119,8 @@ extension NoiseSchedule {
     try self.init(
       kind: all.betaSchedule!, betaStart: all.betaStart!, betaEnd: all.betaEnd!,
       prediction: all.predictionType!,
-      setsAlphaToOne: all.setsAlphaToOne!, stepsOffset: all.stepsOffset!, spacing: c.spacing)
+      setsAlphaToOne: all.setsAlphaToOne!, stepsOffset: all.stepsOffset!, spacing: c.spacing,
+      consistency: c.consistency)
     // Every level holds signal and noise, and none more signal than the one before.
     guard alphaBars.allSatisfy({ $0 > 0 && $0 < 1 }), zip(alphaBars, alphaBars.dropFirst()).allSatisfy(>=)
     else {
@@ -113,7 +131,6 @@ extension NoiseSchedule {
 
   /// Samplers whose networks answer another question than "which noise is in this latent".
   private static let otherSamplers = [
-    (prefix: "LCM", reason: "its network was distilled to jump to the clean picture in few steps"),
     (prefix: "TCD", reason: "its network was distilled for trajectory consistency in few steps"),
     (prefix: "CMStochasticIterative", reason: "its network is a consistency model"),
     (prefix: "FlowMatch", reason: "its network predicts a flow"),
@@ -124,6 +141,25 @@ extension NoiseSchedule {
 }
 
 extension SchedulerConfiguration {
+  /// Values of another sampler's configuration mean something else, or nothing.
+  fileprivate var consistency: ConsistencyRule {
+    get throws(EditError) {
+      var rule = ConsistencyRule()
+      guard samplesConsistently else { return rule }
+      rule.originalSteps = originalSteps ?? rule.originalSteps
+      rule.timestepScaling = timestepScaling ?? rule.timestepScaling
+      guard (1...NoiseSchedule.trainingSteps).contains(rule.originalSteps) else {
+        throw .unsupportedScheduler(
+          option: CodingKeys.originalSteps.rawValue, value: "\(rule.originalSteps)")
+      }
+      guard rule.timestepScaling > 0, rule.timestepScaling <= 1e6 else {
+        throw .unsupportedScheduler(
+          option: CodingKeys.timestepScaling.rawValue, value: "\(rule.timestepScaling)")
+      }
+      return rule
+    }
+  }
+
   /// The trailing one where it is asked for; the methods define all others away (they run on leading grids).
   fileprivate var spacing: NoiseSchedule.Spacing {
     get throws(EditError) {

@@ -56,10 +56,13 @@ package struct GuidedQuery: Sendable {
   package var levelAlphaBar: Double?
   /// See `NoiseQuery.adapterScale`.
   package var adapterScale = 1.0
+  /// See `NoiseQuery.toldGuidance`.
+  package var toldGuidance: Double?
 
   package init(
     _ latent: Latent, timestep: Int, _ condition: Condition, _ guidance: Guidance,
-    over unconditional: Condition? = nil, levelAlphaBar: Double? = nil, adapterScale: Double = 1
+    over unconditional: Condition? = nil, levelAlphaBar: Double? = nil, adapterScale: Double = 1,
+    telling toldGuidance: Double? = nil
   ) {
     self.latent = latent
     self.timestep = timestep
@@ -68,5 +71,6 @@ package struct GuidedQuery: Sendable {
     self.unconditional = unconditional
     self.levelAlphaBar = levelAlphaBar
     self.adapterScale = adapterScale
+    self.toldGuidance = toldGuidance
   }
 }

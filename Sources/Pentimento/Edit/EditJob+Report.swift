@@ -12,7 +12,10 @@ extension EditJob {
     let (model, geometry) = (editor.model, pictures.geometry)
     let streamed = StreamLog.current?.streamed ?? []
     return EditReport(
-      method: prepared.name, model: model.name, lora: model.adapters,
+      method: prepared.name, model: model.name, kind: model.kind.name,
+      grid: prepared.method.samplesByJumps
+        ? PictureSampler.lcm.rawValue : model.schedule.spacing.rawValue,
+      lora: model.adapters,
       parameters: prepared.method.reportedValues(prepared.outline),
       settingsFrom: prepared.sources.mapValues(\.rawValue),
       stepFactor: (method as? any ScoreDescent)?.stepFactor(

@@ -52,6 +52,15 @@ public struct EditJob: Sendable {
   /// Whether there is a mask at the end, if only to look at.
   public var hasMask: Bool { pictures.hasMask }
 
+  /// What is to be said of the request before the work.
+  var notes: [String] {
+    guard request.negativePrompt?.isEmpty == false, prepared.method.ignoresNegativePrompt else { return [] }
+    return [
+      "The negative prompt has no effect: without guidance (cfg-scale 1) the model is only asked for what "
+        + "the result shows."
+    ]
+  }
+
   /// Runs the edit.
   ///
   /// - Parameters:
@@ -116,7 +125,8 @@ public struct EditJob: Sendable {
 
     let preview = try await preview(inputs.source, read.picture, on: thread)
     let remarks = Remarks(
-      mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8, notes: read.notes,
+      mask: read.mask, keepsInversion: request.keepsInversion || request.comparesInt8,
+      notes: read.notes + notes,
       steps: preview?.reached)
     watch?.stage(stages.noise == nil ? "translate" : "denoise")
     let (latent, work) = try await denoise(

@@ -6,11 +6,16 @@ import Tensors
 public struct EditReport: Sendable, Codable {
   public var method: String
   public var model: String
+  /// What the model was distilled to, as its files or the caller say; nil for an ordinary one.
+  public var kind: String?
+  /// Which timesteps the model is sampled at: leading, trailing, or lcm for the jumps of a consistency model.
+  public var grid: String?
   /// Names of the LoRA files that were laid over the model, with their factors.
   public var lora: [String]
   /// Every parameter of the method with the value used.
   public var parameters: [String: ReportedValue]
-  /// Settings that the caller, a given inversion or the model gave; all others are the method's own defaults.
+  /// Settings that the caller, a given inversion or the model gave, or that models of its kind take; all others are the
+  /// method's own defaults.
   public var settingsFrom: [String: String]
   /// sds, dds: what a gradient is multiplied by at this size, learning rate times L/(h·w) (Hertz et al. 2023).
   public var stepFactor: Double?

@@ -43,6 +43,7 @@ extension Editor {
     var outline = request.outline
     try request.translator?.check(for: model)
     outline.task = try request.translator?.task(request.task)
+    outline.kind = model.kind
     outline.contextValues = model.tokens * model.unet.configuration.contextWidth
     outline.moves = try request.moves.enumerated().map { index, move in
       try geometry.working(move, in: request.window, of: request.picture?.extent, index: index)

@@ -19,6 +19,7 @@ struct PreparedMethod: Sendable {
     _ chosen: EditMethod, _ request: EditRequest, _ outline: EditOutline, on schedule: NoiseSchedule,
     defaults: ModelDefaults
   ) throws {
+    try chosen.type.check(outline.kind)
     try request.checkInputs(of: chosen)
     self.outline = outline
     let configured = try chosen.configured(

@@ -110,7 +110,8 @@ final class GroupCourse: Sendable {
         state.inputs = member.job.inputs(read, prompts)
         (state.empty, state.cut) = (prompts.empty, prompts.cut)
         state.remarks = Remarks(
-          mask: read.mask, keepsInversion: member.job.request.keepsInversion, notes: read.notes)
+          mask: read.mask, keepsInversion: member.job.request.keepsInversion,
+          notes: read.notes + member.job.notes)
       }
     }
   }

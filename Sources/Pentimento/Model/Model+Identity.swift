@@ -17,6 +17,8 @@ extension Model {
       hash.update(SHA256.hex(of: try files.data(name)))
     }
     hash.update("predicts \(schedule.prediction.rawValue)")  // the user may know better than the files
+    if let spacing = hints.spacing { hash.update("spaced \(spacing.rawValue)") }
+    if hints.isConsistency { hash.update("consistent") }
     // Encoders may have layers of one path.
     let adapters = components.flatMap(\.adapters.values).joined()
     for adapter in adapters.sorted(by: { ($0.path, $0.factor) < ($1.path, $1.factor) }) {

@@ -15,6 +15,22 @@ public enum ModelPart: String, Sendable, CaseIterable {
   case autoencoder = "vae"
 }
 
+/// What a user says of a model, whatever its files say; nil leaves it to them.
+public struct ModelHints: Sendable, Equatable {
+  /// What the network predicts.
+  public var prediction: PredictionType?
+  /// Which timesteps it was trained or distilled for.
+  public var spacing: NoiseSchedule.Spacing?
+  /// It is sampled as a latent consistency model.
+  public var isConsistency = false
+
+  public init(
+    prediction: PredictionType? = nil, spacing: NoiseSchedule.Spacing? = nil, isConsistency: Bool = false
+  ) {
+    (self.prediction, self.spacing, self.isConsistency) = (prediction, spacing, isConsistency)
+  }
+}
+
 extension Model {
   /// A folder in diffusers layout.
   ///
@@ -27,17 +43,17 @@ extension Model {
   ///
   /// - Parameters:
   ///   - configuration: a folder whose configurations and tokenizers hold for a single file of unusual shapes.
-  ///   - prediction: what the network predicts; nil for what the model says.
+  ///   - told: what the user knows better.
   ///   - parts: networks that come from other files or folders.
   /// - Throws: `WeightFileError`, `ModelError`, `TokenizerError` or `EditError`, each naming file and cause.
   public convenience init(
-    at url: URL, configuration: URL? = nil, prediction: PredictionType? = nil, parts: ModelParts = [:]
+    at url: URL, configuration: URL? = nil, told: ModelHints = ModelHints(), parts: ModelParts = [:]
   ) throws {
     let files = try openModel(
       path: url.path, configuration: configuration.map { try DiffusersFolder(path: $0.path) },
-      prediction: prediction?.rawValue,
+      prediction: told.prediction?.rawValue,
       parts: Dictionary(uniqueKeysWithValues: parts.map { ($0.key.rawValue, $0.value.path) }))
-    try self.init(files, name: url.lastPathComponent, prediction: prediction)
+    try self.init(files, name: url.lastPathComponent, told: told)
   }
 
   /// The model that comes with the library, or the one that `PENTIMENTO_MODEL` names (`ModelLocation`).
@@ -55,17 +71,20 @@ extension Model {
     private let unetWeights: Checkpoint
     private let autoencoderWeights: Checkpoint
 
-    init(_ files: any ModelFiles, _ prediction: PredictionType?) throws {
+    init(_ files: any ModelFiles, _ told: ModelHints) throws {
       let (unetFile, autoencoderFile) = ("unet/config.json", "vae/config.json")
       let configuration = try UNetConfiguration(json: files.data(unetFile), file: files.label(unetFile))
       textEncoders = try Self.textEncoders(files)
       try configuration.check(encoders: textEncoders.map(\.part.encoder.configuration))
-      schedulerConfiguration = try Self.scheduler(files, "scheduler/scheduler_config.json", prediction)
+      schedulerConfiguration = try Self.scheduler(files, "scheduler/scheduler_config.json", told)
       schedule = try NoiseSchedule(schedulerConfiguration)
 
       unetWeights = try files.weights(of: "unet")
-      guard !unetWeights.contains("time_embedding.cond_proj.weight") else {
-        throw ModelError.guidanceEmbedding(file: unetWeights.label)
+      let guidance = "time_embedding.cond_proj.weight"
+      guard configuration.guidanceSinusoid != nil || !unetWeights.contains(guidance) else {
+        throw ModelError.inconsistent(
+          file: files.label(unetFile), field: "time_cond_proj_dim",
+          reason: "is not there, and \(unetWeights.label) has the layer that it describes (\(guidance))")
       }
       unet = UNet(configuration)
       let stored = try files.weights(of: "vae")
@@ -113,14 +132,19 @@ extension Model {
     }
 
     private static func scheduler(
-      _ files: any ModelFiles, _ name: String, _ prediction: PredictionType?
+      _ files: any ModelFiles, _ name: String, _ told: ModelHints
     ) throws -> SchedulerConfiguration {
       let (label, bytes) = (files.label(name), Array(try files.data(name)))
       guard let json = try? ConfigValue(parsing: bytes, file: label), json.isObject else {
         throw ModelError.unreadable(file: label)
       }
       var configuration = try SchedulerConfiguration(json)
-      configuration.predictionType = prediction?.rawValue ?? configuration.predictionType
+      configuration.predictionType = told.prediction?.rawValue ?? configuration.predictionType
+      configuration.timestepSpacing = told.spacing?.rawValue ?? configuration.timestepSpacing
+      if told.isConsistency {
+        _ = try NoiseSchedule(configuration)  // a sampler that is refused stays refused
+        configuration.className = SchedulerConfiguration.consistencySampler
+      }
       return configuration
     }
   }

@@ -13,6 +13,8 @@ public final class Model: Sendable {
   public let name: String
   public let schedule: NoiseSchedule
   package let schedulerConfiguration: SchedulerConfiguration
+  /// What the user said when it was opened.
+  let hints: ModelHints
   /// Settings that this model works best with.
   public let defaults: ModelDefaults
   /// What the user should know about how the model was read.
@@ -36,10 +38,10 @@ public final class Model: Sendable {
   }
 
   /// Opens what `files` has; the rest of the work is in `Model+Opening`.
-  init(_ files: any ModelFiles, name: String, prediction: PredictionType? = nil) throws {
-    (self.files, self.name, notes, adapters) = (files, name, files.notes, [])
+  init(_ files: any ModelFiles, name: String, told: ModelHints = ModelHints()) throws {
+    (self.files, self.name, notes, adapters, hints) = (files, name, files.notes, [], told)
     defaults = try ModelDefaults(files)
-    let parts = try Parts(files, prediction)
+    let parts = try Parts(files, told)
     (schedule, schedulerConfiguration) = (parts.schedule, parts.schedulerConfiguration)
     (textEncoders, unet, autoencoder) = (parts.textEncoders.map(\.part), parts.unet, parts.autoencoder)
     components = try parts.components()
@@ -52,7 +54,7 @@ public final class Model: Sendable {
     (name, schedule, defaults, notes, files) = (
       base.name, base.schedule, base.defaults, base.notes, base.files
     )
-    schedulerConfiguration = base.schedulerConfiguration
+    (schedulerConfiguration, hints) = (base.schedulerConfiguration, base.hints)
     (textEncoders, unet, autoencoder) = (base.textEncoders, base.unet, base.autoencoder)
     (self.components, self.adapters) = (components, adapters)
   }

@@ -68,6 +68,7 @@ package actor NoiseNetwork: NoisePredictor {
   package func predict(_ queries: [NoiseQuery]) async throws -> [NoisePrediction] {
     var answers: [NoisePrediction] = []
     let lanes = executor.plan.lanes
+    try checkTold(queries)
     for start in stride(from: 0, to: queries.count, by: lanes) {
       try Task.checkCancellation()
       let group = queries[start..<min(start + lanes, queries.count)]
@@ -113,6 +114,14 @@ package actor NoiseNetwork: NoisePredictor {
       Double(result[DenoisingNetwork.loss]!.values[0]),
       Dictionary(uniqueKeysWithValues: zip(targets, names.map { result[$0]! }))
     )
+  }
+
+  /// - Throws: `EditError.guidanceNotHeard` where a network is told what it cannot hear.
+  private func checkTold(_ queries: [NoiseQuery]) throws {
+    guard configuration.guidanceSinusoid == nil, queries.contains(where: { $0.toldGuidance != nil }) else {
+      return
+    }
+    throw EditError.guidanceNotHeard
   }
 
   /// What made numbers that are none: the side branches, if the network is sound without them.
@@ -170,6 +179,7 @@ extension UNetConfiguration {
       "timestep_sinusoid": timestepSinusoid(timestep: query.timestep),
       Adapter.scaleName: HostTensor(shape: [1], values: [Float(query.adapterScale)]),
     ]
+    inputs["guidance_sinusoid"] = guidance(query.toldGuidance)
     inputs["pooled"] = condition.pooled
     if let ids = condition.timeIDs, let sinusoid = timeIDSinusoid {
       inputs["time_ids_sinusoid"] = sinusoid(ids.values.map(Double.init))

@@ -19,7 +19,7 @@ extension Editor {
     var configuration = TranslationConfiguration(tasks: request.tasks.count)
     (configuration.width, configuration.blocks) = (request.width, request.blocks)
     let network = TranslationNetwork(configuration)
-    let generator = try TextToImage(defaults: model.defaults)
+    let generator = try TextToImage(defaultsOf: model)
 
     let (height, width) = (size.height / model.pixelsPerLatent, size.width / model.pixelsPerLatent)
     let training = try TrainingTranslator.stage(
@@ -114,9 +114,11 @@ extension Stage {
 
 extension TextToImage {
   /// With the model's own settings.
-  fileprivate init(defaults: ModelDefaults) throws {
+  fileprivate init(defaultsOf model: Model) throws {
+    var outline = EditOutline()
+    outline.kind = model.kind
     let configured = try EditMethod(TextToImage.self).configured(
-      for: EditOutline(), inversion: [:], model: defaults.settings(for: TextToImage.about.name))
+      for: outline, model: model.defaults.settings(for: TextToImage.about.name))
     self = configured.method as! TextToImage
   }
 }
