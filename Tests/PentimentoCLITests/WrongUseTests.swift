@@ -301,8 +301,7 @@ import Testing
       wrong.status == Status.usage && wrong.errors.contains("--isa is \"x\", and this processor runs scalar"),
       "\(wrong.errors)")
     let right = try await Command.shell(
-      "exec $pentimento plan --method generate --prompt x --size 64 --isa scalar", in: Workplace(),
-      environment: ["PENTIMENTO_ISA": "x"])
+      "exec $pentimento plan --method generate --prompt x --size 64 --isa scalar", in: Workplace(), environment: ["PENTIMENTO_ISA": "x"])
     #expect(right.status == Status.done, "\(right.errors)")
   }
 }

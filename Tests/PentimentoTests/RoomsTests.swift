@@ -38,8 +38,7 @@ private let rooms: [String: Set<String>] = [
     "ImageFiles", "Pentimento", "Kernels", "CKernels", "CPeak", "Tensors", "Platform",
   ],
   "PentimentoCLI": [
-    "Pentimento", "Batch", "Trace", "OperatorCases", "ImageFiles", "Pictures", "Packing", "WeightStorage",
-    "Kernels",
+    "Pentimento", "Batch", "Trace", "OperatorCases", "ImageFiles", "Pictures", "Packing", "WeightStorage", "Kernels",
     "Editing", "Files",
     "JSON", "Tensors", "Platform", "ArgumentParser",
   ],

@@ -156,9 +156,13 @@ public struct DDPMInversion: InvertingMethod {
     }
   }
 
+  /// - Throws: beside what a run throws `EditError.emptyPrompt`, with dpm2: its edit is all that the prompt says.
   public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters(outline)
     try checkLevels(on: schedule, method: name)
+    if solver == .dpm2, let prompt = outline.prompt, prompt.allSatisfy(\.isWhitespace) {
+      throw .emptyPrompt(method: name)
+    }
   }
 
   func checkLevels(on schedule: NoiseSchedule, method: String) throws(EditError) {
@@ -173,7 +177,8 @@ public struct DDPMInversion: InvertingMethod {
   }
 
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
-    try validate(inputs.outline, on: context.diffusion.schedule)
+    try checkParameters(inputs.outline)
+    try checkLevels(on: context.diffusion.schedule, method: name)
     let target = try inputs.target(for: name)
     let inversion =
       if let given = inputs.inversion { given } else { try await invert(inputs, in: context) }

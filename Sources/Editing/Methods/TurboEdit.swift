@@ -57,10 +57,10 @@ public struct TurboEdit: InvertingMethod {
   public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
     Guidance(guidance).evaluations + (outline.inversion == .given ? 0 : 1)
   }
-  /// The photo's state, and the residuals where they are kept.
+  /// The photo's start and its state, and the residuals where they are kept.
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     switch outline.inversion {
-    case .discarded: bytes(1, height, width, channels)
+    case .discarded: bytes(2, height, width, channels)
     case .kept: bytes(steps + 3, height, width, channels)
     case .given: 0
     }
