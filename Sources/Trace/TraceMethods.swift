@@ -53,8 +53,8 @@ extension TraceCase {
 
   /// Keys that the inputs, the schedule or the model answer, or that repeat what the kind says.
   private static let otherKeys: Set = [
-    "concepts", "scheduler", "mask", "source_px", "target_px", "lora", "rank", "use_dds", "original",
-    "timesteps", "noise_timesteps",
+    "concepts", "scheduler", "mask", "source_px", "target_px", "lora", "rank", "use_dds",
+    "original", "timesteps", "noise_timesteps",
   ]
 
   private func value(_ key: String) -> SettingValue? {

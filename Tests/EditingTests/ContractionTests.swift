@@ -114,7 +114,7 @@ import Testing
     let noise = try SeededTape(seed: 14).normal(0, like: mean)
     let start = Latent(like: mean, values: noise.values.map { 3 + Float(0.3).squareRoot() * $0 })
     var method = TextToImage()
-    (method.guidance, method.sampler) = (1, sampler)
+    (method.guidance, method.sampler) = (1, PictureSampler(sampler))
     let out = try await method.generate(
       Condition(mean: mean), height: 160, width: 160, model: gaussianWorld(variance: 0.5, like: mean),
       tape: StartedTape(start: start))
@@ -188,7 +188,7 @@ import Testing
     var results: [Sampler: Double] = [:]
     for sampler in Sampler.allCases {
       var method = TextToImage()
-      (method.guidance, method.sampler) = (1, sampler)
+      (method.guidance, method.sampler) = (1, PictureSampler(sampler))
       let out = try await method.generate(
         cat, height: 160, width: 160, model: model, tape: StartedTape(start: start))
       results[sampler] = divergence(out.values)
@@ -202,7 +202,7 @@ import Testing
     var results: [Double] = []
     for steps in [10, 200] {
       var method = TextToImage()
-      (method.guidance, method.sampler, method.steps) = (1, sampler, steps)
+      (method.guidance, method.sampler, method.steps) = (1, PictureSampler(sampler), steps)
       let out = try await method.generate(
         cat, height: 100, width: 100, model: model, tape: SeededTape(seed: 16))
       results.append(divergence(out.values))

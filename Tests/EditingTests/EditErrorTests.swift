@@ -4,7 +4,7 @@ import Testing
 @Suite("Edit errors") struct EditErrorTests {
   static let all: [EditError] = [
     .unsupportedSchedule("x"), .unsupportedPrediction("x"), .unsupportedScheduler(option: "x", value: "true"),
-    .unsupportedSampler("x", reason: "y"),
+    .unsupportedSampler("x", reason: "y"), .guidanceNotHeard, .needsToldGuidance(method: "dds", known: ["x"]),
     .parameter(method: "dds", name: "x", value: "-1", allowed: "at least 0"),
     .gridTooFine(steps: 1000, limit: 999),
     .nothingToDo(method: "dds", reason: "x"), .missing(method: "dds", need: "x"),

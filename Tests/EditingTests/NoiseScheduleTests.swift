@@ -140,12 +140,38 @@ import Testing
     #expect(throws: EditError.unsupportedScheduler(option: "timestep_spacing", value: "middle")) {
       try read(#"{"timestep_spacing": "middle"}"#)
     }
-    for name in ["LCMScheduler", "TCDScheduler", "FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler"] {
+    for name in ["TCDScheduler", "FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler"] {
       let error = failure(EditError.self) { try read(#"{"_class_name": "\#(name)"}"#) }
       guard case .unsupportedSampler(name, _) = error else {
         Issue.record("\(String(describing: error))")
         continue
       }
+    }
+  }
+
+  @Test("reads how a latent consistency model was distilled, and keeps it where everything is written down")
+  func consistency() throws {
+    func read(_ values: String) throws -> SchedulerConfiguration {
+      let json = #"{"_class_name": "LCMScheduler"\#(values)}"#
+      return try SchedulerConfiguration(ConfigValue(parsing: Array(json.utf8), file: "f"))
+    }
+    let usual = try NoiseSchedule(read(""))
+    #expect(usual.consistency == ConsistencyRule() && usual.consistency.originalSteps == 50)
+    let other = try NoiseSchedule(read(#", "original_inference_steps": 100, "timestep_scaling": 5"#).complete)
+    #expect(other.consistency.originalSteps == 100 && other.consistency.timestepScaling == 5)
+    #expect(try other.consistencyGrid(steps: 100).timesteps.first == 999)
+    // In the configuration of another sampler the words mean nothing.
+    let json = #"{"original_inference_steps": 100}"#
+    let ordinary = try SchedulerConfiguration(ConfigValue(parsing: Array(json.utf8), file: "f"))
+    #expect(try NoiseSchedule(ordinary).consistency == ConsistencyRule())
+    #expect(ordinary.complete.className == nil && ordinary.complete.originalSteps == nil)
+    for (option, value) in [("original_inference_steps", "0"), ("original_inference_steps", "1001")] {
+      #expect(throws: EditError.unsupportedScheduler(option: option, value: value)) {
+        try NoiseSchedule(read(#", "\#(option)": \#(value)"#))
+      }
+    }
+    #expect(throws: EditError.unsupportedScheduler(option: "timestep_scaling", value: "-1.0")) {
+      try NoiseSchedule(read(#", "timestep_scaling": -1"#))
     }
   }
 

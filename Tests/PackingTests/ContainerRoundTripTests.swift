@@ -9,7 +9,7 @@ import WeightStorage
 
 /// Models written as containers and opened again.
 @Suite("Container") struct ContainerRoundTripTests {
-  private static let fixtures = ["sd15", "sd21", "sdxl", "pruned"]
+  private static let fixtures = ["sd15", "sd21", "sdxl", "pruned", "lcm"]
 
   private let folder = FileManager.default.temporaryDirectory.appending(
     path: "containers-\(UUID().uuidString)")

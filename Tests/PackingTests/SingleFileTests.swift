@@ -12,7 +12,8 @@ import WeightStorage
   private static let families = ["sd15", "sd21", "sdxl"]
 
   @Test(
-    "has the tensors of the diffusers folder, name by name and bit by bit", arguments: families + ["ssd1b"])
+    "has the tensors of the diffusers folder, name by name and bit by bit",
+    arguments: families + ["ssd1b", "lcm"])
   func tensors(family: String) throws {
     let folder = try SingleFile.folder(family)
     let file = try SingleFile(SingleFile.tensors(family))
@@ -29,7 +30,7 @@ import WeightStorage
     #expect(model.has("text_encoder_2") == folder.has("text_encoder_2"))
   }
 
-  @Test("gives the same picture as the diffusers folder", arguments: families + ["ssd1b"])
+  @Test("gives the same picture as the diffusers folder", arguments: families + ["ssd1b", "lcm"])
   func picture(family: String) async throws {
     let folder = URL(fileURLWithPath: try SingleFile.folder(family).path)
     let file = try SingleFile(SingleFile.tensors(family))

@@ -118,8 +118,26 @@ private func refusal<T>(_ body: () throws -> T) throws -> ModelError {
     #expect(throws: ModelError.latentChannels(file: "unet/config.json", found: 9)) {
       try UNetConfiguration(json: Change("in_channels", "9").applied(to: Published.unet15))
     }
-    #expect(throws: ModelError.guidanceEmbedding(file: "unet/config.json")) {
-      try UNetConfiguration(json: Change("time_cond_proj_dim", "256").applied(to: Published.unet15))
+  }
+
+  @Test("reads that a network is told the guidance, and writes it down again")
+  func guidance() throws {
+    let plain = try UNetConfiguration(json: Data(Published.unet15.utf8))
+    #expect(plain.guidanceSinusoid == nil && plain.guidance(7.5) == nil)
+    let told = try UNetConfiguration(json: Change("time_cond_proj_dim", "256").applied(to: Published.unet15))
+    #expect(told.guidance(8.5)?.shape == [1, 256])
+    #expect(told.guidance(nil)?.values.allSatisfy { $0 == 0 } == true)
+    // w = 1 is φ = 0: sines of 0, then cosines of it.
+    #expect(told.guidance(1)?.values == [Float](repeating: 0, count: 128) + [Float](repeating: 1, count: 128))
+    #expect(try UNetConfiguration(json: JSONEncoder().encode(told)) == told)
+    #expect(try UNetConfiguration(json: JSONEncoder().encode(plain)) == plain)
+    // Two values have one frequency, whose exponent would be 0/0.
+    let error = try refusal {
+      try UNetConfiguration(json: Change("time_cond_proj_dim", "3").applied(to: Published.unet15))
+    }
+    guard case .inconsistent("unet/config.json", "time_cond_proj_dim", _) = error else {
+      Issue.record("\(error)")
+      return
     }
   }
 

@@ -45,7 +45,7 @@ extension PictureSampler {
   /// The case's `sde`, unless its kind has said that there are jumps.
   mutating func read(_ value: (String) -> SettingValue?) throws(CaseFault) {
     guard self != .lcm else { return }
-    self = try Sampler(ofCase: value) == .sde ? .sde : .ode
+    self = try PictureSampler(Sampler(ofCase: value))
   }
 }
 

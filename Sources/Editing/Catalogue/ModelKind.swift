@@ -75,6 +75,8 @@ public enum PictureSampler: String, Sendable, Codable, CaseIterable {
   /// The jumps of a latent consistency model (Luo et al. 2023): LCM, or a model with an LCM-LoRA.
   case lcm
 
+  public init(_ sampler: Sampler) { self = sampler == .sde ? .sde : .ode }
+
   /// η of the DDIM step; jumps have none.
   package var eta: Double { self == .sde ? 1 : 0 }
 

@@ -44,7 +44,8 @@ public struct TurboEdit: InvertingMethod {
   ]
   public static var caseKinds: [String: Self] { ["turbo_edit": Self()] }
 
-  /// On a model that was not distilled four steps change little but colours.
+  /// Its weight is no guidance, which a distilled model would go without. On others four steps change little but
+  /// colours.
   public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
     kind.takesFewSteps ? [:] : ["steps": .number(8)]
   }
