@@ -23,8 +23,6 @@ extension TraceCase {
       case ("lcm", let part?):
         guard let strength = Double(part.dropFirst("strength".count)) else { continue }
         add(name, try schedule.consistencyGrid(steps: steps, strength: strength).timesteps)
-      case ("turbo", nil): add(name, try schedule.shiftedGrid(steps: steps).timesteps)
-      case ("turbo", "noise"): add(name, try schedule.shiftedGrid(steps: steps).noiseTimesteps)
       default: continue
       }
     }
