@@ -9,6 +9,7 @@ import Tensors
 ///     OUTPUT/<contestant>/<pair>.png, <pair>.json    an edit and its record; <pair>@<seed> where there are several seeds
 ///     OUTPUT/<contestant>.png                        contact sheet: source, edit, truth
 ///     OUTPUT/results.md, results.json                the table
+///     OUTPUT/results.svg                             success over evaluations
 ///
 /// Pairs whose picture and record lie there already, made with a model of the same name, the same settings and seed, are not run again.
 public struct EditEvaluation: Sendable {
@@ -119,6 +120,8 @@ public struct EditEvaluation: Sendable {
     try Data(ResultRow.markdown(rows).utf8).write(
       to: URL(fileURLWithPath: "\(output)/results.md"), options: .atomic)
     try Self.encoder.encode(rows).write(to: URL(fileURLWithPath: "\(output)/results.json"), options: .atomic)
+    guard let plot = QualityPlot.svg(rows) else { return }
+    try Data(plot.utf8).write(to: URL(fileURLWithPath: "\(output)/results.svg"), options: .atomic)
   }
 
   private static var encoder: JSONEncoder {

@@ -26,10 +26,14 @@ import Testing
     #expect(first.rows[0].evaluations == 4 && first.rows[0].pairs == 1)
     for file in [
       "sdedit-ode-steps4-strength0.5/colour-ball.png", "sdedit-ode-steps4-strength0.5.png", "results.md",
-      "results.json",
+      "results.json", "results.svg",
     ] {
       #expect(FileManager.default.fileExists(atPath: "\(output)/\(file)"), "\(file)")
     }
+    let plot = try String(contentsOfFile: "\(output)/results.svg", encoding: .utf8)
+    // One edit of four evaluations that failed: the only point, at the lower left corner, with no whisker.
+    #expect(plot.contains("<circle cx=\"46.0\" cy=\"260.0\"") && plot.contains("M46.0 260.0V260.0"))
+    #expect(plot.contains("1  sdedit-ode-steps4-strength0.5, 4 evaluations</text>"))
     let record = try JSONDecoder().decode(
       EditRecord.self,
       from: Data(contentsOf: URL(fileURLWithPath: "\(output)/sdedit-ode-steps4-strength0.5/colour-ball.json"))
