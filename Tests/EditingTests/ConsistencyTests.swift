@@ -66,16 +66,16 @@ import Testing
   func tooMany() throws {
     var method = SDEdit()
     (method.steps, method.strength, method.sampler) = (25, 0.5, .lcm)
-    try method.validate(EditOutline(), on: .stableDiffusion)
+    try method.validate(on: .stableDiffusion)
     method.steps = 26
     #expect(throws: EditError.gridTooFine(steps: 26, limit: 25)) {
-      try method.validate(EditOutline(), on: .stableDiffusion)
+      try method.validate(on: .stableDiffusion)
     }
     #expect(throws: EditError.gridTooFine(steps: 51, limit: 50)) {
-      try jumps(51).validate(EditOutline(), on: .stableDiffusion)
+      try jumps(51).validate(on: .stableDiffusion)
     }
     method.strength = 0.01
-    #expect(failure(EditError.self) { try method.validate(EditOutline(), on: .stableDiffusion) } != nil)
+    #expect(failure(EditError.self) { try method.validate(on: .stableDiffusion) } != nil)
   }
 
   @Test("takes the defaults of its kind, under what the caller and the model say")

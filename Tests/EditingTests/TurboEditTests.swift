@@ -81,8 +81,8 @@ import Testing
     var edited = xs[0]
     for i in 0..<4 {
       let step = grid.transition(from: 4 - i)
-      let target = try await model.guided(edited, timestep: step.timestep, tiger, 1)
-      let source = try await model.guided(xs[i], timestep: step.timestep, cat, 1)
+      let target = try await model.guided(edited, timestep: step.timestep, tiger, 1.0)
+      let source = try await model.guided(xs[i], timestep: step.timestep, cat, 1.0)
       let next = step.pairedStep(edited, target, along: xs[i], source, to: xs[i + 1], eta: 1)
       edited = traj[i]
       // δ and the sums are rounded below 16, and so was the state that δ was found from.
