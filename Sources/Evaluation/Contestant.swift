@@ -37,12 +37,12 @@ public struct Contestant: Sendable, Equatable {
 
   /// Every method that edits a picture, cheap ones first, with both samplers where its paper has both.
   public static let all = [
-    "sdedit:sampler=ode", "sdedit:sampler=sde", "ddpm-inversion", "ledits", "ledits++", "cycle-diffusion",
+    "turbo-edit", "infedit", "ddpm-inversion:solver=dpm2", "sdedit:sampler=ode", "sdedit:sampler=sde",
+    "ddpm-inversion", "ledits", "ledits++", "npi", "cycle-diffusion",
     "ddim-inversion", "diffedit:sampler=ode", "diffedit:sampler=sde", "cycle-sde",
     "inpaint:sampler=ode:order=1", "inpaint:sampler=ode:order=2", "inpaint:sampler=sde:order=1",
-    "inpaint:sampler=sde:order=2", "drag:sampler=ode", "drag:sampler=sde", "dds", "sds", "pti:preset=quick",
-    "pti",
-    "null-text",
+    "inpaint:sampler=sde:order=2", "drag:sampler=ode", "drag:sampler=sde", "dds", "pds", "sds",
+    "pti:preset=quick", "pti", "null-text",
   ]
 
   /// Whether the method is meant for a pair: points are dragged, objects come and go inside a mask, and prompts

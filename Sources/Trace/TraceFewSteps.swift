@@ -17,12 +17,12 @@ extension TraceCase {
       switch (parts[0], parts.dropFirst(2).first) {
       case ("trailing", nil):
         add(name, try schedule.samplingGrid(steps: steps, spacing: .trailing).timesteps)
+      case ("turbo", nil): add(name, try schedule.shiftedGrid(steps: steps).timesteps)
+      case ("turbo", "noise"): add(name, try schedule.shiftedGrid(steps: steps).noiseTimesteps)
       case ("lcm", nil): add(name, try schedule.consistencyGrid(steps: steps).timesteps)
       case ("lcm", let part?):
         guard let strength = Double(part.dropFirst("strength".count)) else { continue }
         add(name, try schedule.consistencyGrid(steps: steps, strength: strength).timesteps)
-      case ("turbo", nil): add(name, try schedule.shiftedGrid(steps: steps).timesteps)
-      case ("turbo", "noise"): add(name, try schedule.shiftedGrid(steps: steps).noiseTimesteps)
       default: continue
       }
     }

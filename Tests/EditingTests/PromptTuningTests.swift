@@ -101,7 +101,13 @@ import Testing
 
   @Test("needs a prompt that says something")
   func emptyPrompt() {
-    for method in [PromptTuningInversion(), NullTextInversion()] as [any EditingMethod] {
+    var solver = DDPMInversion()
+    (solver.solver, solver.steps) = (.dpm2, 15)
+    let methods: [any EditingMethod] = [
+      PromptTuningInversion(), NullTextInversion(), TurboEdit(), InfEdit(), NegativePromptInversion(),
+      PosteriorDistillation(), solver,
+    ]
+    for method in methods {
       var outline = method.outline(hasSourcePrompt: true)
       outline.prompt = " "
       #expect(throws: EditError.emptyPrompt(method: method.name)) {

@@ -29,9 +29,11 @@ import Testing
   func factories() throws {
     let all: [(EditMethod, MethodSettings)] = [
       (
-        .ddpmInversion(steps: 9, skip: 0.5, sourceGuidance: 2, guidance: 3, eta: 0.5, zeroLast: 1),
+        .ddpmInversion(
+          solver: .ddpm, steps: 9, skip: 0.5, sourceGuidance: 2, guidance: 3, eta: 0.5, zeroLast: 1),
         [
-          "steps": .number(9), "skip": .number(0.5), "source-cfg-scale": .number(2), "cfg-scale": .number(3),
+          "solver": .word("ddpm"), "steps": .number(9), "skip": .number(0.5), "source-cfg-scale": .number(2),
+          "cfg-scale": .number(3),
           "eta": .number(0.5), "zero-last": .number(1),
         ]
       ),
@@ -43,10 +45,22 @@ import Testing
         .leditsPlusPlus(maskMode: .noise, conceptThreshold: 0.5),
         ["mask-mode": .word("noise"), "concept-threshold": .number(0.5)]
       ),
+      (
+        .turboEdit(steps: 3, guidance: 2, maxNorm: 4),
+        [
+          "steps": .number(3), "cfg-scale": .number(2), "max-norm": .number(4),
+        ]
+      ),
+      (.infEdit(strength: 0.5, start: .latent), ["strength": .number(0.5), "start": .word("latent")]),
       (.deltaDenoisingScore(steps: 3, lossScale: 7), ["steps": .number(3), "loss-scale": .number(7)]),
+      (.posteriorDistillation(guidance: 20), ["cfg-scale": .number(20)]),
       (.scoreDistillation(learningRate: 0.2), ["learning-rate": .number(0.2)]),
       (.sdedit(sampler: .ode), ["sampler": .word("ode")]),
       (.ddimInversion(guidance: 1), ["cfg-scale": .number(1)]),
+      (
+        .negativePromptInversion(proximity: .hard, pullsBelow: 200),
+        ["prox": .word("hard"), "recon-t": .number(200)]
+      ),
       (.cycleDiffusion(eta: 1), ["eta": .number(1)]),
       (.cycleSDE(strength: 0.5), ["strength": .number(0.5)]),
       (
@@ -105,11 +119,37 @@ import Testing
               ($0.option, $0.value(in: method).text)
             })
         }
-        var expected = texts(type.init())
+        var expected = texts(try EditMethod(type).configured().method)
         expected[row.option] = text
-        #expect(texts(made) == expected, "\(type.about.name) \(row.option)")
+        // Two options decide defaults of others.
+        if row.option == "solver" || (type == InfEdit.self && row.option == "cfg-scale") {
+          expected = expected.filter { $0.key == row.option }
+        }
+        #expect(
+          texts(made).filter { expected[$0.key] != nil } == expected, "\(type.about.name) \(row.option)")
       }
     }
+  }
+
+  /// Steps that a model says for one solver are none for another.
+  @Test("what a model says of a choice's values holds for its own choice")
+  func dependentValues() throws {
+    func ddpm(_ caller: EditMethod, model: MethodSettings) throws -> DDPMInversion {
+      try #require(configured(caller, model: model).method as? DDPMInversion)
+    }
+    let model: MethodSettings = ["steps": .number(40), "skip": .number(0.2), "cfg-scale": .number(3)]
+    let plain = try ddpm(.ddpmInversion(), model: model)
+    #expect(plain.steps == 40 && plain.skip == 0.2 && plain.targetGuidance == 3)
+    let second = try ddpm(.ddpmInversion(solver: .dpm2), model: model)
+    #expect(second.steps == 15 && second.skip == 0.5 && second.targetGuidance == 3)
+    let own = try ddpm(.ddpmInversion(solver: .dpm2, steps: 8), model: model)
+    #expect(own.steps == 8 && own.skip == 0.5)
+    let solver: MethodSettings = ["solver": .word("dpm2"), "steps": .number(12)]
+    let other = try ddpm(.ddpmInversion(solver: .ddpm), model: solver)
+    #expect(other.steps == 100 && other.skip == 0.36 && other.targetGuidance == 15)
+    let models = try ddpm(.ddpmInversion(), model: solver)
+    #expect(models.solver == .dpm2 && models.steps == 12 && models.skip == 0.5)
+    #expect(models.targetGuidance == 7.5)
   }
 
   @Test("a shorthand is the value that it stands for, and contradicts another one")

@@ -81,8 +81,8 @@ import Testing
     var edited = xs[0]
     for i in 0..<4 {
       let step = grid.transition(from: 4 - i)
-      let target = try await model.guided(edited, timestep: step.timestep, tiger, 1)
-      let source = try await model.guided(xs[i], timestep: step.timestep, cat, 1)
+      let target = try await model.guided(edited, timestep: step.timestep, tiger, 1.0)
+      let source = try await model.guided(xs[i], timestep: step.timestep, cat, 1.0)
       let next = step.pairedStep(edited, target, along: xs[i], source, to: xs[i + 1], eta: 1)
       edited = traj[i]
       // δ and the sums are rounded below 16, and so was the state that δ was found from.
@@ -122,15 +122,19 @@ import Testing
     #expect(TurboEdit().evaluations == 11)
   }
 
-  @Test("says so where the model does not look distilled and the steps are few") func note() async throws {
-    for (spacing, steps, count) in [
-      (NoiseSchedule.Spacing.leading, 4, 1), (.leading, 8, 0), (.trailing, 4, 0),
-    ] {
-      let (model, _) = nonlinearWorld(schedule: try NoiseSchedule(spacing: spacing))
+  @Test("says so where the model does not look distilled, where eight steps are the default")
+  func undistilled() async throws {
+    for isDistilled in [false, true] {
+      var outline = method().outline(hasSourcePrompt: true)
+      outline.kind.isDistilled = isDistilled
+      var inputs = EditInputs(outline, height: photo.height, width: photo.width)
+      (inputs.source, inputs.sourceCondition, inputs.targetCondition) = (photo, cat, tiger)
       let trace = Trace()
-      _ = try await method(steps: steps).edit(
-        photo, from: cat, to: tiger, model: model, tape: tape, observer: trace.observer)
-      #expect(trace.warnings.count == count)
+      _ = try await method().run(
+        inputs, in: EditContext(diffusion: nonlinearWorld().0, tape: tape, observer: trace.observer))
+      #expect(trace.warnings.count == (isDistilled ? 0 : 1))
+      let configured = try EditMethod.turboEdit().configured(for: outline)
+      #expect((configured.method as? TurboEdit)?.steps == (isDistilled ? 4 : 8))
     }
   }
 }

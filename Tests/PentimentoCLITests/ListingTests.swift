@@ -4,9 +4,9 @@ import Testing
 
 @Suite("What the command says about itself and its models", .serialized) struct ListingTests {
   static let methods = [
-    "ddpm-inversion", "ledits", "ledits++", "dds", "sds", "sdedit", "ddim-inversion", "cycle-diffusion",
-    "cycle-sde",
-    "diffedit", "inpaint", "drag", "pti", "null-text", "translate", "generate", "sega",
+    "ddpm-inversion", "ledits", "ledits++", "turbo-edit", "infedit", "dds", "pds", "sds", "sdedit",
+    "ddim-inversion", "npi", "cycle-diffusion", "cycle-sde", "diffedit", "inpaint", "drag", "pti",
+    "null-text", "translate", "generate", "sega",
   ]
 
   private func output(_ arguments: String..., model: URL = Command.smallModel) async throws -> String {

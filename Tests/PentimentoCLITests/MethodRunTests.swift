@@ -31,6 +31,19 @@ import Testing
     Case("dds", 16, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
     Case("dds", 16, "-p", "a red ball on grass", "--source-prompt", "", "--mask", "mask.png"),
     Case("sds", 8, "-p", "a red ball on grass"),
+    Case("pds", 16, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
+    // 4 + 4·2, the first step's shared.
+    Case("turbo-edit", 11, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
+    Case("npi", 12, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
+    Case(
+      "npi", 8, "-p", "a red ball on grass", "--source-prompt", "", "--prox", "none", "--cfg-scale", "1"),
+    Case("ddpm-inversion", 12, "-p", "a red ball on grass", "--solver", "dpm2"),
+    // ⌊0.7·4⌋ = 2 steps, the source at weight 1.
+    Case("infedit", 6, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
+    Case(
+      "infedit", 12, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass", "--start",
+      "noise",
+      "--strength", "1"),
     // ⌊0.8·4⌋ = 3 levels.
     Case("sdedit", 6, "-p", "a red ball on grass"),
     Case("sdedit", 6, "-p", "a red ball on grass", "--sampler", "ode", "--strength", "0.75"),

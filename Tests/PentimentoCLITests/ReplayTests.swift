@@ -6,7 +6,7 @@ import Testing
 @Suite("A picture made again from its file", .serialized) struct ReplayTests {
   private static let edit = ["edit", "-i", "photo.png", "--steps", "3"]
 
-  /// Twenty edits of different kinds; every one leaves a record.
+  /// Edits of different kinds; every one leaves a record.
   static let edits: [[String]] = [
     ["--method", "ddpm-inversion", "-p", "a ball", "--source-prompt", "a cube", "--skip", "0.4"],
     ["--method", "sdedit", "-p", "a ball", "--strength", "0.7", "--seed", "18446744073709551615"],
@@ -28,6 +28,11 @@ import Testing
     ["-p", "\u{1B}[2J a ball\nSteps: 9, Sampler: forged", "--source-prompt", "a \"cube\""],
     ["--method", "sdedit", "-p", "球", "--crop", "10,8,70,66"],
     ["--method", "null-text", "-p", "a ball", "--source-prompt", "a cube", "--inner-steps", "1"],
+    ["--method", "turbo-edit", "-p", "a ball", "--source-prompt", "a cube", "--max-norm", "2"],
+    ["--method", "infedit", "-p", "a ball", "--source-prompt", "a cube", "--start", "noise"],
+    ["--method", "npi", "-p", "a ball", "--source-prompt", "a cube", "--prox", "hard", "--dilate", "2"],
+    ["--method", "pds", "-p", "a ball", "--source-prompt", "a cube", "--min-ratio", "0.1"],
+    ["--method", "ddpm-inversion", "-p", "a ball", "--source-prompt", "a cube", "--solver", "dpm2"],
   ]
 
   @Test("has the same bytes, without a word of its settings", arguments: edits.indices)

@@ -63,6 +63,7 @@ extension EditingMethod {
       let preset = try preset(namedIn: &own)
       layers += [(source, own), (source, preset)]
     }
+    keepFitting(&layers)
     let given = layers.reduce(MethodSettings()) { $0.merging($1.settings) { first, _ in first } }
     layers.append((.kind, defaults(of: outline.kind, beside: given)))
     var (method, sources) = (Self(), [String: EditMethod.Source]())
@@ -79,6 +80,24 @@ extension EditingMethod {
       throw .notUsed(setting: other, method: name, takes: options.sorted())
     }
     return EditMethod.Configured(method: method, sources: sources)
+  }
+
+  /// Forgets what a layer below the caller's says of an option for another choice than the one that is made: a model's
+  /// number of steps is none for another solver.
+  fileprivate static func keepFitting(
+    _ layers: inout [(source: EditMethod.Source, settings: MethodSettings)]
+  ) {
+    for row in parameters {
+      guard let decider = parameters.first(where: { $0.isOption && $0.option == row.decidingOption }) else {
+        continue
+      }
+      let standard = decider.value(in: Self()).setting
+      let choices = layers.map { $0.settings[decider.option] }
+      let made = choices.first { $0 != nil } ?? standard
+      for i in layers.indices where layers[i].source != .caller && (choices[i] ?? standard) != made {
+        layers[i].settings[row.option] = nil
+      }
+    }
   }
 
   /// Settings without shorthands.

@@ -19,6 +19,8 @@ public struct Parameter<Method>: Sendable {
   package private(set) var isOption = true
   /// Whether it describes one concept of several.
   package private(set) var isOfConcept = false
+  /// The option that decides which values are good for this one.
+  private(set) var decidingOption: String?
   /// Under which name reports have it.
   package private(set) var reportName: String
   package private(set) var cases: CaseReader<Method>?
@@ -76,6 +78,8 @@ public struct Parameter<Method>: Sendable {
   {
     changed { $0.shapes = condition }
   }
+  /// What a model's or an inversion's defaults say of it holds for their own value of another option alone.
+  package func dependent(on option: String) -> Self { changed { $0.decidingOption = option } }
   /// Its name in parity cases, where it has the option's unit.
   package func inCases(_ key: String) -> Self {
     let (kind, write) = (kind, write)
@@ -130,6 +134,7 @@ public struct Parameter<Method>: Sendable {
         try write(&method[keyPath: path], value)
       })
     (outer.unit, outer.isOption, outer.isOfConcept) = (unit, isOption, isOfConcept)
+    outer.decidingOption = decidingOption
     (outer.reportName, outer.report) = (reportName, { report($0[keyPath: path]) })
     if let shorthand { outer = outer.shorthand(shorthand.option, for: shorthand.value, shorthand.meaning) }
     outer.idleReason = { idleReason($0[keyPath: path], $1) }

@@ -20,7 +20,7 @@ extension DDPMInversion {
   func secondOrderEdit(
     _ inversion: Inversion, to target: Condition, in context: EditContext
   ) async throws -> Latent {
-    // An inversion of the paper's steps says nothing of its solver.
+    // One that says nothing of its solver is older than the choice.
     let made = inversion.parameters["solver"] ?? Solver.ddpm.rawValue
     guard made == solver.rawValue else {
       throw EditError.inversionMade(with: "solver", made: made, asked: solver.rawValue)

@@ -46,7 +46,7 @@ public struct DDPMInversion: InvertingMethod {
 
   public static let parameters: [Parameter<DDPMInversion>] = [
     Parameter("solver", \.solver, "the paper's steps, or a fifth of them with steps of second order")
-      .shapesInversion { $0.solver != .ddpm },
+      .shapesInversion(),
     Parameter("steps", \.steps, .steps, "levels of the inversion; 100, or 15 with solver dpm2")
       .inCases("steps", "n", isNeeded: true) { (method, value) throws(CaseFault) in
         guard case .number(let number)? = value("steps") ?? value("n"), let steps = Int(exactly: number)
@@ -54,7 +54,7 @@ public struct DDPMInversion: InvertingMethod {
           throw CaseFault(key: "steps", expected: "a whole number")
         }
         method.steps = steps
-      }.shapesInversion(),
+      }.shapesInversion().dependent(on: "solver"),
     Parameter(
       "skip", \.skip, .remainder,
       "noisiest part of the steps left out; more stays closer to the photo; 0.36, or 0.5 with solver dpm2"
@@ -66,7 +66,7 @@ public struct DDPMInversion: InvertingMethod {
       }
       // Levels of the paper's grid, a part of the solver's steps.
       method.skip = method.solver == .ddpm ? skip / Double(method.steps) : skip
-    }.shapesInversion { $0.solver != .ddpm },
+    }.shapesInversion { $0.solver != .ddpm }.dependent(on: "solver"),
     Parameter("source-cfg-scale", \.sourceGuidance, .any, "weight of the source prompt in the inversion")
       .reported(as: "source-guidance").inCases("w_src").shapesInversion().idle { Idle.withoutSource($1) },
     Parameter(
@@ -82,6 +82,17 @@ public struct DDPMInversion: InvertingMethod {
     var secondOrder = Self()
     secondOrder.solver = .dpm2
     return ["ledits": Self(), "ddpm_dpm2": secondOrder]
+  }
+
+  /// What the solver of second order needs instead of the paper's hundred levels: the executed steps begin where those
+  /// of 36 skipped ones do.
+  public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
+    var settings = kind.takesFewSteps ? unguided : [:]
+    if given["solver"] == .word(Solver.dpm2.rawValue) {
+      let own: MethodSettings = ["steps": .number(15), "skip": .number(0.5), "cfg-scale": .number(7.5)]
+      settings.merge(own) { settled, _ in settled }
+    }
+    return settings
   }
 
   /// The row that both kinds of exact inversion have. Cases of the first edition say whether the last residual is kept,
@@ -145,9 +156,13 @@ public struct DDPMInversion: InvertingMethod {
     }
   }
 
+  /// - Throws: beside what a run throws `EditError.emptyPrompt`, with dpm2: its edit is all that the prompt says.
   public func validate(_ outline: EditOutline, on schedule: NoiseSchedule) throws(EditError) {
     try checkParameters(outline)
     try checkLevels(on: schedule, method: name)
+    if solver == .dpm2, let prompt = outline.prompt, prompt.allSatisfy(\.isWhitespace) {
+      throw .emptyPrompt(method: name)
+    }
   }
 
   func checkLevels(on schedule: NoiseSchedule, method: String) throws(EditError) {
@@ -162,91 +177,26 @@ public struct DDPMInversion: InvertingMethod {
   }
 
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
-    try validate(inputs.outline, on: context.diffusion.schedule)
+    try checkParameters(inputs.outline)
+    try checkLevels(on: context.diffusion.schedule, method: name)
     let target = try inputs.target(for: name)
     let inversion =
       if let given = inputs.inversion { given } else { try await invert(inputs, in: context) }
-    return try await edit(inversion, to: target, in: context)
+    try check(inversion)
+    switch solver {
+    case .ddpm: return try await firstOrderEdit(inversion, to: target, in: context)
+    case .dpm2: return try await secondOrderEdit(inversion, to: target, in: context)
+    }
   }
-}
 
-extension DDPMInversion {
   /// Inverts the photo: as far as this edit needs, or in full where it is traced or kept.
   ///
-  /// An edit needs levels N − skip … 1 only, since the residual of a level does not depend on those above it. Without
-  /// a source prompt that says something the photo is inverted with the empty one, which halves the evaluations.
+  /// Without a source prompt that says something it is inverted with the empty one, which halves the evaluations.
   package func invert(_ inputs: EditInputs, in context: EditContext) async throws -> Inversion {
-    guard solver == .ddpm else { return try await secondOrderInversion(inputs, in: context) }
-    let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
-    let (source, prompt) = (try inputs.photo(for: name), inputs.referenceIfAny)
-    let keepsEveryLevel = observer.isTracing || observer.keepsInversion
-    let grid = try model.schedule.samplingGrid(steps: steps)
-    let top = keepsEveryLevel ? steps : editedLevels
-    func noised(_ level: Int) throws -> Latent {
-      level == 0
-        ? source
-        : model.schedule.diffuse(source, to: grid.timestep(level), try tape.normal(level - 1, like: source))
+    switch solver {
+    case .ddpm: try await firstOrderInversion(inputs, in: context)
+    case .dpm2: try await secondOrderInversion(inputs, in: context)
     }
-
-    var x = try noised(top)
-    var inversion = newInversion(inputs.outline, states: [top: x])
-    for (i, level) in (1...top).reversed().enumerated() {
-      let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
-      let eps =
-        if let prompt {
-          try await model.guided(x, timestep: step.timestep, prompt, Guidance(sourceGuidance))
-        } else {
-          try await model.unguided(x, timestep: step.timestep)
-        }
-      let below = try noised(level - 1)
-      let residual = step.residual(leadingTo: below, from: x, eps)
-      // Computed again from δ, so that rounding does not add up over the levels; but not where this edit starts,
-      // so that it has the same bits whether or not the levels above are inverted.
-      let isStart = level - 1 == editedLevels
-      x = try (isStart ? below : step(x, eps, residual)).checked(name, step: i + 1)
-      inversion.residuals[level] = residual
-      if keepsEveryLevel { inversion.states[level - 1] = x }
-    }
-    if observer.isTracing { report(inversion, on: grid, to: observer) }
-    observer.inverted(inversion)
-    return inversion
-  }
-
-  /// Residuals as an edit uses them, and the noise maps that the paper makes of them: for looking at.
-  private func report(_ inversion: Inversion, on grid: SamplingGrid, to observer: EditObserver) {
-    for level in inversion.residuals.keys.sorted() {
-      let residual = inversion.residuals[level]!
-      let sigma = grid.transition(from: level).sigma(eta: eta)
-      let z = (sigma > 0 ? 1 / sigma : 0) * residual
-      observer("residuals", level > zeroLast ? residual : 0 * residual)
-      observer("zs", level > zeroLast ? z : 0 * z)
-      if level == 1 { observer("z1_before_zeroing", z) }
-    }
-    for level in inversion.states.keys.sorted() { observer("xs", inversion.states[level]!) }
-  }
-
-  /// δ of a level as an edit uses it; nil for none.
-  func residual(_ level: Int, of inversion: Inversion) throws(EditError) -> Latent? {
-    level > zeroLast ? try inversion.residual(level) : nil
-  }
-
-  /// Samples with the photo's residuals towards `target`.
-  private func edit(
-    _ inversion: Inversion, to target: Condition, in context: EditContext
-  ) async throws -> Latent {
-    try check(inversion)
-    guard solver == .ddpm else { return try await secondOrderEdit(inversion, to: target, in: context) }
-    let (model, observer) = (context.diffusion, context.observer)
-    let grid = try model.schedule.samplingGrid(steps: steps)
-    var x = try inversion.state(editedLevels)
-    for (i, level) in (1...editedLevels).reversed().enumerated() {
-      let step = EditFriendlyStep(grid.transition(from: level), eta: eta)
-      let eps = try await model.guided(x, timestep: step.timestep, target, Guidance(targetGuidance))
-      x = try step(x, eps, residual(level, of: inversion)).checked(name, step: i + 1)
-      observer("traj", x)
-    }
-    observer("out", x)
-    return x
   }
 }
 

@@ -26,7 +26,7 @@ public struct InfEdit: EditingMethod {
   public var targetGuidance = 2.0
   public var eta = 1.0
   public var start = Start.noise
-  /// Told to the network of a latent consistency model; the publication tells it nothing.
+  /// Told to the network of a latent consistency model; the released code tells it nothing.
   public var embedGuidance: Double?
 
   public init() {}
@@ -39,7 +39,7 @@ public struct InfEdit: EditingMethod {
     evaluations: "(1 or 2)·⌊strength·steps⌋ for each prompt = 45")
 
   public static let parameters: [Parameter<InfEdit>] = [
-    Parameter("steps", \.steps, .within(1...50), "network steps of the whole schedule").inCases("steps"),
+    Parameter("steps", \.steps, .steps, "network steps of the whole schedule").inCases("steps"),
     Parameter(
       "strength", \.strength, .fraction,
       "part of the schedule that is run; 0.7 is good where models are not distilled"
@@ -55,9 +55,15 @@ public struct InfEdit: EditingMethod {
   ]
   public static var caseKinds: [String: Self] { ["infedit": Self()] }
 
-  /// The publication guides latent consistency models.
+  /// Consistency models run as published. Others do better from the photo than from noise, with one guidance for both
+  /// prompts.
   public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
-    kind.isDistilled && !kind.isConsistency ? unguided : [:]
+    if kind.isConsistency { return [:] }
+    let guidance = kind.takesFewSteps ? .number(1) : given["cfg-scale"] ?? .number(2)
+    return [
+      "start": .word(Start.latent.rawValue), "strength": .number(0.7), "source-cfg-scale": guidance,
+      "cfg-scale": guidance,
+    ]
   }
 
   /// K.
@@ -78,8 +84,8 @@ public struct InfEdit: EditingMethod {
   }
 
   /// Descending.
-  private func timesteps(on schedule: NoiseSchedule) throws(EditError) -> ArraySlice<Int> {
-    try schedule.consistencyGrid(steps: steps).timesteps.suffix(transitionCount)
+  private func timesteps(on schedule: NoiseSchedule) throws(EditError) -> [Int] {
+    Array(try schedule.consistencyGrid(steps: steps).timesteps.suffix(transitionCount))
   }
 
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
@@ -87,7 +93,7 @@ public struct InfEdit: EditingMethod {
     let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
     let photo = try inputs.photo(for: name)
     let (source, target) = (try inputs.reference(for: name), try inputs.target(for: name))
-    let timesteps = Array(try timesteps(on: model.schedule))
+    let timesteps = try timesteps(on: model.schedule)
     let n = try tape.normal(0, like: photo)
     var branches = Branches(
       at: start == .noise ? n : model.schedule.diffuse(photo, to: timesteps[0], n), photo: photo)

@@ -28,10 +28,13 @@ public struct LEDITS: InvertingMethod, ConceptMethod {
       + "(1 or 2)·steps for the first part to save the inversion, nothing with a saved one")
 
   public static let parameters: [Parameter<LEDITS>] =
-    DDPMInversion.parameters.filter { $0.option != "solver" }.map { row in
+    DDPMInversion.parameters.map { row in
       let row = row.inside(\LEDITS.inversion)
-      guard row.option == "cfg-scale" else { return row }
-      return row.idle { $1.hasTargetText ? nil : "without a prompt" }
+      return switch row.option {
+      case "solver": row.fixed
+      case "cfg-scale": row.idle { $1.hasTargetText ? nil : "without a prompt" }
+      default: row
+      }
     }
     + SemanticGuidance.parameters.map { $0.inside(\LEDITS.semantics) }
     + Concept.parameters.map { $0.inside(\LEDITS.concept) }

@@ -44,7 +44,8 @@ public struct TurboEdit: InvertingMethod {
   ]
   public static var caseKinds: [String: Self] { ["turbo_edit": Self()] }
 
-  /// Its weight is no guidance. Models that were not distilled to few steps need more of them.
+  /// Its weight is no guidance, which a distilled model would go without. On others four steps change little but
+  /// colours.
   public static func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
     kind.takesFewSteps ? [:] : ["steps": .number(8)]
   }
@@ -57,10 +58,10 @@ public struct TurboEdit: InvertingMethod {
   public func evaluationsAtOnce(_ outline: EditOutline) -> Int {
     Guidance(guidance).evaluations + (outline.inversion == .given ? 0 : 1)
   }
-  /// The photo's state, and the residuals where they are kept.
+  /// The photo's start and its state, and the residuals where they are kept.
   public func storageBytes(_ outline: EditOutline, height: Int, width: Int, channels: Int) -> Int {
     switch outline.inversion {
-    case .discarded: bytes(1, height, width, channels)
+    case .discarded: bytes(2, height, width, channels)
     case .kept: bytes(steps + 3, height, width, channels)
     case .given: 0
     }
@@ -74,7 +75,9 @@ public struct TurboEdit: InvertingMethod {
   public func run(_ inputs: EditInputs, in context: EditContext) async throws -> Latent {
     try validate(inputs.outline, on: context.diffusion.schedule)
     let (model, tape, observer) = (context.diffusion, context.tape, context.observer)
-    warnOfSteps(on: model.schedule, observer)
+    if !inputs.outline.kind.takesFewSteps {
+      observer.warn("The model does not look distilled to few steps, for which \(name) is made.")
+    }
     let (source, target) = (try inputs.reference(for: name), try inputs.target(for: name))
     let (grid, guidance) = (try model.schedule.shiftedGrid(steps: steps), Guidance(guidance))
     func noised(_ level: Int) throws -> Latent {
@@ -126,13 +129,6 @@ public struct TurboEdit: InvertingMethod {
   /// c for a latent of this size.
   private func largestNorm(of latent: Latent) -> Double {
     maxNorm ?? 15.5 * (Double(latent.height * latent.width) / 4096).squareRoot()
-  }
-
-  private func warnOfSteps(on schedule: NoiseSchedule, _ observer: EditObserver) {
-    guard schedule.spacing != .trailing, steps < 8 else { return }
-    observer.warn(
-      "The model does not look distilled to few steps, for which \(name) is made: with \(steps) steps it changes little "
-        + "but colours, 8 do better.")
   }
 }
 
