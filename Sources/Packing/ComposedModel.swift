@@ -63,10 +63,11 @@ struct ComposedModel: ModelFiles {
 ///   - path: a diffusers folder, a container, or a file of tensors with the names of the first publication or of a noise network.
 ///   - configuration: for a file: see `SingleFileModel`.
 ///   - prediction: what the network predicts, `epsilon` or `v_prediction`; nil for what the model says.
+///   - spacing: of its timesteps, `leading` or `trailing`; nil for what the model says.
 ///   - parts: networks that come from other files, `["vae": path]`.
 /// - Throws: `WeightFileError`.
 package func openModel(
-  path: String, configuration: DiffusersFolder? = nil, prediction: String? = nil,
+  path: String, configuration: DiffusersFolder? = nil, prediction: String? = nil, spacing: String? = nil,
   parts: [String: String] = [:]
 ) throws(WeightFileError) -> any ModelFiles {
   var isFolder = true
@@ -80,7 +81,8 @@ package func openModel(
       whole, parts, for: ModelDescription(family: family, prediction: prediction, file: path))
   }
   let file = try SingleFileModel(
-    path: path, configuration: configuration, prediction: prediction, elsewhere: Set(parts.keys))
+    path: path, configuration: configuration, prediction: prediction, spacing: spacing,
+    elsewhere: Set(parts.keys))
   guard !parts.isEmpty else { return file }
   return try ComposedModel(file, parts, configuration: configuration, for: file.description)
 }

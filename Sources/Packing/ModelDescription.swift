@@ -13,6 +13,15 @@ struct ModelDescription {
   var prediction: String?
   var file: String
 
+  /// What the user says of its timesteps.
+  var spacing: String?
+  /// How it is sampled, by its title; nil where the user says it, or nothing does.
+  private var title: FewSteps? {
+    // A network that is told the guidance says more than a title.
+    guard spacing == nil, !names.contains(where: { $0.hasSuffix(".cond_proj.weight") }) else { return nil }
+    return FewSteps(metadata: metadata)
+  }
+
   /// What the network predicts, by the user's word, by marks in the file, or by the family.
   private var predicts: (type: String, isKnown: Bool) {
     if let prediction { return (prediction, true) }
@@ -41,12 +50,23 @@ struct ModelDescription {
   }
 
   var notes: [String] {
-    predicts.isKnown
-      ? []
-      : [
+    var notes: [String] = []
+    if !predicts.isKnown {
+      notes.append(
         "\(file) does not say what its network predicts; it is taken for velocity, as in the 768 pixel models of "
-          + "Stable Diffusion 2: if results are noise, give --prediction-type epsilon --size 512"
-      ]
+          + "Stable Diffusion 2: if results are noise, give --prediction-type epsilon --size 512")
+    }
+    return notes + titleNotes
+  }
+
+  /// That the title was believed.
+  private var titleNotes: [String] {
+    guard let title, let words = metadata["modelspec.title"] ?? metadata["ss_output_name"] else { return [] }
+    let otherwise = title == .jumps ? "--sampler ode" : "--spacing leading"
+    return [
+      "\(file) is called \"\(words)\" in its metadata and is sampled as \(title.examples) are; if it is none of them, "
+        + "give \(otherwise)"
+    ]
   }
 
   /// Side of the pictures that the model was trained on, in latent pixels.
@@ -63,7 +83,8 @@ struct ModelDescription {
     var files = [
       "model_index.json": Self.json(IndexFields(forceZerosForEmptyPrompt: family == .sdxl)),
       "scheduler/scheduler_config.json": Self.json(
-        ScheduleFields(predictionType: predicts.type, rescaleBetasZeroSnr: names.contains("ztsnr"))),
+        ScheduleFields(
+          predictionType: predicts.type, rescaleBetasZeroSnr: names.contains("ztsnr"), sampling: title)),
     ]
     for (i, tokenizer) in ["tokenizer", "tokenizer_2"].prefix(family.textEncoders.count).enumerated() {
       files["\(tokenizer)/special_tokens_map.json"] = Self.json(
@@ -84,7 +105,7 @@ struct ModelDescription {
     }
   }
 
-  private static func json(_ fields: some Encodable) -> Data {
+  static func json(_ fields: some Encodable) -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -133,8 +154,17 @@ private struct ScheduleFields: Encodable {
   let setAlphaToOne = false
   let stepsOffset = 1
   let clipSample = false
-  var predictionType: String
-  var rescaleBetasZeroSnr: Bool
+  let predictionType: String
+  let rescaleBetasZeroSnr: Bool
+  let _className: String?
+  let timestepSpacing: String?
+
+  /// - Parameter sampling: nil of ordinary models.
+  init(predictionType: String, rescaleBetasZeroSnr: Bool, sampling: FewSteps?) {
+    (self.predictionType, self.rescaleBetasZeroSnr) = (predictionType, rescaleBetasZeroSnr)
+    _className = sampling == .jumps ? "LCMScheduler" : nil
+    timestepSpacing = sampling == .trailing ? "trailing" : nil
+  }
 }
 
 /// A tokenizer's marks, as the published files have them.

@@ -42,6 +42,10 @@ struct NetworkFile: Sendable {
       return
     }
     model = nil
+    if component == "vae", !isFolder, let tiny = try TinyAutoencoderFile(at: path) {
+      (weights, configuration, configurationLabel) = (tiny.weights, tiny.configuration, path)
+      return
+    }
     weights =
       try isFolder ? Checkpoint(folder: path) : Self.tensors(of: component, in: path, described.family)
     let file = "\(path)/config.json"

@@ -20,10 +20,11 @@ package struct SingleFileModel: ModelFiles {
   ///   - configuration: a folder in diffusers layout whose configurations and tokenizers hold instead of what the
   ///     names and shapes say; its weights are not looked at.
   ///   - prediction: what the network predicts, `epsilon` or `v_prediction`; nil for what the file says.
+  ///   - spacing: of its timesteps, `leading` or `trailing`; nil for what the file says.
   ///   - elsewhere: components that come from other files, and what would be wrong with them here does not matter.
   /// - Throws: `WeightFileError`: the file is damaged, no whole model, or has a tensor that nobody knows.
   package init(
-    path: String, configuration: DiffusersFolder? = nil, prediction: String? = nil,
+    path: String, configuration: DiffusersFolder? = nil, prediction: String? = nil, spacing: String? = nil,
     elsewhere: Set<String> = []
   ) throws(WeightFileError) {
     self.path = path
@@ -48,7 +49,7 @@ package struct SingleFileModel: ModelFiles {
     guard missing.isEmpty else { throw WeightFileError.lacksNetworks(file: path, networks: missing) }
 
     var description = ModelDescription(family: family, prediction: prediction, file: path)
-    (description.names, description.metadata) = (names.leaves, file.texts)
+    (description.names, description.metadata, description.spacing) = (names.leaves, file.texts, spacing)
     var made = description.files
     var networks: [String: Checkpoint] = [:]
     for (component, tensors) in try TranslatedTensors.all(of: file, table)

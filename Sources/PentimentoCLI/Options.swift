@@ -38,7 +38,10 @@ struct ModelOptions: ParsableArguments {
   }
 
   func open(_ url: URL) throws -> Model {
-    try reading.open(url).adapted(by: references).computing(
+    let model = try reading.open(url)
+    let adapted = try model.adapted(by: references)
+    for text in adapted.notes.dropFirst(model.notes.count) { note(text) }
+    return adapted.computing(
       attention: numerics.attention, activations: numerics.precision)
   }
 }

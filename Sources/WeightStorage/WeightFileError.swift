@@ -51,6 +51,8 @@ public enum WeightFileError: Error, Equatable, Sendable {
   // A network from a file of its own; `network` is its component's name, which is also the option's.
   case noSuchNetwork(file: String, network: String)
   case notOfThisModel(file: String, network: String)
+  /// One half of an autoencoder, `encoder` or `decoder`, is in no file; `beside` is where it was looked for.
+  case lacksHalf(file: String, half: String, beside: String?)
 
   // A container.
   case alreadyPacked(file: String)
@@ -133,6 +135,9 @@ extension WeightFileError: CustomStringConvertible {
     case .severalScales(let file, let tensor, let count):
       "\(file): tensor \(tensor) holds \(count) scales for one weight where one is read; "
         + "use the model's file in F16 or BF16"
+    case .lacksHalf(let file, let half, let beside):
+      "\(file): has no \(half) of a tiny autoencoder" + (beside.map { ", and there is no \($0)" } ?? "")
+        + "; put the file with the \(half) beside it, called the same but for that word"
     case .noSuchNetwork(let file, let network):
       "\(file): has no \(network); name a file or folder that has one"
     case .notOfThisModel(let file, let network):

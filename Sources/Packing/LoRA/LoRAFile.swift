@@ -120,6 +120,16 @@ package struct LoRAFile: Sendable {
     return values[0]
   }
 
+  /// Of its branches, each once.
+  var ranks: [Int] { Set(modules.values.compactMap { $0.down?.rows }).sorted() }
+
+  /// The layers as it writes them, with `_` for every dot.
+  var layerSpellings: [String] {
+    modules.values.compactMap { module in
+      (module.down ?? module.up).map { LoRAKey($0.name)!.place.spelling }
+    }
+  }
+
   /// What is in the file, in a line: which networks it names, how many layers, their ranks.
   package var summary: String {
     var layers: [String: Int] = [:]
@@ -127,7 +137,6 @@ package struct LoRAFile: Sendable {
       let some = (module.down ?? module.up ?? module.alpha)!
       layers[LoRAKey(some.name)!.place.component ?? "unet or text_encoder", default: 0] += 1
     }
-    let ranks = Set(modules.values.compactMap { $0.down?.rows }).sorted()
     let parts = layers.sorted { $0.key < $1.key }.map { "\($0.value) layers of \($0.key)" }
     return "LoRA for \(parts.joined(separator: ", ")); rank \(ranks.map(String.init).joined(separator: ", "))"
   }

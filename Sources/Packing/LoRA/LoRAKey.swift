@@ -60,6 +60,12 @@ struct LoRAKey: Equatable {
     if rest.hasPrefix("base_model.model.") { rest = rest.dropFirst("base_model.model.".count) }
     let named = Self.prefixes.first { rest.hasPrefix($0.prefix) }
     if let named { rest = rest.dropFirst(named.prefix.count) }
+    // A script of diffusers put its own prefix before kohya-ss' names.
+    if let again = Self.prefixes.first(where: { rest.hasPrefix($0.prefix) }),
+      again.component == named?.component
+    {
+      rest = rest.dropFirst(again.prefix.count)
+    }
     return (named?.component, Self.spelling(rest))
   }
 

@@ -54,11 +54,16 @@ public struct EditJob: Sendable {
 
   /// What is to be said of the request before the work.
   var notes: [String] {
-    guard request.negativePrompt?.isEmpty == false, prepared.method.ignoresNegativePrompt else { return [] }
-    return [
-      "The negative prompt has no effect: without guidance (cfg-scale 1) the model is only asked for what "
-        + "the result shows."
-    ]
+    let method = prepared.method
+    let isTold = prepared.sources[PictureSampler.option] == .caller
+    var notes = editor.model.suspicionNotes(
+      jumps: method.samplesByJumps || isTold, method: type(of: method).tellsGuidance ? nil : prepared.name)
+    if request.negativePrompt?.isEmpty == false, method.ignoresNegativePrompt {
+      notes.append(
+        "The negative prompt has no effect: without guidance (cfg-scale 1) the model is only asked for what "
+          + "the result shows.")
+    }
+    return notes
   }
 
   /// Runs the edit.

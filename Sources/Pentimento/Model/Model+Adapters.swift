@@ -1,3 +1,4 @@
+import Editing
 import NeuralGraph
 import Packing
 import WeightStorage
@@ -40,7 +41,28 @@ extension Model {
       for tensor in tensors { _ = try matrices.element(of: tensor.name) }
       return try component.adapted(by: more, in: matrices)
     }
-    return Model(self, components: adapted, adapters: adapters + ["\(reference)"])
+    let sampling = sampling(with: file, called: "\(reference)")
+    return Model(
+      self, components: adapted, adapters: adapters + ["\(reference)"], scheduler: sampling.scheduler,
+      more: (sampling.notes, sampling.suspicions))
+  }
+
+  /// How the model is sampled with a LoRA over it: an LCM-LoRA that says in its metadata what it is is believed, anything
+  /// else only arouses suspicion.
+  private func sampling(
+    with file: LoRAFile, called name: String
+  ) -> (scheduler: SchedulerConfiguration?, notes: [String], suspicions: [Suspicion]) {
+    guard let resemblance = file.resemblance else { return (nil, [], []) }
+    guard resemblance == .title(.jumps) else { return (nil, [], [Suspicion(of: name, resemblance)]) }
+    var scheduler = schedulerConfiguration
+    scheduler.className = SchedulerConfiguration.consistencySampler
+    return (
+      scheduler,
+      [
+        "\(name) says in its metadata that it is an LCM-LoRA, and the model is sampled as latent consistency models "
+          + "are; if it is none, give --sampler ode"
+      ], []
+    )
   }
 
   /// The networks that a LoRA can change, with their layers. Where a file does not say which it means, it is the one

@@ -1,4 +1,5 @@
 import Editing
+import Packing
 import StableDiffusion
 
 extension Model {
@@ -16,5 +17,62 @@ extension Model {
   public func defaults(for method: EditMethod) -> MethodSettings {
     let own = defaults.settings(for: method.name)
     return method.defaults(of: kind, beside: own).merging(own) { _, own in own }
+  }
+}
+
+/// What suggests that a model was distilled to few steps, without saying it.
+struct Suspicion: Sendable {
+  /// What files are called.
+  let file: String
+  let why: LoRAFile.Resemblance
+
+  init(of file: String, _ why: LoRAFile.Resemblance) { (self.file, self.why) = (file, why) }
+
+  /// The kind that is suspected; nil where it may be either.
+  var steps: FewSteps? {
+    switch why {
+    case .title(let steps), .name(let steps): steps
+    case .layers: nil
+    }
+  }
+
+  fileprivate var reason: String {
+    switch why {
+    case .title: "\(file) is called in its metadata as"
+    case .name: "\(file) is called as"
+    case .layers: "\(file) trains all layers, as LCM-LoRAs and those of"
+    }
+  }
+}
+
+extension Model {
+  /// Sentences on what is suspected and was not said.
+  ///
+  /// - Parameters:
+  ///   - jumps: the run goes by the jumps of a consistency model, or the caller has said how it goes.
+  ///   - method: its name, where it knows nothing of jumps.
+  func suspicionNotes(jumps: Bool, method: String?) -> [String] {
+    let (isJumping, isTrailing) = (jumps || kind.isConsistency, kind.isDistilled || hints.spacing != nil)
+    return suspicions.compactMap { suspicion in
+      switch suspicion.steps {
+      case .jumps?:
+        guard !isJumping else { return nil }
+        let able = EditMethods.all.filter { $0.tellsGuidance }.names.joined(separator: ", ")
+        let step =
+          method.map { "\($0) is not made for them, \(able) are" }
+          ?? "if it is one, give \(FewSteps.jumps.option)"
+        return "\(suspicion.reason) \(FewSteps.jumps.examples) are, and nothing says so: \(step)."
+      case .trailing?:
+        guard !isTrailing else { return nil }
+        return
+          "\(suspicion.reason) \(FewSteps.trailing.examples) are, and nothing says so: if it is one, give "
+          + "\(FewSteps.trailing.option)."
+      case nil:
+        guard !isJumping, !isTrailing else { return nil }
+        return
+          "\(suspicion.reason) \(FewSteps.trailing.examples) do, and nothing says so: if it is one, give "
+          + "\(FewSteps.jumps.option) or \(FewSteps.trailing.option)."
+      }
+    }
   }
 }

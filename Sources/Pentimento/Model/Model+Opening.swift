@@ -51,7 +51,7 @@ extension Model {
   ) throws {
     let files = try openModel(
       path: url.path, configuration: configuration.map { try DiffusersFolder(path: $0.path) },
-      prediction: told.prediction?.rawValue,
+      prediction: told.prediction?.rawValue, spacing: told.spacing?.rawValue,
       parts: Dictionary(uniqueKeysWithValues: parts.map { ($0.key.rawValue, $0.value.path) }))
     try self.init(files, name: url.lastPathComponent, told: told)
   }

@@ -26,6 +26,8 @@ public final class Model: Sendable {
   package let textEncoders: [TextEncoderPart]
   let unet: UNet
   package let autoencoder: any LatentAutoencoder
+  /// What names and layers suggest of how it is sampled, without saying it.
+  let suspicions: [Suspicion]
   /// The files that were laid over the model (`adapted(by:)`), with their factors.
   public let adapters: [String]
 
@@ -41,6 +43,7 @@ public final class Model: Sendable {
   init(_ files: any ModelFiles, name: String, told: ModelHints = ModelHints()) throws {
     (self.files, self.name, notes, adapters, hints) = (files, name, files.notes, [], told)
     defaults = try ModelDefaults(files)
+    suspicions = FewSteps(wordsOf: name).map { [Suspicion(of: name, .name($0))] } ?? []
     let parts = try Parts(files, told)
     (schedule, schedulerConfiguration) = (parts.schedule, parts.schedulerConfiguration)
     (textEncoders, unet, autoencoder) = (parts.textEncoders.map(\.part), parts.unet, parts.autoencoder)
@@ -49,12 +52,17 @@ public final class Model: Sendable {
 
   /// `base` with other components, which have the networks of its own.
   ///
-  /// - Parameter adapters: files that were laid over it, all of them.
-  init(_ base: Model, components: [Component], adapters: [String]) {
-    (name, schedule, defaults, notes, files) = (
-      base.name, base.schedule, base.defaults, base.notes, base.files
-    )
-    (schedulerConfiguration, hints) = (base.schedulerConfiguration, base.hints)
+  /// - Parameters:
+  ///   - adapters: files that were laid over it, all of them.
+  ///   - scheduler: where its own does not hold any more.
+  ///   - more: what is to be said, and what is suspected, beside what was already.
+  init(
+    _ base: Model, components: [Component], adapters: [String], scheduler: SchedulerConfiguration? = nil,
+    more: (notes: [String], suspicions: [Suspicion]) = ([], [])
+  ) {
+    (name, schedule, defaults, files) = (base.name, base.schedule, base.defaults, base.files)
+    (notes, suspicions) = (base.notes + more.notes, base.suspicions + more.suspicions)
+    (schedulerConfiguration, hints) = (scheduler ?? base.schedulerConfiguration, base.hints)
     (textEncoders, unet, autoencoder) = (base.textEncoders, base.unet, base.autoencoder)
     (self.components, self.adapters) = (components, adapters)
   }
