@@ -115,10 +115,10 @@ import Testing
     let able = EditMethods.all.filter { $0.tellsGuidance }.names
     #expect(Set(able).isSuperset(of: ["generate", "sdedit"]))
     for method in EditMethods.all {
-      let error = failure(EditError.self) { () throws(EditError) in try method.check(kind) }
+      let error = failure(EditError.self) { try method.check(kind) }
       let name = method.about.name
       #expect(error == (able.contains(name) ? nil : .needsToldGuidance(method: name, known: able)))
-      #expect(failure(EditError.self) { () throws(EditError) in try method.check(ModelKind()) } == nil)
+      #expect(failure(EditError.self) { try method.check(ModelKind()) } == nil)
     }
   }
 
