@@ -66,16 +66,16 @@ import Testing
   func tooMany() throws {
     var method = SDEdit()
     (method.steps, method.strength, method.sampler) = (25, 0.5, .lcm)
-    try method.validate(EditOutline(), on: .stableDiffusion)
+    try method.validate(on: .stableDiffusion)
     method.steps = 26
     #expect(throws: EditError.gridTooFine(steps: 26, limit: 25)) {
-      try method.validate(EditOutline(), on: .stableDiffusion)
+      try method.validate(on: .stableDiffusion)
     }
     #expect(throws: EditError.gridTooFine(steps: 51, limit: 50)) {
-      try jumps(51).validate(EditOutline(), on: .stableDiffusion)
+      try jumps(51).validate(on: .stableDiffusion)
     }
     method.strength = 0.01
-    #expect(failure(EditError.self) { try method.validate(EditOutline(), on: .stableDiffusion) } != nil)
+    #expect(failure(EditError.self) { try method.validate(on: .stableDiffusion) } != nil)
   }
 
   @Test("takes the defaults of its kind, under what the caller and the model say")
@@ -114,19 +114,11 @@ import Testing
     (kind.isConsistency, kind.isToldGuidance) = (true, true)
     let able = EditMethods.all.filter { $0.tellsGuidance }.names
     #expect(Set(able).isSuperset(of: ["generate", "sdedit"]))
-    func refusal(_ method: any EditingMethod.Type, _ kind: ModelKind) -> EditError? {
-      do {
-        try method.check(kind)
-        return nil
-      } catch {
-        return error
-      }
-    }
     for method in EditMethods.all {
+      let error = failure(EditError.self) { try method.check(kind) }
       let name = method.about.name
-      #expect(
-        refusal(method, kind) == (able.contains(name) ? nil : .needsToldGuidance(method: name, known: able)))
-      #expect(refusal(method, ModelKind()) == nil)
+      #expect(error == (able.contains(name) ? nil : .needsToldGuidance(method: name, known: able)))
+      #expect(failure(EditError.self) { try method.check(ModelKind()) } == nil)
     }
   }
 

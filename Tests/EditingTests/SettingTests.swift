@@ -121,8 +121,8 @@ import Testing
         }
         var expected = texts(try EditMethod(type).configured().method)
         expected[row.option] = text
-        // Two options decide defaults of others.
-        if row.option == "solver" || (type == InfEdit.self && row.option == "cfg-scale") {
+        // These decide defaults of others.
+        if ["solver", "sampler"].contains(row.option) || (type == InfEdit.self && row.option == "cfg-scale") {
           expected = expected.filter { $0.key == row.option }
         }
         #expect(
@@ -190,7 +190,8 @@ import Testing
     ) { try pti(["preset": .word("slow")]) }
     #expect(
       throws: SettingError.notUsed(
-        setting: "preset", method: "sdedit", takes: ["cfg-scale", "sampler", "steps", "strength"])
+        setting: "preset", method: "sdedit",
+        takes: ["cfg-scale", "embed-guidance", "sampler", "steps", "strength"])
     ) { try configured(EditMethod(SDEdit.self, settings: ["preset": .word("quick")])) }
     #expect(PromptTuningInversion.explanation(model: nil).contains("--preset quick"))
   }
@@ -207,13 +208,14 @@ import Testing
       try sentence(given(SDEdit.self, "steps", .number(2.5))) == "steps cannot be 2.5: give a whole number")
     #expect(
       try sentence(given(SDEdit.self, "sampler", .word("euler")))
-        == "sampler cannot be \"euler\": give ode or sde")
+        == "sampler cannot be \"euler\": give ode or sde or lcm")
     #expect(
       try sentence(given(DiffEdit.self, "reference-blend", .number(1)))
         == "reference-blend cannot be 1.0: give true or false")
     #expect(
       try sentence(given(SDEdit.self, "eta", .number(1)))
-        == "sdedit has no use for the setting eta: it takes cfg-scale, sampler, steps, strength")
+        == "sdedit has no use for the setting eta: it takes cfg-scale, embed-guidance, sampler, steps, strength"
+    )
     #expect(
       try sentence(.ddpmInversion(sourceGuidance: 2)).hasPrefix(
         "ddpm-inversion has no use for the setting source-cfg-scale without a source prompt"))

@@ -55,7 +55,7 @@ import Testing
     "an unknown method brings near names",
     arguments: [
       ("ddpm", "ddpm-inversion"), ("sdedti", "sdedit"), ("Diff Edit", "diffedit"), ("in-paint", "inpaint"),
-      ("ledit", "ledits or ledits++"), ("xyz", "ddpm-inversion, ledits, ledits++, dds, sds"),
+      ("ledit", "ledits or ledits++"), ("xyz", "ddpm-inversion, ledits, ledits++, turbo-edit"),
     ])
   func unknownMethod(name: String, near: String) async throws {
     var refusal = Refusal(says: "no method \"\(name)\": use \(near)")
@@ -242,7 +242,7 @@ import Testing
   }
 
   static let elsewhere: [Refusal] = [
-    Refusal("--strength", "0.5", says: "no use for --strength", "--strength is for --method sdedit"),
+    Refusal("--strength", "0.5", says: "no use for --strength", "--strength is for --method infedit, sdedit"),
     Refusal("--radius", "3", says: "--radius is for --method drag"),
     Refusal(
       "--eta", "0.5", "--method", "sdedit", says: "--eta is for --method ddpm-inversion, ledits"),
