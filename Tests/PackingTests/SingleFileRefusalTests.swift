@@ -104,19 +104,6 @@ import WeightStorage
     Damage("without a part of a fused weight's name", "sd21", says: "resblocks.3.attn.in_proj_weight;") {
       $0["cond_stage_model.model.transformer.resblocks.3.attn.in_proj_weight"] = nil
     },
-    Damage(
-      "of a latent consistency model", says: "told the guidance scale (\(unet)time_embed.cond_proj.weight)"
-    ) {
-      $0["\(unet)time_embed.cond_proj.weight"] = [320, 256]
-    },
-    Damage(
-      "of a latent consistency model's network alone", says: "told the guidance scale (time_embedding.cond"
-    ) {
-      $0 = [
-        "conv_in.weight": [320, 4, 3, 3], "down_blocks.0.x": [1],
-        "time_embedding.cond_proj.weight": [320, 256],
-      ]
-    },
   ]
 
   @Test("is refused with the file and the cause", arguments: damages)

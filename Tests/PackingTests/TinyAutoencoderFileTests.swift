@@ -61,7 +61,7 @@ import WeightStorage
     case .combined: return try file("taesd.safetensors", both(""))
     case .comfy:
       var all = both("taesd_")
-      all["vae_scale"] = StoredTensor([0.18215], shape: [])
+      all["vae_scale"] = StoredTensor([0.18215] as [Float], shape: [])
       return try file("taesd.safetensors", all)
     case .encoderFile, .decoderFile:
       let encoder = try file("taesd_encoder.safetensors", renamed(tensors, "encoder", "", by: 0))
@@ -138,9 +138,9 @@ import WeightStorage
         return "\(error)"
       }
     }
-    #expect(try refusal { $0["other.weight"] = StoredTensor([1], shape: [1]) }.contains("other.weight"))
+    #expect(try refusal { $0["other.weight"] = StoredTensor([1] as [Float], shape: [1]) }.contains("other.weight"))
     #expect(
-      try refusal { $0["encoder.layers.1.skip.weight"] = StoredTensor([1], shape: [1]) }
+      try refusal { $0["encoder.layers.1.skip.weight"] = StoredTensor([1] as [Float], shape: [1]) }
         .contains("encoder.layers.1.skip.weight"))
     #expect(
       try refusal {

@@ -44,11 +44,10 @@ import WeightStorage
 
   /// The tensors of a file under other names.
   private func copy(
-    _ source: SafetensorsFile, metadata: [String: String], only: (String) -> Bool = { _ in true },
-    _ name: (String) -> String = { $0 }
+    _ source: SafetensorsFile, metadata: [String: String], _ name: (String) -> String = { $0 }
   ) throws -> SingleFile {
     var tensors: [String: StoredTensor] = [:]
-    for entry in source.tensors where only(entry.name) {
+    for entry in source.tensors {
       tensors[name(entry.name)] = StoredTensor(
         element: entry.element, shape: entry.shape, bytes: try source.reader.bytes(entry.range))
     }
