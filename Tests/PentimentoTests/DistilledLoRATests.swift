@@ -60,7 +60,8 @@ import WeightStorage
       path: Self.fixtures.appending(path: "sd15/distilled-kohya.safetensors").path)
     let model = try Model(folder: SingleFile.folderURL("sd15"))
     func adapted(_ metadata: [String: String]) throws -> Model {
-      try model.adapted(by: [LoRAReference(path: copy(source, metadata: metadata).path)])
+      let file = try copy(source, metadata: metadata)
+      return try withExtendedLifetime(file) { try model.adapted(by: [LoRAReference(path: file.path)]) }
     }
     let lcm = try adapted(["modelspec.title": "lcm-lora-sdv1-5"])
     #expect(lcm.kind.isConsistency && !lcm.kind.isToldGuidance)
@@ -119,7 +120,8 @@ import WeightStorage
         tensors["lora_unet_\(layer).lora_up.weight"] = StoredTensor(
           [Float](repeating: 0, count: 64), shape: [1, 64])
       }
-      return try LoRAFile(path: SingleFile(tensors).path)
+      let file = try SingleFile(tensors)
+      return try withExtendedLifetime(file) { try LoRAFile(path: file.path) }
     }
     let attention = "down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
     let time = ["down_blocks_0_resnets_0_time_emb_proj", "down_blocks_0_resnets_0_conv1"]
