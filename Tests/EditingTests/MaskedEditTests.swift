@@ -248,7 +248,7 @@ import Testing
   let tape = SeededTape(seed: 21)
 
   /// Steps 2…10 of ten are run.
-  private func sdedit(_ sampler: Sampler, strength: Double = 0.8) -> SDEdit {
+  private func sdedit(_ sampler: PictureSampler, strength: Double = 0.8) -> SDEdit {
     var method = SDEdit()
     (method.steps, method.strength, method.sampler) = (10, strength, sampler)
     return method
@@ -279,8 +279,8 @@ import Testing
     #expect(masked.isIdentical(to: weaker))
   }
 
-  @Test("black is the photo bit for bit, white is as if there were no mask", arguments: Sampler.allCases)
-  func ends(sampler: Sampler) async throws {
+  @Test("black is the photo bit for bit, white is as if there were no mask", arguments: PictureSampler.allCases)
+  func ends(sampler: PictureSampler) async throws {
     let (model, _) = nonlinearWorld()
     let box = boxMask()
     let masked = try await sdedit(sampler).edit(photo, to: tiger, mask: box, model: model, tape: tape)
