@@ -20,6 +20,16 @@ extension Model {
   }
 }
 
+extension Model {
+  /// Throws where something works on ordinary predictions, and the network is told the guidance for its own.
+  ///
+  /// - Parameter name: what it is called.
+  func checkOrdinary(for name: String) throws(EditError) {
+    guard kind.isToldGuidance else { return }
+    throw .needsToldGuidance(method: name, known: EditMethods.all.filter { $0.tellsGuidance }.names)
+  }
+}
+
 /// What suggests that a model was distilled to few steps, without saying it.
 struct Suspicion: Sendable {
   /// What files are called.
@@ -38,9 +48,9 @@ struct Suspicion: Sendable {
 
   fileprivate var reason: String {
     switch why {
-    case .title: "\(file) is called in its metadata as"
-    case .name: "\(file) is called as"
-    case .layers: "\(file) trains all layers, as LCM-LoRAs and those of"
+    case .title: "\(file) is called in its metadata like"
+    case .name: "\(file) is called like"
+    case .layers: "\(file) trains all layers, like LCM-LoRAs and"
     }
   }
 }
@@ -61,16 +71,16 @@ extension Model {
         let step =
           method.map { "\($0) is not made for them, \(able) are" }
           ?? "if it is one, give \(FewSteps.jumps.option)"
-        return "\(suspicion.reason) \(FewSteps.jumps.examples) are, and nothing says so: \(step)."
+        return "\(suspicion.reason) \(FewSteps.jumps.examples), and nothing says so: \(step)."
       case .trailing?:
         guard !isTrailing else { return nil }
         return
-          "\(suspicion.reason) \(FewSteps.trailing.examples) are, and nothing says so: if it is one, give "
+          "\(suspicion.reason) \(FewSteps.trailing.examples), and nothing says so: if it is one, give "
           + "\(FewSteps.trailing.option)."
       case nil:
         guard !isJumping, !isTrailing else { return nil }
         return
-          "\(suspicion.reason) \(FewSteps.trailing.examples) do, and nothing says so: if it is one, give "
+          "\(suspicion.reason) \(FewSteps.trailing.examples), and nothing says so: if it is one, give "
           + "\(FewSteps.jumps.option) or \(FewSteps.trailing.option)."
       }
     }

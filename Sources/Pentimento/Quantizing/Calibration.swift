@@ -78,6 +78,7 @@ extension Model {
     progress: (String) -> Void = { _ in }
   ) async throws -> Calibration {
     try check(request)
+    try checkOrdinary(for: "calibration")
     try verify()
     var calibration = Calibration()
     progress("activations")

@@ -12,6 +12,7 @@ extension Editor {
   ///   `RequestError.overBudget`.
   public func prepare(_ request: TranslatorRequest) throws -> TranslatorJob {
     try request.check()
+    try model.checkOrdinary(for: "the training of a translation network")
     let size = try trainingSize(request.size)
     let geometries = try request.pictures.map { picture in
       try geometry(of: CroppedPicture(picture, aspect: size), at: size)

@@ -139,6 +139,7 @@ extension Editor {
   public func prepare(_ request: LoRARequest) throws -> LoRAJob {
     guard !request.prompt.allSatisfy(\.isWhitespace) else { throw TrainingError.emptyPrompt }
     try request.training.validate()
+    try model.checkOrdinary(for: "the training of a LoRA")
     let extent = request.picture.extent
     let geometry = Geometry(
       picture: extent,
