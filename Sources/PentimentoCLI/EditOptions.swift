@@ -15,7 +15,9 @@ struct EditOptions: ParsableArguments {
   var method = "auto"
 
   @Flag(
-    help: "Choose a method of few network evaluations: turbo-edit, or ddpm-inversion with the solver dpm2 where no source prompt is given.")
+    help: ArgumentHelp(
+      "Choose a method of few network evaluations: with a source prompt infedit, or turbo-edit on models distilled to few "
+        + "steps; without one ddpm-inversion with the solver dpm2."))
   var fast = false
 
   @Option(parsing: .unconditional, help: "What the picture shows; \"\" is allowed.")

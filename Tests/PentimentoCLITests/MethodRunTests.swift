@@ -38,8 +38,8 @@ import Testing
     Case(
       "npi", 8, "-p", "a red ball on grass", "--source-prompt", "", "--prox", "none", "--cfg-scale", "1"),
     Case("ddpm-inversion", 12, "-p", "a red ball on grass", "--solver", "dpm2"),
-    // ⌊0.7·4⌋ = 2 steps, the source at weight 1.
-    Case("infedit", 6, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
+    // ⌊0.75·4⌋ = 3 steps, the source at weight 1.
+    Case("infedit", 9, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass"),
     Case(
       "infedit", 12, "-p", "a red ball on grass", "--source-prompt", "a red cube on grass", "--start",
       "noise",
@@ -179,6 +179,12 @@ import Testing
     ("diffedit", "a mask", ["-p", "x", "--source-prompt", "y", "--mask", "mask.png"]),
     ("diffedit", "to be found", ["-p", "x", "--source-prompt", "y", "--mask", "auto"]),
     ("drag", "points", ["-p", "x", "--drag", "9,9:50,50", "--mask", "auto"]),
+    ("infedit", "few steps are asked for", ["-p", "x", "--source-prompt", "y", "--fast"]),
+    ("ddpm-inversion", "few steps are asked for", ["-p", "x", "--fast"]),
+    ("ledits++", "few steps are asked for", ["--concept", "-x", "--fast"]),
+    ("turbo-edit", "the model takes few steps", ["-p", "x", "--source-prompt", "y", "--spacing", "trailing"]),
+    ("sdedit", "the model takes few steps", ["-p", "x", "--spacing", "trailing"]),
+    ("sdedit", "there is a mask", ["-p", "x", "--mask", "mask.png", "--spacing", "trailing"]),
   ]
 
   @Test("is chosen by what was given, with the reason", arguments: choices)

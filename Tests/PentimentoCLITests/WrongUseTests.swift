@@ -102,6 +102,7 @@ import Testing
     Refusal("--method", "sdedit", "--eta", "0.5", says: "no use for --eta", "--strength"),
     Refusal("--radius", "3", says: "ddpm-inversion has no use for --radius"),
     Refusal("--mask", "mask.png", "--method", "ddpm-inversion", says: "no use for a mask"),
+    Refusal("--fast", "--method", "sdedit", says: "--fast chooses a method"),
     Refusal("--mask", "auto", says: "no use for --mask auto"),
     Refusal("--save-mask", "m.png", says: "no use for --save-mask"),
     Refusal("--feather", "3", says: "--feather"),

@@ -77,7 +77,8 @@ import Testing
   /// The command adds its options, a library's user has none.
   @Test("is refused in words of the request") func words() {
     var wrong: [EditRequest] = [
-      request("a red cube", .deltaDenoisingScore()), request(""), request(), request(),
+      request("a red cube", .deltaDenoisingScore()), request(""), request(),
+      request("a red cube", .ddpmInversion()),
     ]
     wrong[2].method!.settings["mask-ratio"] = .number(2)
     wrong[3].mask = MaskPicture(width: 8, height: 8, pixels: [UInt8](repeating: 255, count: 64))
@@ -91,7 +92,7 @@ import Testing
       sentences.map { $0.prefix { $0 != ":" } } == [
         "dds needs a source prompt, which may be empty",
         "sdedit needs a prompt that says something", "sdedit has no use for the setting mask-ratio",
-        "sdedit has no use for a mask",
+        "ddpm-inversion has no use for a mask",
       ])
     for sentence in sentences { #expect(!sentence.contains("--"), "\(sentence)") }
   }

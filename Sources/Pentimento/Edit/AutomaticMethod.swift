@@ -117,7 +117,9 @@ extension EditMethod {
         ? Choice(SDEdit.name, "there is a prompt, and \(why)")
         : Choice(DDPMInversion.name, "there is a prompt, and \(why)", ["solver": .word("dpm2")])
     }
+    // On ordinary models infedit does more in fewer steps.
     return Choice(
-      kind.samplesByJumps ? InfEdit.name : TurboEdit.name, "there are a source and a target prompt, and \(why)")
+      kind.isDistilled && !kind.samplesByJumps ? TurboEdit.name : InfEdit.name,
+      "there are a source and a target prompt, and \(why)")
   }
 }
