@@ -5,7 +5,7 @@ import Tensors
 /// as a whole:
 ///
 ///     n = γ·(x − μ)/σ + β    where there is a normalization
-///     a = n·sigmoid(n)       where it is activated
+///     a = n·sigmoid(n)       where it is activated by SiLU, max(n, 0) by ReLU
 package struct Prologue {
   package enum Normalization {
     /// stats `[groups, 2]` = (μ, 1/σ) of the whole picture, gamma, beta `[C]`; see `groupStatistics`.
@@ -14,16 +14,18 @@ package struct Prologue {
     case rows(gamma: TensorRef, beta: TensorRef, epsilon: Float)
   }
 
-  package var normalization: Normalization?
-  package var isActivated: Bool
+  package enum Activation: Hashable, Sendable { case silu, relu }
 
-  package init(_ normalization: Normalization? = nil, isActivated: Bool = false) {
-    (self.normalization, self.isActivated) = (normalization, isActivated)
+  package var normalization: Normalization?
+  package var activation: Activation?
+
+  package init(_ normalization: Normalization? = nil, _ activation: Activation? = nil) {
+    (self.normalization, self.activation) = (normalization, activation)
   }
 
   package static var none: Prologue { Prologue() }
 
-  var isNone: Bool { normalization == nil && !isActivated }
+  var isNone: Bool { normalization == nil && activation == nil }
 }
 
 /// What is added to a tile of a product while it is still in the nearest cache, each sum rounded by itself and in this
@@ -152,9 +154,14 @@ struct RowTransform {
       row = UnsafePointer(y)
     case nil: break
     }
-    if prologue.isActivated {
+    switch prologue.activation {
+    case .silu:
       set.pointee.silu(channels, row, y)
       row = UnsafePointer(y)
+    case .relu:
+      relu_row(channels, row, y)
+      row = UnsafePointer(y)
+    case nil: break
     }
     if let rotation {
       set.pointee.hadamard(channels, rotation, row, y)

@@ -47,12 +47,14 @@ package struct TinyAutoencoder: LatentAutoencoder {
     for (i, count) in configuration.decoderBlocks.enumerated() {
       let isLast = i == configuration.decoderBlocks.count - 1
       for _ in 0..<count { x = try block(x, layers.next()) }
-      if !isLast {
-        let size = g.shape(x)
-        x = try g.upsampleNearest(x, height: 2 * size[0], width: 2 * size[1])
-        _ = layers.next()  // and so has the enlargement
+      guard !isLast else {
+        x = try layers.next().conv(x, to: 3, kernel: 3)
+        break
       }
-      x = try layers.next().conv(x, to: isLast ? 3 : configuration.channels, kernel: 3, bias: isLast)
+      let size = g.shape(x)
+      let large = try g.enlarged(x, height: 2 * size[0], width: 2 * size[1])
+      _ = layers.next()  // and so has the enlargement
+      x = try layers.next().conv(large, to: configuration.channels, kernel: 3, bias: false)
     }
     let image = try g.affine(x, by: 2, plus: -1)
     return (latent, g.tap("image", image))
@@ -61,11 +63,14 @@ package struct TinyAutoencoder: LatentAutoencoder {
   /// Three convolutions around a residual (`AutoencoderTinyBlock` in the checkpoint).
   ///
   ///     x ── conv.0 ─ relu ─ conv.2 ─ relu ─ conv.4 ─(+)─ relu ── y
+  ///
+  /// The rectifiers in between belong to the convolutions that read them, so that a block whose pictures are too wide has
+  /// only its own input and result in memory.
   private func block(_ x: Value, _ g: Scope) throws(GraphError) -> Value {
     let (g, c) = (g["conv"], configuration.channels)
-    var h = try g.relu(g[0].conv(x, to: c, kernel: 3))
-    h = try g.relu(g[2].conv(h, to: c, kernel: 3))
-    return try g.relu(g.add(x, g[4].conv(h, to: c, kernel: 3)))
+    let first = try g[0].conv(x, to: c, kernel: 3)
+    let second = try g[2].conv(LayerInput(first).activated(by: .relu), to: c, kernel: 3)
+    return try g.relu(g[4].conv(LayerInput(second).activated(by: .relu), to: c, kernel: 3, residual: x))
   }
 
   /// A list of layers that the file numbers through.

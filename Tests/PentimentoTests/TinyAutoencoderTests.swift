@@ -1,7 +1,10 @@
 import Editing
 import Foundation
+import Kernels
 import Pentimento
+import Runtime
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Model with a tiny autoencoder") struct TinyAutoencoderTests {
@@ -42,6 +45,34 @@ import Testing
       let result = try await editor.run(request)
       #expect(result.picture.extent.width == 64 && result.report.plannedPeakBytes == plan.peak)
       #expect(try Set(result.pixels.pixels).count > 8)
+    }
+  }
+
+  @Test("keeps a budget with the same bits: a block has its input and its result in memory, no more")
+  func budget() async throws {
+    try await withModel { model in
+      let side = 256
+      let inputs = [
+        ["latent": HostTensor.random([side / 8, side / 8, 4], seed: 3)],
+        ["image": HostTensor.random([side, side, 3], seed: 4)],
+      ]
+      for (network, input) in inputs.enumerated() {
+        func stage(within budget: Int?) throws -> Stage {
+          let stages = Stages(model: model, threads: 2, budget: budget)
+          return network == 0
+            ? try stages.decoder(width: side, height: side) : try stages.encoder(width: side, height: side)
+        }
+        func run(_ stage: Stage) throws -> [Float] {
+          let executor = try Executor(stage.graph, stage.plan, weights: stage.weights, pool: .of(2))
+          return try executor.run([input]).first!.first!.value.values
+        }
+        let whole = try stage(within: nil)
+        // A picture of eight channels, of which three lie in memory otherwise.
+        let picture = side * side * 8 * 4
+        let small = try stage(within: whole.plan.peakBytes - 3 * picture / 2)
+        #expect(small.plan.arenaBytes <= whole.plan.arenaBytes - 3 * picture / 2)
+        #expect(try run(small) == run(whole))
+      }
     }
   }
 

@@ -70,6 +70,7 @@ struct QuickGELUDX: Op {
 /// y = max(x, 0).
 struct ReLU: Op {
   func outputTypes(_ inputs: [TensorType]) throws(GraphError) -> [TensorType] { [inputs[0]] }
+  func overwritten(of inputs: Int) -> Int? { 0 }
   func run(_ io: borrowing OpIO) { Kernels.relu(io[in: 0], into: io[out: 0], io.pool) }
 
   func vjp(_ node: Node, dOut: [Value?], wanted: [Bool], _ g: Scope) throws(GraphError) -> [Value?] {

@@ -149,11 +149,11 @@ extension Scope {
   ///   - channels: `[1, outputs]`, added to every pixel.
   ///   - residual: of the result's shape.
   package func conv(
-    _ input: LayerInput, to outputs: Int, kernel: Int, adding channels: Value? = nil,
+    _ input: LayerInput, to outputs: Int, kernel: Int, bias: Bool = true, adding channels: Value? = nil,
     residual: Value? = nil
   ) throws(GraphError) -> Value {
     try conv(
-      input, to: outputs, kernel: kernel, .keeping(kernel, stride: 1), adding: channels,
+      input, to: outputs, kernel: kernel, .keeping(kernel, stride: 1), bias: bias, adding: channels,
       residual: residual)
   }
 

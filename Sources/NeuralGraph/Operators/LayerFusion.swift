@@ -3,7 +3,7 @@ import Tensors
 
 /// What a layer computes beside its own formula L, so that no tensor in between exists as a whole:
 ///
-///     y = residual + (L(enlarge(silu(normalize(x)))) + channels)
+///     y = residual + (L(enlarge(activate(normalize(x)))) + channels)
 ///
 /// Its inputs come behind those of the layer, in this order, as far as they are there:
 /// stats `[groups, 2]` (of group norm), gamma `[C]`, beta `[C]`, channels `[1, O]`, residual of y's shape.
@@ -16,8 +16,7 @@ struct LayerFusion: Hashable, Sendable {
   }
 
   var normalization: Normalization?
-  /// By SiLU.
-  var isActivated = false
+  var activation: Prologue.Activation?
   /// Every pixel stands for factor² of them; convolutions alone.
   var enlargement = 1
   var addsChannels = false
@@ -60,12 +59,10 @@ struct LayerFusion: Hashable, Sendable {
   func prologue(_ fused: Fused<TensorRef>) -> Prologue {
     switch normalization {
     case .groups:
-      Prologue(
-        .groups(stats: fused.stats!, gamma: fused.gamma!, beta: fused.beta!), isActivated: isActivated)
+      Prologue(.groups(stats: fused.stats!, gamma: fused.gamma!, beta: fused.beta!), activation)
     case .rows(let epsilon):
-      Prologue(
-        .rows(gamma: fused.gamma!, beta: fused.beta!, epsilon: epsilon), isActivated: isActivated)
-    case nil: Prologue(isActivated: isActivated)
+      Prologue(.rows(gamma: fused.gamma!, beta: fused.beta!, epsilon: epsilon), activation)
+    case nil: Prologue(nil, activation)
     }
   }
 
@@ -74,7 +71,7 @@ struct LayerFusion: Hashable, Sendable {
   }
 
   var hasEpilogue: Bool { addsChannels || addsResidual }
-  var hasPrologue: Bool { normalization != nil || isActivated }
+  var hasPrologue: Bool { normalization != nil || activation != nil }
 
   /// The input that the output may lie over, of a layer with so many inputs.
   func overwritten(of count: Int) -> Int? { addsResidual ? count - 1 : nil }
@@ -98,7 +95,7 @@ extension LayerFusion {
     passed[0] = ownWanted[0] || parameters
     let readsInput = passed.count > 1 && passed[1]
     var normal = x
-    if let stats = fused.stats, readsInput || (passed[0] && isActivated) {
+    if let stats = fused.stats, readsInput || (passed[0] && activation != nil) {
       normal = try g.emit(ApplyGroupNorm(), [x, stats, fused.gamma!, fused.beta!])[0]
     } else if normalization != nil && fused.stats == nil {
       throw .notDifferentiable(op: "\(type(of: node.op))", input: "x, normalized by rows")
@@ -107,7 +104,7 @@ extension LayerFusion {
     if enlargement > 1 { (inputShape[0], inputShape[1]) = (enlargement * shape[0], enlargement * shape[1]) }
     var input: Value?
     if readsInput {
-      input = isActivated ? try g.silu(normal) : normal
+      input = try g.activated(normal, activation)
       if enlargement > 1 {
         input = try g.upsampleNearest(input!, height: inputShape[0], width: inputShape[1])
       }
@@ -116,7 +113,11 @@ extension LayerFusion {
     var (dGamma, dBeta): (Value?, Value?) = (nil, nil)
     if var d = gradients[0] {
       if enlargement > 1 { d = try g.emit(UpsampleNearestDX(height: shape[0], width: shape[1]), [d])[0] }
-      if isActivated { d = try g.emit(SiLUDX(), [normal, d])[0] }
+      switch activation {
+      case .silu: d = try g.emit(SiLUDX(), [normal, d])[0]
+      case .relu: d = try g.emit(ReLUDX(), [normal, d])[0]
+      case nil: break
+      }
       if let stats = fused.stats {
         if parameters {
           let both = try g.emit(GroupNormDParameters(groups: g.shape(stats)[0]), [x, stats, d])
@@ -143,15 +144,15 @@ extension LayerFusion {
 package struct LayerInput {
   package let x: Value
   fileprivate var norm: (scope: Scope, groups: Int, epsilon: Float)?
-  fileprivate var isActivated = false
+  fileprivate var activation: Prologue.Activation?
   fileprivate var enlargement = 1
 
   package init(_ x: Value) { self.x = x }
 
-  /// The SiLU of it.
-  package func activated() -> LayerInput {
+  /// The SiLU of it, or another activation.
+  package func activated(by activation: Prologue.Activation = .silu) -> LayerInput {
     var input = self
-    input.isActivated = true
+    input.activation = activation
     return input
   }
 }
@@ -180,7 +181,7 @@ extension Scope {
     _ input: LayerInput, channels: Value?, residual: Value?
   ) throws(GraphError) -> (fusion: LayerFusion, inputs: [Value]) {
     var fusion = LayerFusion(
-      isActivated: input.isActivated, enlargement: input.enlargement, addsChannels: channels != nil,
+      activation: input.activation, enlargement: input.enlargement, addsChannels: channels != nil,
       addsResidual: residual != nil)
     var inputs: [Value] = []
     if let (scope, groups, epsilon) = input.norm {
@@ -197,11 +198,21 @@ extension Scope {
     if let (scope, groups, epsilon) = input.norm {
       x = try scope.groupNorm(x, groups: groups, epsilon: epsilon)
     }
-    if input.isActivated { x = try silu(x) }
+    x = try activated(x, input.activation)
     guard input.enlargement > 1 else { return x }
     let size = shape(x)
     return try upsampleNearest(
       x, height: input.enlargement * size[0], width: input.enlargement * size[1])
+  }
+
+  fileprivate func activated(
+    _ x: Value, _ activation: Prologue.Activation?
+  ) throws(GraphError) -> Value {
+    switch activation {
+    case .silu: try silu(x)
+    case .relu: try relu(x)
+    case nil: x
+    }
   }
 
   /// γ and β of this scope.
