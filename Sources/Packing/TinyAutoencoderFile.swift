@@ -97,8 +97,9 @@ struct TinyAutoencoderFile {
   /// `…/taesd_encoder.safetensors` → `…/taesd_decoder.safetensors`; nil where the file is not called after its half.
   private static func sibling(of path: String, named half: String, _ other: String) -> String? {
     let start = path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex
-    guard let place = path[start...].firstRange(of: half) else { return nil }
-    return path[..<place.lowerBound] + other + path[place.upperBound...]
+    let name = String(path[start...])
+    let sibling = name.replacing(half, with: other, maxReplacements: 1)
+    return sibling == name ? nil : String(path[..<start]) + sibling
   }
 }
 
