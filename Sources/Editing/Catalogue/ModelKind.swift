@@ -11,14 +11,13 @@ public struct ModelKind: Sendable, Equatable {
 
   /// Ordinary models have no name.
   public var name: String? {
-    isConsistency || isToldGuidance
-      ? "latent consistency model" : isDistilled ? "distilled to few steps" : nil
+    samplesByJumps ? "latent consistency model" : isDistilled ? "distilled to few steps" : nil
   }
 
   /// Whether its own sampling goes by jumps.
   public var samplesByJumps: Bool { isConsistency || isToldGuidance }
   /// Whether few steps do.
-  public var takesFewSteps: Bool { isConsistency || isToldGuidance || isDistilled }
+  public var takesFewSteps: Bool { samplesByJumps || isDistilled }
 }
 
 extension EditingMethod {
@@ -46,7 +45,7 @@ extension EditingMethod {
   static func samplingDefaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
     var settings: MethodSettings = [:]
     let sampler = PictureSampler.option
-    if given[sampler] == nil, kind.isConsistency || kind.isToldGuidance { settings[sampler] = .lcm }
+    if given[sampler] == nil, kind.samplesByJumps { settings[sampler] = .lcm }
     guard (given[sampler] ?? settings[sampler]) == .lcm || kind.takesFewSteps else { return [:] }
     settings.merge(unguided) { own, _ in own }
     settings["steps"] = .number(4)

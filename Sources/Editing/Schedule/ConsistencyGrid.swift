@@ -20,7 +20,6 @@ package struct ConsistencyGrid: Sendable, Equatable {
     guard steps >= 1, steps <= origin.count else { throw .gridTooFine(steps: steps, limit: origin.count) }
     timesteps = (0..<steps).map { origin[origin.count - 1 - $0 * origin.count / steps] }
   }
-
 }
 
 /// How a latent consistency model was distilled. The defaults are those of all published ones.
