@@ -25,7 +25,7 @@ enum ExitStatus: Int32 {
   case interrupted = 130
   case terminated = 143
 
-  /// The list for the help and the README.
+  /// The list for the help and the manual.
   static let list = """
     0 done; 1 the run failed, or jobs of a batch did; 64 wrong use; 65 a picture, an inversion, a translator or a checkpoint could not be read; 66 the model could not \
     be used; 69 the memory allowed is too little; 71 the system refused memory, a thread or an open file; 73 the \

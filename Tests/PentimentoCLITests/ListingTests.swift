@@ -153,11 +153,9 @@ import Testing
     for status in ["1", "64", "65", "66", "69", "71", "73", "75", "129, 130 or 143"] {
       #expect(statuses[list.lowerBound..<end.upperBound].contains(" \(status) "))
     }
-    let readme = try String(
-      contentsOf: Command.smallModel.appending(path: "../../../../README.md").standardizedFileURL,
-      encoding: .utf8)
+    let manual = try String(contentsOf: Manual.catalogue.appending(path: "Command.md"), encoding: .utf8)
     #expect(
-      readme.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      manual.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         .contains(statuses[list.lowerBound..<end.upperBound]))
     #expect(try await output("--version") == "0.1.0\n")
     let help = try await output("edit", "--help")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The exit statuses that the README documents.
+/// The exit statuses that the manual documents.
 enum Status {
   static let (done, failed, usage, badPicture, badModel, overBudget, refused, cannotWrite):
     (Int32, Int32, Int32, Int32, Int32, Int32, Int32, Int32) = (0, 1, 64, 65, 66, 69, 71, 73)

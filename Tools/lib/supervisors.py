@@ -17,7 +17,7 @@ import time
 
 from batches import ROOT, Batch, claim, status_of
 
-# What the command ends with (README, "Exit status"), by what a supervisor should do about it.
+# What the command ends with (`Sources/Pentimento/Pentimento.docc/Command.md`), by what a supervisor should do about it.
 GOES_ON, FAILED, HOPELESS, DEATHS = 75, 1, (64, 65, 66, 69), (71, 73, 128 + 9, 128 + 11)
 
 
