@@ -12,7 +12,8 @@ struct Manual: Sendable, CustomTestStringConvertible {
   static let pages: [Manual] = {
     let articles = (try? FileManager.default.contentsOfDirectory(atPath: catalogue.path)) ?? []
     let names = articles.filter { $0.hasSuffix(".md") && $0 != "Gallery.md" }.sorted()
-    return ([package.appending(path: "README.md")] + names.map { catalogue.appending(path: $0) }).map(Manual.init)
+    return ([package.appending(path: "README.md")] + names.map { catalogue.appending(path: $0) }).map(
+      Manual.init)
   }()
 
   var testDescription: String { page.lastPathComponent }
@@ -49,7 +50,9 @@ struct Manual: Sendable, CustomTestStringConvertible {
   private static func quoted(_ text: String) -> [String] {
     let spans = text.components(separatedBy: "`").enumerated().compactMap { $0.isMultiple(of: 2) ? nil : $1 }
     let indented = text.split(separator: "\n").filter { $0.hasPrefix("    ") }.map { $0.drop { $0 == " " } }
-    return (spans + indented.map(String.init)).map { $0.replacing("\n", with: " ") }.filter { $0.hasPrefix(program) }
+    return (spans + indented.map(String.init)).map { $0.replacing("\n", with: " ") }.filter {
+      $0.hasPrefix(program)
+    }
   }
 
   private static func isComplete(_ command: String) -> Bool {

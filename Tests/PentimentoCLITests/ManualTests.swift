@@ -48,7 +48,8 @@ import Testing
     try manager.removeItem(at: place.url("model/pentimento.json"))
     try place.add("model/pentimento.json", quick.utf8)
     for (name, part) in [
-      ("v1-5-pruned-emaonly.safetensors", ""), ("unet-Q8_0.gguf", ""), ("clip_l.safetensors", "/text_encoder"),
+      ("v1-5-pruned-emaonly.safetensors", ""), ("unet-Q8_0.gguf", ""),
+      ("clip_l.safetensors", "/text_encoder"),
       ("vae.safetensors", "/vae"),
     ] {
       try manager.createSymbolicLink(
@@ -58,7 +59,8 @@ import Testing
     try manager.createDirectory(at: place.url(tiny), withIntermediateDirectories: false)
     let published = Command.smallModel.appending(path: "../../Networks/taesd").standardizedFileURL
     try copy(published.appending(path: "config.json"), to: tiny + "/config.json")
-    try copy(published.appending(path: "weights.safetensors"), to: tiny + "/diffusion_pytorch_model.safetensors")
+    try copy(
+      published.appending(path: "weights.safetensors"), to: tiny + "/diffusion_pytorch_model.safetensors")
 
     for words in [
       ["quantize", "model", "sd15.safetensors", "--weights", "int8"],
