@@ -32,12 +32,14 @@ public struct QuantizationReport: Sendable, Codable, Equatable {
   public var entries: [Entry] = []
   /// Of the whole file.
   public var bytes = 0
+  /// How many weights were quantized to foretell what the others lose; nil once the file is written.
+  public var sampled: Int?
   /// What it took until the last byte was written, and until all of them were on disk from there on.
   public var seconds = 0.0, syncSeconds = 0.0
 
   enum CodingKeys: String, CodingKey {
     case precision = "weights"
-    case scales, bytes, seconds
+    case scales, bytes, seconds, sampled
     case syncSeconds = "fsync_seconds"
     case entries = "tensors"
   }

@@ -24,15 +24,15 @@ package struct Quantizer {
 
   package var precision: WeightPrecision
   package var scales: ScaleChoice
-  /// Parts of the names of weights that stay f16 in an int8 container.
-  package var kept: [String]
+  /// Of those that match a weight's name the last holds, before what its layer asks for.
+  package var rules: [WeightRule]
   /// Groups of input channels to rotate, by the weight's name in the container; int8 weights only.
   package var rotations: [String: Int] = [:]
   /// What the names of the weights begin with that become int8; nil for all that can.
   package var only: String?
 
-  package init(precision: WeightPrecision, scales: ScaleChoice, keeping kept: [String] = []) {
-    (self.precision, self.scales, self.kept) = (precision, scales, kept)
+  package init(precision: WeightPrecision, scales: ScaleChoice, rules: [WeightRule] = []) {
+    (self.precision, self.scales, self.rules) = (precision, scales, rules)
   }
 
   /// What each weight becomes, unless sixteen bits are too narrow for it.
@@ -42,10 +42,12 @@ package struct Quantizer {
 
   /// The same of weights by their names in the container.
   package func formats(of weights: [(name: String, weight: Weight)]) -> [WeightFormat] {
-    let sensitive = SensitiveLayers(of: weights.map(\.name), keeping: kept)
+    let sensitive = SensitiveLayers(of: weights.map(\.name))
     return weights.map { name, weight in
-      let int8 = only.map(name.hasPrefix) == false ? WeightFormat(.f16) : sensitive.format(of: name)
-      var format = precision.format(for: weight, int8: int8)
+      let rule = rules.last { $0.matches(name) }
+      let asked = rule == nil ? sensitive.format(of: name) : sensitive.int8Format(of: name)
+      let int8 = only.map(name.hasPrefix) == false ? WeightFormat(.f16) : asked
+      var format = (rule?.precision ?? precision).format(for: weight, int8: int8)
       if format.element == .s8 { format.rotation = rotations[name] }
       return format
     }
@@ -65,6 +67,18 @@ package struct Quantizer {
     return tables
   }
 
+  /// Of all tensors that a container may have.
+  func names(of items: [Item]) -> [String] {
+    items.flatMap { [$0.name, $0.name + ContainerFile.scaleSuffix] }
+  }
+
+  /// Of the texts in a container's table, at most.
+  func metadataBytes(_ items: [Item], _ texts: [String: String]) -> Int {
+    // A text is longer in JSON, at most by a backslash for every byte; a row of the tables has at most 120 bytes.
+    let tables = items.reduce(0) { $0 + 3 * $1.name.utf8.count + 250 }
+    return texts.reduce(0) { $0 + $1.key.utf8.count + 2 * $1.value.utf8.count + 8 } + tables
+  }
+
   /// - Parameters:
   ///   - items: in the order in which the networks read them.
   ///   - texts: the small files of the model, by their place in a diffusers folder.
@@ -76,11 +90,8 @@ package struct Quantizer {
     _ pool: ThreadPool, onWeight: (Int) -> Void
   ) throws -> QuantizationReport {
     let start = ContinuousClock.now
-    let names = items.flatMap { [$0.name, $0.name + ContainerFile.scaleSuffix] }
-    // A text is longer in JSON, at most by a backslash for every byte; a row of the tables has at most 120 bytes.
-    let tables = items.reduce(0) { $0 + 3 * $1.name.utf8.count + 250 }
-    let bytes = texts.reduce(0) { $0 + $1.key.utf8.count + 2 * $1.value.utf8.count + 8 } + tables
-    let writer = try ContainerWriter(path: path, names: names, metadataBytes: bytes)
+    let writer = try ContainerWriter(
+      path: path, names: names(of: items), metadataBytes: metadataBytes(items, texts))
     let packer = WeightPacker(writer, scales: scales, pool)
     var report = QuantizationReport(precision: precision, scales: scales)
     let formats = formats(of: items)

@@ -13,7 +13,6 @@ import Tensors
 /// int8, with activations of 16 bits: the rest of what lies in the way through the attention of that block, which nothing
 /// evens out any more. There weights are not what costs most.
 struct SensitiveLayers {
-  private let kept: [String]
   /// `unet.up_blocks.3.`
   private let lastBlock: String?
 
@@ -28,11 +27,8 @@ struct SensitiveLayers {
   ]
   private static let whole: Set<Substring> = ["conv_shortcut", "proj_in", "proj_out"]
 
-  /// - Parameters:
-  ///   - names: of all weights of a model, component first.
-  ///   - kept: parts of names that the user wants to stay f16 too.
-  init(of names: some Sequence<String>, keeping kept: [String]) {
-    self.kept = kept
+  /// - Parameter names: of all weights of a model, component first.
+  init(of names: some Sequence<String>) {
     let ups = names.compactMap { name in
       name.hasPrefix("unet.up_blocks.") ? Int(name.split(separator: ".")[2]) : nil
     }
@@ -42,17 +38,24 @@ struct SensitiveLayers {
   /// How a matrix or convolution is stored in an int8 container.
   func format(of name: String) -> WeightFormat {
     let parts = name.split(separator: ".")
-    let isLast = lastBlock.map(name.hasPrefix) == true
-    if kept.contains(where: name.contains) || isLast && parts.contains(where: Self.whole.contains)
+    if isLast(name) && parts.contains(where: Self.whole.contains)
       || Self.always.contains(where: { name.hasPrefix($0.component) && parts.contains($0.layer) })
     {
       return WeightFormat(.f16)
     }
+    return int8Format(of: name)
+  }
+
+  /// How it is stored where it is to be int8 in any case.
+  func int8Format(of name: String) -> WeightFormat {
+    let parts = name.split(separator: ".")
     let isWide =
-      isLast && parts.contains("attentions")
+      isLast(name) && parts.contains("attentions")
       && Self.wide.contains { layer, part in
         parts.contains(layer) && part.map { parts.contains($0) } != false
       }
     return WeightFormat(.s8, activations: isWide ? .sixteen : .eight)
   }
+
+  private func isLast(_ name: String) -> Bool { lastBlock.map(name.hasPrefix) == true }
 }

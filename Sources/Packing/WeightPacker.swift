@@ -8,7 +8,7 @@ import WeightStorage
 /// Holds a block of the source, the same as panels, and 16 rows of floats for every thread: a few megabytes, whatever
 /// the tensor.
 final class WeightPacker {
-  private let writer: ContainerWriter
+  private let writer: any WeightSink
   private let pool: ThreadPool
   private let choice: ScaleChoice
   private let memory = PackingMemory()
@@ -18,7 +18,7 @@ final class WeightPacker {
   /// Rows are read in blocks of about this many values.
   private static let blockValues = 1 << 20
 
-  init(_ writer: ContainerWriter, scales: ScaleChoice, _ pool: ThreadPool) {
+  init(_ writer: any WeightSink, scales: ScaleChoice, _ pool: ThreadPool) {
     (self.writer, self.pool, choice) = (writer, pool, scales)
   }
 

@@ -6,20 +6,24 @@ import Tensors
 
 struct CompareCommand: RunCommand {
   static let configuration = CommandConfiguration(
-    commandName: "compare", abstract: "Measure how close a quantized model computes to its original.",
+    commandName: "compare",
+    abstract: "Measure how close a quantized model computes to its original, or compare two containers.",
     discussion: """
-      Signal-to-noise ratios in decibels, of every network on the same inputs, of reconstructions from an inversion \
-      and of edits of a picture. 6 dB are half the error.
+      With a picture: signal-to-noise ratios in decibels, of every network on the same inputs, of reconstructions from an inversion \
+      and of edits of a picture. 6 dB are half the error. \
+      Without one: which weights of two containers differ, how either stores them, and what that lost.
       """)
 
-  @Argument(help: "The quantized model.", completion: .file()) var model: String
-  @Argument(help: "The model that it was made from.", completion: .file()) var reference: String
+  @Argument(help: "The quantized model, or a container.", completion: .file()) var model: String
+  @Argument(help: "The model that it was made from, or another container.", completion: .file())
+  var reference: String
 
   @Option(name: [.customShort("i"), .customLong("image")], help: "A picture.", completion: .file())
-  var picture: String
+  var picture: String?
 
-  @Option(name: .long, help: "What the picture shows.") var sourcePrompt: String
-  @Option(name: .shortAndLong, help: "What an edit should make of it.") var prompt: String
+  @Option(name: .long, parsing: .unconditional, help: "What the picture shows.") var sourcePrompt: String?
+  @Option(name: .shortAndLong, parsing: .unconditional, help: "What an edit should make of it.")
+  var prompt: String?
 
   @Flag(inversion: .prefixedNo, help: "Compare whole edits too, which takes most of the time.")
   var edits = true
@@ -40,7 +44,20 @@ struct CompareCommand: RunCommand {
   var computing: ThreadOptions? { parallel }
   var reportsJSON: Bool { report == .json }
 
+  func validate() throws {
+    let given = [picture, sourcePrompt, prompt].compactMap { $0 }.count
+    guard given > 0, given < 3 else { return }
+    throw ValidationError(
+      "networks are compared on a picture: give --image, --source-prompt and --prompt, or none of them for two containers"
+    )
+  }
+
   func run() async throws {
+    guard let picture, let sourcePrompt, let prompt else {
+      let comparison = try ContainerComparison(model, reference)
+      if report == .json { return try StandardOutput.write(json: comparison) }
+      return try StandardOutput.write(comparison.table)
+    }
     let (model, reference) = try (
       reading.open(URL(fileURLWithPath: model)), reading.open(URL(fileURLWithPath: reference))
     )

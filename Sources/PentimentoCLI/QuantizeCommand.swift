@@ -20,7 +20,13 @@ struct QuantizeCommand: RunCommand {
   var input: String
 
   @Argument(help: "The file to write; ends in .safetensors.", completion: .file())
-  var output: String
+  var output: String?
+
+  @Flag(
+    help: ArgumentHelp(
+      "Write nothing: say how large the file would be, which layers stay fp16, and what int8 weights would lose, from a "
+        + "sample of them."))
+  var dryRun = false
 
   @Option(help: "What weights become: int8, fp16 or fp32. Layers that int8 harms most stay fp16.")
   var weights: WeightPrecision
@@ -33,7 +39,14 @@ struct QuantizeCommand: RunCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Part of the names of weights that stay fp16 in an int8 file, as 'unet.mid_block'. Repeatable.",
+      "What weights become that have this in their names, where * stands for anything: 'unet.mid_block=fp16', \
+      'vae=fp32', 'unet.*.attn2=int8'. Repeatable; the last one that fits holds.",
+      valueName: "name=int8|fp16|fp32"))
+  var rule: [WeightRule] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Part of the names of weights that stay fp16 in an int8 file: --rule NAME=fp16. Repeatable.",
       valueName: "name"))
   var keep: [String] = []
 
@@ -67,8 +80,14 @@ struct QuantizeCommand: RunCommand {
   @OptionGroup var reading: ModelReadingOptions
 
   func validate() throws {
-    guard output.hasSuffix(".safetensors") else {
+    if output == nil, !dryRun {
+      throw ValidationError("name the file to write, which ends in .safetensors, or only look with --dry-run")
+    }
+    if let output, !output.hasSuffix(".safetensors") {
       throw ValidationError("\(output): the file to write has to end in .safetensors")
+    }
+    if dryRun, calibrate != nil {
+      throw ValidationError("--dry-run computes with no model: leave --calibrate out")
     }
     if calibrate != nil, weights != .int8 {
       throw ValidationError("--calibrate is for --weights int8; nothing else has anything to rotate")
@@ -90,7 +109,7 @@ struct QuantizeCommand: RunCommand {
   var reportsJSON: Bool { report == .json }
 
   func run() async throws {
-    let written = [NamedFile("OUTPUT", output)]
+    let written = output.map { [NamedFile("OUTPUT", $0)] } ?? []
     try RunFiles(read: [input] + reading.readPaths + [calibrate].compactMap { $0 }, written: written).check()
     let model = try reading.open(URL(fileURLWithPath: input), isConsistency: sampler != nil)
     // A single file may lead to others.
@@ -99,8 +118,11 @@ struct QuantizeCommand: RunCommand {
       throw ValidationError("--native-size takes a multiple of \(model.sizeMultiple) for this model")
     }
     var request = QuantizationRequest(precision: weights, scales: scales)
-    (request.nativeSize, request.kept) = (nativeSize, keep)
-    let output = URL(fileURLWithPath: output)
+    request.nativeSize = nativeSize
+    request.rules = keep.map { WeightRule($0, .fp16) } + rule
+    guard !dryRun, let output = output.map({ URL(fileURLWithPath: $0) }) else {
+      return try await forecast(of: model, request)
+    }
     var calibration: Calibration?
     Messages.detail("model \(model.name), made for \(model.nativeSize) pixels")
     Messages.detail("kernels \(KernelSet.chosen.name), \(threads) \(threads == 1 ? "thread" : "threads")")
@@ -123,7 +145,16 @@ struct QuantizeCommand: RunCommand {
       return try StandardOutput.write(json: Report(quantization: result, calibration: calibration))
     }
     try StandardOutput.write(
-      ([table(result)] + (calibration.map { [table($0)] } ?? [])).joined(separator: "\n\n"))
+      ([result.table] + (calibration.map { [$0.table] } ?? [])).joined(separator: "\n\n"))
+  }
+
+  private func forecast(of model: Model, _ request: QuantizationRequest) async throws {
+    let line = ProgressLine("weights")
+    defer { line.clear() }
+    let result = try model.forecast(request, threads: threads) { line.show($0, of: $1) }
+    line.clear()
+    if report == .json { return try StandardOutput.write(json: Report(quantization: result, calibration: nil)) }
+    try StandardOutput.write(result.table)
   }
 
   private func calibrationPicture() throws -> CalibrationPicture? {
@@ -148,35 +179,12 @@ private struct Report: Encodable {
   }
 }
 
-/// The error of each part, and the rotations that gain most.
-private func table(_ calibration: Calibration) -> String {
-  func decibels(_ value: Double?) -> String { value.map { "\($0)" } ?? "equal" }
-  var lines = ["reconstruction from an inversion with one part in int8, against the original, dB"]
-  lines += calibration.groups.map { decibels($0.decibels).padding(to: 8) + $0.name }
-  lines.append(decibels(calibration.whole).padding(to: 8) + "all parts")
-  lines += ["", "\(calibration.rotations.count) weights rotated; gain in their layer, dB"]
-  lines += calibration.rotations.prefix(10).map { "\($0.gain)".padding(to: 8) + "\($0.width)  \($0.weight)" }
-  return lines.joined(separator: "\n")
-}
-
 /// The one sampler that a file can be told to be for.
 enum ConsistencySampler: String, ExpressibleByArgument, CaseIterable { case lcm }
 
+extension WeightRule: ExpressibleByArgument {
+  public init?(argument: String) { self.init(parsing: argument) }
+}
+
 extension WeightPrecision: ExpressibleByArgument {}
 extension ScaleChoice: ExpressibleByArgument {}
-
-/// Totals, and the ten weights that lost most.
-private func table(_ report: QuantizationReport) -> String {
-  func row(_ cells: [String]) -> String {
-    cells[0].padding(to: 8) + cells.dropFirst().map { $0.aligned(to: 12) }.joined()
-  }
-  var lines = [row(["stored", "weights", "numbers", "MB"])]
-  for (kind, weights, numbers, bytes) in report.totals {
-    lines.append(row([kind, "\(weights)", "\(numbers)", String(megabytes: bytes)]))
-  }
-  lines.append(row(["file", "", "", String(megabytes: report.bytes)]))
-  let worst = report.worst(10)
-  if !worst.isEmpty { lines += ["", "signal to noise of the weights that lost most, dB"] }
-  for entry in worst { lines.append("\(entry.signalToNoise!)".padding(to: 8) + "\(entry.to)  \(entry.name)") }
-  return lines.joined(separator: "\n")
-}

@@ -74,6 +74,7 @@ extension RequestError {
       description + (known.near(name).isEmpty ? "" : ", or another that 'pentimento methods' lists")
     case .settingValue(let setting, let value, let allowed):
       "--\(setting) cannot be \(value): give \(allowed)"
+    case .noWeight: "\(description), or one that 'pentimento inspect MODEL --tensors' lists"
     case .inputNotUsed(let input, let method):
       "\(method) has no use for \(input.option): leave it out"
         + advice("it", methods { input.isUsed(by: $0) })

@@ -192,7 +192,7 @@ import WeightStorage
     defer { try? FileManager.default.removeItem(at: folder) }
     let model = try Model(folder: SingleFile.folderURL("sd15"))
     var request = QuantizationRequest(precision: .int8)
-    request.kept = ["unet.mid_block"]
+    request.rules = [WeightRule("unet.mid_block", .fp16)]
     let url = folder.appending(path: "kept.safetensors")
     let report = try model.quantize(to: url, request, threads: 2)
     let size = try FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int

@@ -81,9 +81,17 @@ import WeightStorage
       ),
       (quantize("--vae", "int8.safetensors"), Status.badModel, "is quantized already"),
       (quantize("--text-encoder-2", "int8.safetensors"), Status.badModel, "has no text_encoder_2"),
-      (quantize("--keep", "unet.middle"), Status.usage, "--keep cannot be unet.middle: give a part"),
-      (quantize("--keep", ""), Status.usage, "--keep cannot be empty"),
+      (
+        quantize("--keep", "unet.middle"), Status.usage,
+        "no weight has \"unet.middle\" in its name: give a part"
+      ),
+      (quantize("--keep", ""), Status.usage, "no weight has \"\" in its name"),
       (["quantize", small, out, "--weights", "fp16", "--keep", "unet"], Status.usage, "--weights int8"),
+      (quantize("--rule", "unet"), Status.usage, "unet.mid_block=fp16"),
+      (quantize("--rule", "unet=int4"), Status.usage, "unet.mid_block=fp16"),
+      (["quantize", small, "--weights", "int8"], Status.usage, "--dry-run"),
+      (["compare", "int8.safetensors", small], Status.badModel, "has no hashes"),
+      (["compare", "int8.safetensors", small, "-p", "b"], Status.usage, "--image"),
       (quantize("--size", "64"), Status.usage, "--size is for --calibrate"),
       (quantize("--source-prompt", "a"), Status.usage, "--source-prompt is for --calibrate"),
       (quantize("--calibrate", "photo.png", "--size", "64x"), Status.usage, "512x768"),
@@ -99,6 +107,31 @@ import WeightStorage
       refusal.arguments = arguments
       try await refusal.check(in: place)
     }
+  }
+
+  @Test("tell beforehand what they will be, and how two of them differ")
+  func forecasts() async throws {
+    let place = try await place()
+    let before = try place.contents
+    let told = try await Command.run(["quantize", Self.small, "--weights", "int8", "--dry-run"], in: place)
+    #expect(told.status == Status.done, "\(told.errors)")
+    #expect(try place.contents == before)
+    for words in ["stay fp16", "unet time_emb_proj", "signal to noise expected from 24 of"] {
+      #expect(told.output.contains(words), "\(told.output)")
+    }
+    let made = try await Command.run(
+      ["quantize", Self.small, "other.safetensors", "--weights", "int8", "--rule", "unet.mid_block=fp16"],
+      in: place)
+    #expect(made.status == Status.done, "\(made.errors)")
+    let files = ["int8.safetensors", "other.safetensors"]
+    let compared = try await Command.run(["compare"] + files, in: place)
+    #expect(compared.status == Status.done, "\(compared.errors)")
+    #expect(compared.output.contains("made from the same files"))
+    let differences = compared.output.split(separator: "\n").filter { $0.contains("unet.") }
+    #expect(
+      !differences.isEmpty && differences.allSatisfy { $0.contains("unet.mid_block") && $0.hasPrefix("I8 ") })
+    let same = try await Command.run(["compare", files[0], files[0], "--report", "json"], in: place)
+    #expect(same.output.contains("\"differences\" : []"), "\(same.output)")
   }
 
   @Test("compare equal in 32 bits, whatever their native size")

@@ -5,6 +5,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
   case unknownMethod(String, known: [String])
   /// Of something beside the methods' settings.
   case settingValue(setting: String, value: String, allowed: String)
+  /// Of a rule for quantizing.
+  case noWeight(named: String)
   case inputNotUsed(input: RequestInput, method: String)
   case missingInput(input: RequestInput, method: String)
   case nothingToChoose
@@ -26,6 +28,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
       "there is no method \"\(name)\": use \(choice(known.near(name), of: known))"
     case .settingValue(let setting, let value, let allowed):
       "the setting \(setting) cannot be \(value): give \(allowed)"
+    case .noWeight(let pattern):
+      "no weight has \"\(pattern)\" in its name: give a part of one, as unet.mid_block"
     case .inputNotUsed(let input, let method):
       "\(method) has no use for \(input.words): leave it out"
     case .missingInput(let input, let method):

@@ -28,12 +28,17 @@ extension Inspection {
   /// - Returns: a sentence for the user.
   /// - Throws: `WeightFileError.damagedTensor` naming the first that differs; `noHashes` for a file that has none.
   public static func verify(_ path: String) throws -> String {
+    let count = try container(path).verify()
+    return "\(path): all \(count) tensors are as they were written"
+  }
+
+  /// - Throws: `WeightFileError.noHashes` for what is no container.
+  static func container(_ path: String) throws -> ContainerFile {
     var isFolder = false
     _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     guard !isFolder, let file = try openTensorFile(path: path) as? SafetensorsFile,
       ContainerFile.isContainer(file)
     else { throw WeightFileError.noHashes(file: path) }
-    let count = try ContainerFile(file).verify()
-    return "\(path): all \(count) tensors are as they were written"
+    return try ContainerFile(file)
   }
 }

@@ -82,7 +82,7 @@ extension Model {
     try verify()
     var calibration = Calibration()
     progress("activations")
-    let quantizer = Quantizer(precision: .int8, scales: request.scales, keeping: request.kept)
+    let quantizer = Quantizer(precision: .int8, scales: request.scales, rules: request.rules)
     let items = try packingList()
     let int8 = zip(items, quantizer.formats(of: items)).compactMap {
       $1.element == .s8 ? $0.name : nil
@@ -172,7 +172,7 @@ extension Model {
     defer { try? FileManager.default.removeItem(at: file) }
     let reference = try await reconstruction(of: sample, threads: threads).run().working
     func error(_ only: String?) async throws -> Double? {
-      var quantizer = Quantizer(precision: .int8, scales: request.scales, keeping: request.kept)
+      var quantizer = Quantizer(precision: .int8, scales: request.scales, rules: request.rules)
       (quantizer.rotations, quantizer.only) = (rotations, only)
       _ = try quantizer.write(
         items, texts: texts(nativeSize: nil), provenance: { "{}" }, to: file.path,

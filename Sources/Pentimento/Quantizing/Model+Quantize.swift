@@ -9,8 +9,8 @@ public struct QuantizationRequest: Sendable {
   public var scales: ScaleChoice
   /// Side of the square pictures that the model was trained on, in pixels; nil for what the model says.
   public var nativeSize: Int?
-  /// Parts of the names of weights that stay fp16 in an int8 container, `unet.mid_block`.
-  public var kept: [String] = []
+  /// What some weights become; of those that match a name the last holds.
+  public var rules: [WeightRule] = []
 
   /// Groups of input channels to rotate, by the name of an int8 weight in the container; `Model.calibrate` finds them.
   public var rotations: [String: Int] = [:]
@@ -42,9 +42,7 @@ extension Model {
   ) throws -> QuantizationReport {
     try check(request)
     let items = try packingList()
-    var quantizer = Quantizer(
-      precision: request.precision, scales: request.scales, keeping: request.kept)
-    quantizer.rotations = request.rotations
+    let quantizer = Quantizer(request)
     let hash = try SourceHash(weightFiles)
     let report = try quantizer.write(
       items, texts: texts(nativeSize: request.nativeSize),
@@ -54,6 +52,23 @@ extension Model {
     return report
   }
 
+  /// What `quantize` would write, without writing it: sizes, and what a sample of the weights loses.
+  ///
+  /// - Parameters:
+  ///   - sample: how many int8 weights are read and quantized.
+  ///   - onWeight: told how many of them are done.
+  /// - Throws: `WeightFileError`, `RequestError`, `CancellationError`.
+  public func forecast(
+    _ request: QuantizationRequest, sample: Int = 24, threads: Int,
+    onWeight: (Int, Int) -> Void = { _, _ in }
+  ) throws -> QuantizationReport {
+    try check(request)
+    return try Quantizer(request).forecast(
+      packingList(), texts: texts(nativeSize: request.nativeSize), sample: sample,
+      ThreadPool(threads: threads),
+      onWeight: onWeight)
+  }
+
   /// Where the weights come from and what wrote the container; of the same length for every source.
   private func provenance(sourceHash: String) -> String {
     "{\"source_sha256\":\"\(sourceHash)\",\"tool\":\"pentimento \(programVersion)\"}"
@@ -61,17 +76,22 @@ extension Model {
 
   /// What can be known before any work is done.
   ///
-  /// - Throws: `alreadyPacked` where weights come from a container, `RequestError.settingValue` for a layer to be kept
-  ///   that there is none of.
+  /// - Throws: `alreadyPacked` where weights come from a container, `RequestError.noWeight` for a rule
+  ///   that no weight has a name for.
   func check(_ request: QuantizationRequest) throws {
     for file in components.flatMap(\.checkpoint.files) where file.mapping != nil {
       throw WeightFileError.alreadyPacked(file: file.reader.path)
     }
     let names = try packingList().map(\.name)
-    for part in request.kept where part.isEmpty || !names.contains(where: { $0.contains(part) }) {
-      throw RequestError.settingValue(
-        setting: "keep", value: part.isEmpty ? "empty" : part,
-        allowed: "a part of a weight's name, as unet.mid_block")
+    for rule in request.rules where rule.pattern.isEmpty || !names.contains(where: rule.matches) {
+      throw RequestError.noWeight(named: rule.pattern)
     }
+  }
+}
+
+extension Quantizer {
+  init(_ request: QuantizationRequest) {
+    self.init(precision: request.precision, scales: request.scales, rules: request.rules)
+    rotations = request.rotations
   }
 }

@@ -76,6 +76,11 @@ package struct ContainerFile: Sendable {
 
   package var components: some Collection<String> { tensors.keys }
 
+  /// Of all weights, component first.
+  package var weightNames: [String] {
+    tensors.flatMap { part, weights in weights.map { "\(part).\($0.name)" } }
+  }
+
   /// The weights of a component, used where they are mapped.
   package func weights(of component: String) -> Checkpoint {
     Checkpoint(file, tensors: tensors[component] ?? [], label: "\(file.reader.label) (\(component))")

@@ -24,12 +24,17 @@ package final class ContainerWriter {
   ///   - names: of all tensors that may be written.
   ///   - metadataBytes: of the texts that `finish` will be given, at most.
   package init(path: String, names: some Sequence<String>, metadataBytes: Int) throws(WeightFileError) {
+    capacity = Self.capacity(names: names, metadataBytes: metadataBytes)
+    do throws(SystemRefusal) { thread = try SerialThread() } catch { throw .file(.refused(error)) }
+    file = try WeightFileError.ofFile { () throws(FileError) in try PartialFile(path: path) }
+  }
+
+  /// The bytes that are kept before the data, as `init` is told of names and texts.
+  package static func capacity(names: some Sequence<String>, metadataBytes: Int) -> Int {
     // A row of the table has at most 150 bytes beside its name, as has a padding tensor; a hash has 70.
     let table = names.reduce(0) { $0 + 2 * $1.utf8.count + 400 }
     let alignment = ContainerFile.alignment
-    capacity = (table + metadataBytes + 4096 + alignment - 1) / alignment * alignment
-    do throws(SystemRefusal) { thread = try SerialThread() } catch { throw .file(.refused(error)) }
-    file = try WeightFileError.ofFile { () throws(FileError) in try PartialFile(path: path) }
+    return (table + metadataBytes + 4096 + alignment - 1) / alignment * alignment
   }
 
   /// The thread writes from the pieces, so it ends before them.
