@@ -39,8 +39,8 @@ struct QuantizeCommand: RunCommand {
 
   @Option(
     help: ArgumentHelp(
-      "What weights become that have this in their names, where * stands for anything: 'unet.mid_block=fp16', \
-      'vae=fp32', 'unet.*.attn2=int8'. Repeatable; the last one that fits holds.",
+      "What weights become that have this in their names, where * stands for anything: 'unet.mid_block=fp16', "
+        + "'vae=fp32', 'unet.*.attn2=int8'. Repeatable; the last one that fits holds.",
       valueName: "name=int8|fp16|fp32"))
   var rule: [WeightRule] = []
 
@@ -153,7 +153,9 @@ struct QuantizeCommand: RunCommand {
     defer { line.clear() }
     let result = try model.forecast(request, threads: threads) { line.show($0, of: $1) }
     line.clear()
-    if report == .json { return try StandardOutput.write(json: Report(quantization: result, calibration: nil)) }
+    if report == .json {
+      return try StandardOutput.write(json: Report(quantization: result, calibration: nil))
+    }
     try StandardOutput.write(result.table)
   }
 
