@@ -92,7 +92,10 @@ import Testing
       run.errors.contains("longer than the model reads; left out: \"") && run.errors.contains("word100\""))
     #expect(run.errors.contains("; --prompt-syntax weighted reads all of it"))
     let whole = try await Command.run(
-      ["edit", "-i", "photo.png", "-p", words, "--prompt-syntax", "weighted", "--steps", "2", "-o", "all.png"],
+      [
+        "edit", "-i", "photo.png", "-p", words, "--prompt-syntax", "weighted", "--steps", "2", "-o",
+        "all.png",
+      ],
       in: place)
     #expect(whole.status == Status.done && whole.complaints.isEmpty, "\(whole.errors)")
     #expect(try place.bytes("all.png") != place.bytes("out.png"))
@@ -105,14 +108,14 @@ import Testing
       let run = try await Command.run(
         ["edit", "-i", "photo.png", "-p", prompt, "--steps", "2", "--method", "sdedit", "-o", "out.png"],
         in: place)
-      #expect(run.status == Status.done && run.complaints.count == 1, "\(run.errors)")
-      #expect(run.errors.contains("prompt-syntax weighted"))
+      func told(_ run: Command.Run) -> Int { run.complaints.count { $0.contains("prompt-syntax weighted") } }
+      #expect(run.status == Status.done && told(run) == 1, "\(run.errors)")
       let weighted = try await Command.run(
         [
           "edit", "-i", "photo.png", "-p", prompt, "--prompt-syntax", "weighted", "--steps", "2", "--method",
           "sdedit", "-o", "weighted.png",
         ], in: place)
-      #expect(weighted.status == Status.done && weighted.complaints.isEmpty, "\(weighted.errors)")
+      #expect(weighted.status == Status.done && told(weighted) == 0, "\(weighted.errors)")
     }
   }
 
