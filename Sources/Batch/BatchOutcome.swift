@@ -47,7 +47,10 @@ public struct BatchOutcome: Sendable, Codable, Equatable {
   mutating func add(_ report: EditReport) {
     (method, seed, width, height) = (report.method, report.seed, report.width, report.height)
     (evaluations, seconds, together) = (report.evaluations, report.seconds, report.editsTogether)
-    let sentences = report.cutPrompts.map { "left out of the prompt: \"\($0)\"" } + report.warnings
+    let cut = report.cutPrompts.map {
+      "left out of the prompt: \"\($0)\"; prompt-syntax weighted reads all of it"
+    }
+    let sentences = cut + report.warnings
     warnings = sentences.isEmpty ? nil : sentences
   }
 }

@@ -61,6 +61,7 @@ struct NumericsOptions: ParsableArguments {
 }
 
 extension Posterior.Choice: ExpressibleByArgument {}
+extension PromptSyntax: ExpressibleByArgument {}
 extension AttentionArithmetic: ExpressibleByArgument {}
 extension NoiseSchedule.Spacing: ExpressibleByArgument {}
 extension ActivationPrecision: ExpressibleByArgument {}
@@ -171,6 +172,14 @@ struct PromptOptions: ParsableArguments {
   var negativePrompt: String?
 
   @Option(
+    help: ArgumentHelp(
+      "How prompts are read. plain: as they are written, up to what the model reads at once. weighted, as A1111's web UI "
+        + "does: \"(word:1.3)\", \"(word)\" and \"[word]\" weigh more or less, \"\\(\" is a bracket, BREAK begins another "
+        + "context, and prompts may have any length. (default: plain, or as for the inversion)",
+      valueName: "plain|weighted"))
+  var promptSyntax: PromptSyntax?
+
+  @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Add (+) or remove (-) something: \"+snow:7\", \"-glasses:5,threshold=0.9,warmup=2,cooldown=20\", "
@@ -181,6 +190,7 @@ struct PromptOptions: ParsableArguments {
   func apply(to request: inout EditRequest) throws {
     request.prompt = prompt
     request.negativePrompt = negativePrompt
+    request.promptSyntax = promptSyntax
     request.concepts = try concept.map(ConceptRequest.init(parsing:))
   }
 }

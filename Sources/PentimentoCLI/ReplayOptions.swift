@@ -49,7 +49,8 @@ enum Replay {
   /// What is taken as it is written.
   private static let plain =
     [
-      "method", "prompt", "source-prompt", "negative-prompt", "concept", "seed", "size", "feather",
+      "method", "prompt", "source-prompt", "negative-prompt", "prompt-syntax", "concept", "seed", "size",
+      "feather",
       "paste-back", "drag",
       "drag-order", "task", "lora-steps", "lora-rank", "attention", "precision", "prediction-type", "spacing",
       "crop",

@@ -94,7 +94,7 @@ extension RequestError {
         + "\(source.allows): use a smaller "
         + "\(stage.hasSuffix("picture") ? "picture, a smaller --size" : "--size") or \(source.remedy)"
         + (halves.map { "; --precision f16 needs \(($0 + 1_000_000).megabytesUp) MB" } ?? "")
-    case .pictureSize:
+    case .pictureSize, .promptWeight:
       description
     }
   }
@@ -160,7 +160,8 @@ extension JournalError.Difference {
       difference.asked = asked == value ? "given" : "left out"
     }
     switch what {
-    case "prompt", "source prompt", "negative prompt", "seed", "task", "attention", "precision":
+    case "prompt", "source prompt", "negative prompt", "prompt syntax", "seed", "task", "attention",
+      "precision":
       difference.what = "--" + what.replacing(" ", with: "-")
     case "concepts": difference.what = "--concept"
     case "points": difference.what = "--drag"
@@ -186,6 +187,8 @@ extension InversionError.Difference {
     case .generator: "invert again"
     case .sourcePrompt: "leave --source-prompt out, or invert again"
     case .negativePrompt: "leave --negative-prompt out, or invert again"
+    case .promptSyntax: "leave --prompt-syntax out, or invert again"
+    case .contexts: "give shorter prompts, or invert again with a --source-prompt as long"
     }
   }
 }

@@ -10,7 +10,7 @@ func perform(
     "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels\(job.shownPart.map { " " + $0 } ?? "")",
     journal)
   explain(job.plan, evaluations: job.evaluations, gradients: job.gradients, of: job.editor)
-  let notes = Notes()
+  let notes = Notes.ofEdits
   let result = try await notes.watching(preview.watch) {
     try await showingProgress { progress in try await job.run(journal: journal, progress: progress) }
   }
@@ -27,7 +27,7 @@ func perform(
     "\(job.methodName), seed \(job.seed), \(job.workingSize) working pixels, \(series.values.count) values of "
       + series.setting, journal)
   explain(series.plan, evaluations: series.evaluations, gradients: series.gradients, of: job.editor)
-  let notes = Notes()
+  let notes = Notes.ofEdits
   let results = try await notes.watching(preview.watch) {
     try await showingProgress { progress in try await series.run(journal: journal, progress: progress) }
   }
@@ -51,6 +51,13 @@ func explain(_ plan: MemoryPlan, evaluations: Int, gradients: Int, of editor: Ed
 /// What there is to say of a run, each sentence once: of its inputs as soon as it is known, of its results at the end.
 final class Notes: Sendable {
   private let told = Mutex<Set<String>>([])
+  private let longerPrompts: String
+
+  /// - Parameter longerPrompts: what keeps the part of a prompt that does not fit.
+  init(longerPrompts: String = "") { self.longerPrompts = longerPrompts }
+
+  /// For edits, whose prompts may have any length.
+  static var ofEdits: Notes { Notes(longerPrompts: "; --prompt-syntax weighted reads all of it") }
 
   func tell(_ line: String) {
     if told.withLock({ $0.insert(line).inserted }) { note(line) }
@@ -58,7 +65,7 @@ final class Notes: Sendable {
 
   /// Part of a prompt did not fit.
   func tell(cut part: String) {
-    tell("the prompt is longer than the model reads; left out: \"\(part)\"")
+    tell("the prompt is longer than the model reads; left out: \"\(part)\"\(longerPrompts)")
   }
 
   /// Of finished edits.

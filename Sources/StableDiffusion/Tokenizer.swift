@@ -55,10 +55,7 @@ package struct Tokenizer: Sendable {
     var removed: String?
     let scanner = TokenizerScanner(text, marks: marks)
     for word in scanner.words {
-      switch word.content {
-      case .mark(let id): tokens.append(id)
-      case .text(let bytes): tokens += vocabulary.encode(bytes, unknown: unknownID)
-      }
+      append(word, to: &tokens)
       if tokens.count > room {
         removed = scanner.text(from: word.start)
         tokens.removeLast(tokens.count - room)
@@ -67,6 +64,18 @@ package struct Tokenizer: Sendable {
     }
     let padding = [Int32](repeating: padID, count: room - tokens.count)
     return Encoding(ids: [beginID] + tokens + [endID] + padding, tokenCount: tokens.count, removed: removed)
+  }
+
+  /// The ids of all of a text, without marks around them.
+  func tokens(of text: String) -> [Int32] {
+    TokenizerScanner(text, marks: marks).words.reduce(into: []) { append($1, to: &$0) }
+  }
+
+  private func append(_ word: TokenizerScanner.Word, to tokens: inout [Int32]) {
+    switch word.content {
+    case .mark(let id): tokens.append(id)
+    case .text(let bytes): tokens += vocabulary.encode(bytes, unknown: unknownID)
+    }
   }
 }
 

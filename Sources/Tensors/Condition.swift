@@ -6,15 +6,23 @@ public struct Condition: Sendable, Equatable {
   public var pooled: HostTensor?
   /// Original size, crop and target size, `[1, 6]`, of models that are told them.
   public var timeIDs: HostTensor?
+  /// Rows of the text states that are words, in the order of the prompt: neither begin, end nor padding marks. A prompt in
+  /// several contexts has a range in each.
+  public var wordRows: [Range<Int>]
   /// Tokens of the prompt without begin, end and padding marks.
-  public var tokenCount: Int
+  public var tokenCount: Int { wordRows.reduce(0) { $0 + $1.count } }
 
+  public init(
+    context: HostTensor, pooled: HostTensor? = nil, timeIDs: HostTensor? = nil, wordRows: [Range<Int>]
+  ) {
+    (self.context, self.pooled, self.timeIDs) = (context, pooled, timeIDs)
+    self.wordRows = wordRows
+  }
+
+  /// A prompt in one context, whose first row is its begin mark.
   public init(context: HostTensor, pooled: HostTensor? = nil, timeIDs: HostTensor? = nil, tokenCount: Int = 0)
   {
-    self.context = context
-    self.pooled = pooled
-    self.timeIDs = timeIDs
-    self.tokenCount = tokenCount
+    self.init(context: context, pooled: pooled, timeIDs: timeIDs, wordRows: [1..<1 + tokenCount])
   }
 
   public var byteCount: Int { (context.count + (pooled?.count ?? 0) + (timeIDs?.count ?? 0)) * 4 }

@@ -34,6 +34,24 @@ extension TraceCase {
         texts, negativePrompt: nil, width: trace.imageSize.width, height: trace.imageSize.height)
       results.add("context", .stacked(encoded.prompts.map(\.context)))
     },
+    "text_weighted": { trace, model, threads, results in
+      let editor = try Editor(model: model, threads: threads)
+      let encoded = try editor.encode(
+        trace.params["prompts"].strings(), negativePrompt: "", syntax: .weighted,
+        width: trace.imageSize.width, height: trace.imageSize.height)
+      results.add("context", .stacked(encoded.prompts.map(\.context)))
+      let pooled = encoded.prompts.compactMap(\.pooled)
+      if !pooled.isEmpty {
+        let values = pooled.flatMap(\.values)
+        results.add("pooled", HostTensor(shape: [pooled.count, pooled[0].count], values: values))
+      }
+      let rows = encoded.prompts.flatMap { prompt in
+        (0..<prompt.context.shape[0]).map { row in
+          Int64(prompt.wordRows.contains { $0.contains(row) } ? 1 : 0)
+        }
+      }
+      results.add("words", rows, shape: [encoded.prompts.count, encoded.prompts[0].context.shape[0]])
+    },
     "diffedit_mask": { trace, model, threads, results in
       try await trace.runMaskFinder(model, threads: threads, results)
     },

@@ -83,15 +83,18 @@ import Testing
     map.values[(1 * 4 + 2) * 5 + 1] = 1  // the concept's first word looks at (1, 2)
     map.values[(0 * 4 + 0) * 5 + 4] = 9  // padding looks elsewhere and is not counted
     map.values[(2 * 4 + 3) * 5 + 0] = 9  // so does the begin mark
-    let peak = ImplicitMask.attention(map, tokens: 2, threshold: 1, height: 12, width: 16)
+    let peak = ImplicitMask.attention(map, words: [1..<3], threshold: 1, height: 12, width: 16)
     for y in 0..<12 {
       for x in 0..<16 { #expect(peak[y, x] == (y / 4 == 1 && x / 4 == 2 ? 1 : 0)) }
     }
     // By reflection the border cells beside (1, 2) see it twice, with 2/e; the others with 4/e², 1/e or less.
-    let cross = ImplicitMask.attention(map, tokens: 2, threshold: 0.7, height: 3, width: 4)
+    let cross = ImplicitMask.attention(map, words: [1..<3], threshold: 0.7, height: 3, width: 4)
     #expect(cross.values == [0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 1, 0])
-    let all = ImplicitMask.attention(map, tokens: 2, threshold: 0, height: 3, width: 4)
+    let all = ImplicitMask.attention(map, words: [1..<3], threshold: 0, height: 3, width: 4)
     #expect(all.values.allSatisfy { $0 == 1 })
+    // Of two contexts, the words of both: here the last column is one of them.
+    let second = ImplicitMask.attention(map, words: [1..<3, 4..<5], threshold: 1, height: 3, width: 4)
+    #expect(second.values == [1] + [Float](repeating: 0, count: 11))
   }
 
   @Test("the noise mask covers the cells where all channels together change most")

@@ -33,6 +33,7 @@ import Testing
     ["--method", "npi", "-p", "a ball", "--source-prompt", "a cube", "--prox", "hard", "--dilate", "2"],
     ["--method", "pds", "-p", "a ball", "--source-prompt", "a cube", "--min-ratio", "0.1"],
     ["--method", "ddpm-inversion", "-p", "a ball", "--source-prompt", "a cube", "--solver", "dpm2"],
+    ["--method", "sdedit", "-p", "a (ball:1.4) BREAK [snow]", "--prompt-syntax", "weighted"],
   ]
 
   @Test("has the same bytes, without a word of its settings", arguments: edits.indices)

@@ -90,6 +90,33 @@ import Testing
     #expect(run.complaints.count == 1)
     #expect(
       run.errors.contains("longer than the model reads; left out: \"") && run.errors.contains("word100\""))
+    #expect(run.errors.contains("; --prompt-syntax weighted reads all of it"))
+    let whole = try await Command.run(
+      [
+        "edit", "-i", "photo.png", "-p", words, "--prompt-syntax", "weighted", "--steps", "2", "-o",
+        "all.png",
+      ],
+      in: place)
+    #expect(whole.status == Status.done && whole.complaints.isEmpty, "\(whole.errors)")
+    #expect(try place.bytes("all.png") != place.bytes("out.png"))
+  }
+
+  @Test("comes with one sentence where a prompt means weights and is read as plain text")
+  func weightsAsText() async throws {
+    let place = try Workplace.furnished()
+    for prompt in ["a (ball:1.3)", "a ball BREAK snow"] {
+      let run = try await Command.run(
+        ["edit", "-i", "photo.png", "-p", prompt, "--steps", "2", "--method", "sdedit", "-o", "out.png"],
+        in: place)
+      func told(_ run: Command.Run) -> Int { run.complaints.count { $0.contains("prompt-syntax weighted") } }
+      #expect(run.status == Status.done && told(run) == 1, "\(run.errors)")
+      let weighted = try await Command.run(
+        [
+          "edit", "-i", "photo.png", "-p", prompt, "--prompt-syntax", "weighted", "--steps", "2", "--method",
+          "sdedit", "-o", "weighted.png",
+        ], in: place)
+      #expect(weighted.status == Status.done && told(weighted) == 0, "\(weighted.errors)")
+    }
   }
 
   @Test("is reported in full: evaluations done are those planned")

@@ -40,6 +40,10 @@ import Testing
     Refusal("--threads", "-1", says: "1 to 256"),
     Refusal("--feather", "-3", says: "0 to 1000"),
     Refusal("--sampler", "euler", says: "'euler' is invalid"),
+    Refusal("--prompt-syntax", "a1111", says: "'a1111' is invalid"),
+    Refusal(
+      "-n", "((snow:50):3)", "--prompt-syntax", "weighted", says: "\"snow\" has a weight of 150.0",
+      "from -100 to 100"),
     Refusal("--report", "xml", says: "'xml' is invalid"),
     Refusal("--colour", "red", says: "Unknown option"),
   ]

@@ -33,7 +33,7 @@ public struct ConceptRequest: Sendable, Equatable {
     (warmup, cooldown) = (concept.warmup, concept.cooldown)
   }
 
-  /// Reads `[+|-]TEXT[:OPTION,…]`; an option is a scale, a preset, or `warmup=`, `cooldown=`, `threshold=`,
+  /// Reads `[+|-]TEXT[:OPTION,…]`, where a colon inside round brackets, `(snow:1.3)`, belongs to the text; an option is a scale, a preset, or `warmup=`, `cooldown=`, `threshold=`,
   /// `weight=` with a number.
   ///
   /// - Throws: `EditError.concept`.
@@ -42,7 +42,7 @@ public struct ConceptRequest: Sendable, Equatable {
     if rest.first == "-" { direction = .remove }
     if rest.first == "-" || rest.first == "+" { rest = rest.dropFirst() }
     var options = Substring()
-    if let colon = rest.lastIndex(of: ":") {
+    if let colon = rest.lastIndex(of: ":"), !rest[colon...].isInsideBrackets(behind: rest[..<colon]) {
       options = rest[rest.index(after: colon)...]
       rest = rest[..<colon]
     }
@@ -102,5 +102,16 @@ public struct ConceptRequest: Sendable, Equatable {
     concept.threshold = threshold ?? concept.threshold
     concept.weight = weight ?? concept.weight
     return concept
+  }
+}
+
+extension Substring {
+  /// Whether a bracket that is open where this begins is closed in it.
+  fileprivate func isInsideBrackets(behind before: Substring) -> Bool {
+    var depth = 0
+    for character in before {
+      if character == "(" { depth += 1 } else if character == ")", depth > 0 { depth -= 1 }
+    }
+    return depth > 0 && contains(")")
   }
 }

@@ -101,7 +101,7 @@ extension LEDITSPlusPlus {
   }
 
   /// - Parameters:
-  ///   - texts: the texts of `concepts`, in that order; `tokenCount` says how many words their maps have.
+  ///   - texts: the texts of `concepts`, in that order; `wordRows` says where in their maps their words are.
   ///   - mask: multiplies every concept's direction; nil: the implicit masks alone.
   private func edit(
     _ inversion: Inversion, concepts texts: [Condition], mask: Mask?, in context: EditContext
@@ -157,7 +157,7 @@ extension LEDITSPlusPlus {
     var region = Mask(height: u.height, width: u.width)
     if mode != .noise, let map = answer.attention {
       region = ImplicitMask.attention(
-        map, tokens: text.tokenCount, threshold: concept.threshold, height: u.height, width: u.width)
+        map, words: text.wordRows, threshold: concept.threshold, height: u.height, width: u.width)
     }
     if mode == .noise || (mode == .intersect && (timestep <= 800 || text.pooled != nil)) {
       region = region.intersection(

@@ -5,15 +5,17 @@ import Tensors
 package enum ImplicitMask {
   /// M¹: where the image attends to the concept's words.
   ///
-  /// Columns 1…`tokens` of the map are summed (0 is the begin mark, behind them is padding), smoothed with a
-  /// 3×3 Gaussian e^{−dx²−dy²} over reflected borders, cut at the `threshold`-quantile and enlarged.
-  package static func attention(_ map: HostTensor, tokens: Int, threshold: Double, height: Int, width: Int)
-    -> Mask
-  {
-    let (rows, columns, words) = (map.shape[0], map.shape[1], map.shape[2])
-    let used = 1..<max(min(1 + tokens, words), 1)
+  /// The columns of the map that are words are summed, smoothed with a 3×3 Gaussian e^{−dx²−dy²} over reflected borders,
+  /// cut at the `threshold`-quantile and enlarged.
+  ///
+  /// - Parameter words: see `Condition.wordRows`.
+  package static func attention(
+    _ map: HostTensor, words: [Range<Int>], threshold: Double, height: Int, width: Int
+  ) -> Mask {
+    let (rows, columns, all) = (map.shape[0], map.shape[1], map.shape[2])
+    let used = words.flatMap { $0.clamped(to: 0..<all) }
     let sums = (0..<rows * columns).map { p in
-      used.reduce(0.0) { $0 + Double(map.values[p * words + $1]) }
+      used.reduce(0.0) { $0 + Double(map.values[p * all + $1]) }
     }
     let smooth = smoothed(sums, rows: rows, columns: columns)
     let bound = quantile(smooth, threshold)

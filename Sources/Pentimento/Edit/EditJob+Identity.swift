@@ -14,6 +14,7 @@ extension EditJob {
     ] {
       run.tie(name, prompt, shown: prompt.map { "\"\($0)\"" })
     }
+    run.tie("prompt syntax", request.syntax.rawValue)
     run.tie(
       "concepts",
       request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text }.joined(separator: ", "))

@@ -52,14 +52,14 @@ extension EditStages {
   ///
   /// - Throws: `RequestError.int8Idle` where an edit runs in int8 anyway, or there is none.
   static func int8(
-    _ size: Extent, of method: String, demands: NetworkDemands, lanes: Int?, _ stages: Stages,
-    beside bytes: Int, _ refused: inout Refused
+    _ size: Extent, of method: String, contexts: Int, demands: NetworkDemands, lanes: Int?,
+    _ stages: Stages, beside bytes: Int, _ refused: inout Refused
   ) throws -> Stage? {
     guard demands.contains(.floats) else {
       throw RequestError.int8Idle(reason: "\(method) runs in int8 where the model is")
     }
     let stage = try refused.planned(beside: bytes) {
-      try stages.noise(width: size.width, height: size.height, lanes: lanes)
+      try stages.noise(width: size.width, height: size.height, contexts: contexts, lanes: lanes)
     }
     if let stage, !stage.graph.weights.contains(where: { stage.weights[$0].format.element == .s8 }) {
       throw RequestError.int8Idle(reason: "the model's noise network has no layer in int8")

@@ -25,6 +25,7 @@ extension Editor {
     var training = LoRARequest(shown, prompt: prompt)
     (training.training, training.samplesPosterior) = (learning.training, learning.samplesPosterior)
     (training.size, training.seed) = (request.size, request.seed)
+    training.promptSyntax = request.syntax
     let first: LearningJob
     do {
       first = LearningJob(training: try prepare(training), cache: learning.cache)

@@ -22,6 +22,7 @@ extension EditJob {
         height: geometry.latentHeight, width: geometry.latentWidth),
       concepts: request.concepts.map { ($0.direction == .add ? "+" : "-") + $0.text },
       prompt: request.prompt, sourcePrompt: request.sourcePrompt, negativePrompt: request.negativePrompt,
+      promptSyntax: request.syntax == .plain ? nil : request.syntax,
       task: prepared.outline.task.map { "\($0 + 1) \(request.translator!.tasks[$0])" },
       seed: seed, generator: SeededTape.generator,
       inversion: method is any InvertingMethod ? request.inversionUse : nil, width: workingSize.width,

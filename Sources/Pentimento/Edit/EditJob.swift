@@ -64,6 +64,7 @@ public struct EditJob: Sendable {
     let isTold = prepared.sources[PictureSampler.option] == .caller
     var notes = editor.model.suspicionNotes(
       jumps: method.samplesByJumps || isTold, method: type(of: method).tellsGuidance ? nil : prepared.name)
+    if !stages.text.isEmpty, let note = request.syntaxNote { notes.append(note) }
     if request.negativePrompt?.isEmpty == false, method.ignoresNegativePrompt {
       notes.append(
         "The negative prompt has no effect: without guidance (cfg-scale 1) the model is only asked for what "
@@ -228,7 +229,8 @@ public struct EditJob: Sendable {
 /// The networks of a job, for a run and for those who look at them one by one.
 extension EditJob {
   var promptEncoder: PromptEncoder {
-    PromptEncoder(model: editor.model, pool: editor.pool, stages: stages.text)
+    PromptEncoder(
+      model: editor.model, pool: editor.pool, stages: stages.text, contexts: stages.contexts)
   }
 
   /// For pictures of the working size alone.

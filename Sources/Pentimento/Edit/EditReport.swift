@@ -23,6 +23,8 @@ public struct EditReport: Sendable, Codable {
   public var prompt: String?
   public var sourcePrompt: String?
   public var negativePrompt: String?
+  /// How they were read; nil: as plain text.
+  public var promptSyntax: PromptSyntax?
   /// Of a translator, with its number.
   public var task: String?
   public var seed: UInt64

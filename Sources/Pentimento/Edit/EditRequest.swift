@@ -22,6 +22,8 @@ public struct EditRequest: Sendable {
   public var sourcePrompt: String?
   /// What guidance points away from; nil: the model's own rule, usually the empty prompt.
   public var negativePrompt: String?
+  /// How all of these, and the concepts, are read; nil: plain, or as those of a given inversion.
+  public var promptSyntax: PromptSyntax?
   /// Semantic directions.
   public var concepts: [ConceptRequest] = []
   /// Where the edit may act: of any size, laid over the picture, 255 = editable. In a file (`OpenMask`) or in memory
@@ -79,6 +81,7 @@ public struct EditRequest: Sendable {
 
 extension EditRequest {
   var posterior: Posterior.Choice { posteriorChoice ?? .mean }
+  var syntax: PromptSyntax { promptSyntax ?? .plain }
   /// What becomes of the inversion.
   var inversionUse: InversionUse { inversion != nil ? .given : keepsInversion ? .kept : .discarded }
 

@@ -3,6 +3,8 @@ import Pictures
 
 /// The networks of one edit, in the order in which they run, each within what the limit leaves it.
 struct EditStages: Sendable {
+  /// That every prompt takes, or is padded to.
+  let contexts: Int
   /// One for every text encoder; none where nothing is denoised.
   let text: [Stage]
   /// Nil where there is no picture to encode.
@@ -16,17 +18,19 @@ struct EditStages: Sendable {
 
   /// - Parameters:
   ///   - size: pixels at which the networks work.
-  ///   - texts: that are encoded.
+  ///   - contexts: of every prompt.
+  ///   - texts: sequences of ids that are encoded.
   ///   - lanes: evaluations that are asked for at once.
   ///   - method: that is compared with itself in int8; nil for none.
   ///   - beside: what lies beside the networks.
   ///   - refused: what does not fit already.
   /// - Throws: `RequestError.overBudget`, `RequestError.int8Idle`.
   init(
-    _ size: Extent, of editor: Editor, encodesPicture: Bool, texts: Int, demands: NetworkDemands,
-    translator: Translator?, lanes: Int, comparing method: String?, beside: BytesBeside,
-    _ refused: inout Refused
+    _ size: Extent, of editor: Editor, encodesPicture: Bool, contexts: Int, texts: Int,
+    demands: NetworkDemands, translator: Translator?, lanes: Int, comparing method: String?,
+    beside: BytesBeside, _ refused: inout Refused
   ) throws {
+    self.contexts = contexts
     let (limit, before, model) = (refused.limit, refused.needed, editor.model)
     func stages(beside bytes: Int) -> Stages {
       var stages = Stages(
@@ -53,7 +57,8 @@ struct EditStages: Sendable {
       translates
       ? nil
       : try refused.planned(beside: beside.denoise) {
-        try stages(beside: beside.denoise).noise(width: width, height: height, demands: demands, lanes: lanes)
+        try stages(beside: beside.denoise).noise(
+          width: width, height: height, contexts: contexts, demands: demands, lanes: lanes)
       }
     translation = try translator.flatMap { translator in
       try refused.planned(beside: beside.denoise) {
@@ -63,7 +68,8 @@ struct EditStages: Sendable {
     }
     int8 = try method.flatMap {
       try Self.int8(
-        size, of: $0, demands: demands, lanes: lanes, stages(beside: beside.compare), beside: beside.compare,
+        size, of: $0, contexts: contexts, demands: demands, lanes: lanes, stages(beside: beside.compare),
+        beside: beside.compare,
         &refused)
     }
     refused.check("decode", beside.decode + beside.handing)
@@ -78,7 +84,8 @@ struct EditStages: Sendable {
           var least = Refused(limit: MemoryLimit(bytes: 0, source: .caller), needed: before)
           let halves = Editor(editor, model: model.computing(activations: .f16))
           _ = try? EditStages(
-            size, of: halves, encodesPicture: encodesPicture, texts: texts, demands: demands,
+            size, of: halves, encodesPicture: encodesPicture, contexts: contexts, texts: texts,
+            demands: demands,
             translator: translator, lanes: lanes, comparing: method, beside: beside, &least)
           return least.needed
         }

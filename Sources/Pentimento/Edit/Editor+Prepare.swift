@@ -20,12 +20,13 @@ extension Editor {
     refused.check("read picture", taken + pictures.reading)
     refused.check("write picture", taken + pictures.writing + stored.kept)
     let stages = try EditStages(
-      draft.size, of: self, encodesPicture: draft.encodesPicture, texts: [draft.texts].distinctTexts.count,
-      demands: prepared.demands, translator: request.translator,
+      draft.size, of: self, encodesPicture: draft.encodesPicture, contexts: draft.contexts,
+      texts: model.sequences(of: [draft.texts], contexts: draft.contexts), demands: prepared.demands,
+      translator: request.translator,
       lanes: lanes ?? prepared.method.evaluationsAtOnce(prepared.outline),
       comparing: request.comparesInt8 ? prepared.name : nil, beside: stored.beside(taken), &refused)
     let plan = MemoryPlan(
-      stages: rows(stages, draft), held: draft.held, baseline: baseline)
+      stages: try rows(stages, draft), held: draft.held, baseline: baseline)
     return EditJob(editor: self, draft, plan: plan, stages: stages)
   }
 
@@ -35,7 +36,8 @@ extension Editor {
   /// - Precondition: nothing is learned first.
   func draft(_ request: EditRequest) throws -> EditDraft {
     let settled = try request.withCropSettled(nativeSide: model.nativeSize, memoryLimit, baseline)
-    let (method, reason) = try settled.method.map { ($0, nil) } ?? EditMethod.choice(for: settled, on: model.kind)
+    let (method, reason) =
+      try settled.method.map { ($0, nil) } ?? EditMethod.choice(for: settled, on: model.kind)
     try settled.checkInversion(for: method)
     let request = try settled.completed(identity: identity.value)
     let geometry = try self.geometry(for: request)
@@ -44,16 +46,17 @@ extension Editor {
     try request.translator?.check(for: model)
     outline.task = try request.translator?.task(request.task)
     outline.kind = model.kind
-    outline.contextValues = model.tokens * model.unet.configuration.contextWidth
+    let contexts = try request.contexts(on: model)
+    outline.contextValues = contexts * model.tokens * model.unet.configuration.contextWidth
     outline.moves = try request.moves.enumerated().map { index, move in
       try geometry.working(move, in: request.window, of: request.picture?.extent, index: index)
     }
     let prepared = try PreparedMethod(method, request, outline, on: model.schedule, defaults: model.defaults)
     return EditDraft(
-      request: request, methodReason: reason, prepared: prepared,
+      request: request, methodReason: reason, contexts: contexts, prepared: prepared,
       pictures: try EditPictures(request, method, geometry, prepared.method.maskRule),
       stored: StoredBytes(
-        request, prepared, LatentSize(geometry), model, preview: geometry.content))
+        request, prepared, LatentSize(geometry), model, contexts: contexts, preview: geometry.content))
   }
 
   /// Prepares a request and runs it.
@@ -80,11 +83,11 @@ extension Editor {
   }
 
   /// The plan's rows.
-  private func rows(_ stages: EditStages, _ draft: EditDraft) -> [MemoryPlan.Stage] {
+  private func rows(_ stages: EditStages, _ draft: EditDraft) throws -> [MemoryPlan.Stage] {
     let (pictures, prepared, stored) = (draft.pictures, draft.prepared, draft.stored)
     var rows: [MemoryPlan.Stage] = []
     if pictures.reading > 0 { rows.append(.init(name: "read picture", stored: pictures.reading)) }
-    let texts = [draft.texts].distinctTexts.count
+    let texts = try model.sequences(of: [draft.texts], contexts: draft.contexts)
     rows += stages.text.map {
       .init("text", $0, stored: stored.conditions, in: EvaluationRounds(texts, atOnce: texts))
     }
@@ -115,6 +118,8 @@ struct EditDraft: Sendable {
   /// Complete.
   let request: EditRequest
   let methodReason: String?
+  /// That every prompt takes, or is padded to.
+  let contexts: Int
   let prepared: PreparedMethod
   let pictures: EditPictures
   let stored: StoredBytes
@@ -133,7 +138,7 @@ extension EditRequest {
   var texts: PromptEncoder.Texts {
     PromptEncoder.Texts(
       prompts: [prompt, sourcePrompt].compactMap { $0 } + concepts.map(\.text),
-      negativePrompt: negativePrompt)
+      negativePrompt: negativePrompt, syntax: syntax)
   }
 }
 
@@ -180,16 +185,18 @@ struct StoredBytes: Sendable {
       decode: taken + decode, handing: handing)
   }
 
-  /// - Parameter extent: of a preview.
+  /// - Parameters:
+  ///   - contexts: of every prompt.
+  ///   - extent: of a preview.
   init(
     _ request: EditRequest, _ prepared: PreparedMethod, _ size: LatentSize, _ model: Model,
-    preview extent: Extent
+    contexts: Int, preview extent: Extent
   ) {
     let channels = AutoencoderConfiguration.latentChannels
     let pixels = size.height * size.width * model.pixelsPerLatent * model.pixelsPerLatent
     compares = request.comparesInt8
     let count = 3 + request.concepts.count + (model.zeroesMissingNegative ? 1 : 0)
-    conditions = count * model.tokens * model.unet.configuration.contextWidth * 4
+    conditions = count * contexts * model.tokens * model.unet.configuration.contextWidth * 4
     signal = pixels * 3 * 4
     let recorded = prepared.storageBytes(size)
     let preview = request.showsPreviews ? EditPreview.bytes(size, extent, channels: channels) : 0

@@ -94,22 +94,28 @@ extension Editor {
   }
 
   package func encode(
-    _ texts: [String], negativePrompt: String?, width: Int, height: Int
+    _ texts: [String], negativePrompt: String?, syntax: PromptSyntax = .plain, width: Int, height: Int
   ) throws -> EncodedPrompts {
-    try promptEncoder.encode(texts, negativePrompt: negativePrompt, width: width, height: height)
+    let texts = PromptEncoder.Texts(prompts: texts, negativePrompt: negativePrompt, syntax: syntax)
+    var encoder = try promptEncoder
+    encoder.contexts = try model.contexts(of: texts.all)
+    return try encoder.encode([texts], width: width, height: height)[0]
   }
 
   package func textStates(_ texts: [String], encoder index: Int) throws -> [TextStates] {
     try promptEncoder.states(of: texts, encoder: index)
   }
 
-  /// - Parameter kept: values beside those that the demands ask for.
+  /// - Parameters:
+  ///   - contexts: of every prompt.
+  ///   - kept: values beside those that the demands ask for.
   package func noiseNetwork(
-    width: Int, height: Int, demands: NetworkDemands = [], keeping kept: KeptValues = [],
+    width: Int, height: Int, contexts: Int = 1, demands: NetworkDemands = [], keeping kept: KeptValues = [],
     onEvaluation: @escaping @Sendable (NetworkWork) -> Void = { _ in }
   ) throws -> NoiseNetwork {
     try NoiseNetwork(
-      stages.noise(width: width, height: height, demands: demands, keeping: kept), model: model,
+      stages.noise(width: width, height: height, contexts: contexts, demands: demands, keeping: kept),
+      model: model,
       pool: pool, on: NetworkThread(), onEvaluation: onEvaluation)
   }
 }

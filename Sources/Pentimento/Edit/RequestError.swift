@@ -13,6 +13,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
   case pictureSize(width: Int, height: Int, multiple: Int)
   /// The edge of a mask is to be softened where nothing is put back outside of one.
   case featherIdle
+  /// A prompt gives a part of it so much weight that a network's sums may run over.
+  case promptWeight(text: String, weight: Double, limit: Double)
   /// What lies outside the mask is to be put back and there is no picture to take it from.
   case pasteBackWithoutPicture
   /// An edit is to be compared with itself in int8 and does not differ.
@@ -45,6 +47,8 @@ public enum RequestError: Error, Equatable, CustomStringConvertible {
       "what lies outside the mask is put back from the picture: give it, or do not put it back"
     case .int8Idle(let reason):
       "there is nothing to compare with int8, since \(reason): leave the comparison out"
+    case .promptWeight(let text, let weight, let limit):
+      "\"\(text)\" has a weight of \(weight) in the prompt: give it one from -\(Int(limit)) to \(Int(limit))"
     case .overBudget(let stage, let needed, let budget, let source, let halves):
       "the stage \"\(stage)\" needs at least \(needed.megabytesUp) MB and "
         + "\(budget.megabytesDown) MB \(source.allows): "

@@ -75,7 +75,7 @@ extension Editor {
   /// - Throws: `RequestError.overBudget`.
   /// - Precondition: they can go together.
   func group(_ drafts: [EditDraft]) throws -> EditGroup {
-    let stored = GroupStorage(drafts, model)
+    let stored = try GroupStorage(drafts, model)
     let taken = baseline + stored.held
     var refused = Refused(limit: memoryLimit)
     refused.check("read picture", taken + stored.reading)
@@ -87,8 +87,8 @@ extension Editor {
       )
     }
     let stages = try EditStages(
-      drafts[0].size, of: self, encodesPicture: drafts.contains(where: \.encodesPicture), texts: stored.texts,
-      demands: drafts[0].prepared.demands, translator: nil,
+      drafts[0].size, of: self, encodesPicture: drafts.contains(where: \.encodesPicture),
+      contexts: drafts[0].contexts, texts: stored.texts, demands: drafts[0].prepared.demands, translator: nil,
       lanes: runs.reduce(0) { $0 + $1.atOnce }, comparing: nil, beside: stored.beside(taken), &refused)
     let isSideBySide = stages.noise!.plan.lanes > 1
     let rounds = isSideBySide ? EvaluationRounds(runs) : EvaluationRounds(inTurn: runs)
@@ -124,12 +124,17 @@ extension Editor {
 struct Togetherness: Sendable, Hashable {
   let width: Int
   let height: Int
+  /// Of every prompt.
+  let contexts: Int
   let demands: Int
 
   /// Nil where there is none.
   func difference(from other: Togetherness) -> String? {
     if (width, height) != (other.width, other.height) {
       return "it has \(width)×\(height) working pixels, not \(other.width)×\(other.height)"
+    }
+    if contexts != other.contexts {
+      return "its prompts take \(contexts) \(contexts == 1 ? "context" : "contexts"), not \(other.contexts)"
     }
     return demands == other.demands
       ? nil : "its method asks for other values of the noise network (attention maps, floats or gradients)"
@@ -138,7 +143,8 @@ struct Togetherness: Sendable, Hashable {
 
 extension EditDraft {
   var togetherness: Togetherness {
-    Togetherness(width: size.width, height: size.height, demands: prepared.demands.rawValue)
+    Togetherness(
+      width: size.width, height: size.height, contexts: contexts, demands: prepared.demands.rawValue)
   }
 
   /// Why the edit goes with no other; nil where it may.
@@ -157,7 +163,7 @@ private struct GroupStorage {
   let reading: Int
   /// Edits.
   let count: Int
-  /// Texts that are encoded, each once.
+  /// Sequences of ids that are encoded, each once.
   let texts: Int
   let conditions: Int
   /// A picture as Float32, on its way in or out.
@@ -184,15 +190,16 @@ private struct GroupStorage {
       decode: taken + decode, handing: handing)
   }
 
-  init(_ drafts: [EditDraft], _ model: Model) {
+  init(_ drafts: [EditDraft], _ model: Model) throws {
     func sum(_ part: (EditDraft) -> Int) -> Int { drafts.reduce(0) { $0 + part($1) } }
     func most(_ part: (EditDraft) -> Int) -> Int { drafts.map(part).max() ?? 0 }
     count = drafts.count
     held = sum(\.held)
     reading = most(\.pictures.reading)
-    texts = drafts.map(\.texts).distinctTexts.count
-    let condition = model.tokens * model.unet.configuration.contextWidth * MemoryLayout<Float>.size
-    conditions = (texts + (model.zeroesMissingNegative ? 1 : 0)) * condition
+    let (all, contexts) = (drafts.map(\.texts), drafts[0].contexts)
+    texts = try model.sequences(of: all, contexts: contexts)
+    let condition = contexts * model.tokens * model.unet.configuration.contextWidth * MemoryLayout<Float>.size
+    conditions = (all.distinctTexts.count + (model.zeroesMissingNegative ? 1 : 0)) * condition
     signal = most(\.stored.signal)
     latents = sum(\.stored.latents)
     let working = 3 * drafts[0].size.width * drafts[0].size.height

@@ -17,6 +17,10 @@ public enum InversionError: Error, Equatable, CustomStringConvertible {
     case generator(made: String)
     case sourcePrompt(made: String, asked: String)
     case negativePrompt(made: String, asked: String)
+    /// Of prompts that do not say the same in both.
+    case promptSyntax(made: PromptSyntax, asked: PromptSyntax)
+    /// Of embeddings that were tuned: how many contexts prompts may take.
+    case contexts(made: Int, asked: Int)
   }
 
   public var description: String {
@@ -50,6 +54,12 @@ extension InversionError.Difference {
       "the inversion was made with the source prompt \"\(made)\", \"\(asked)\" is asked for"
     case .negativePrompt(let made, let asked):
       "the inversion was made with the negative prompt \"\(made)\", \"\(asked)\" is asked for"
+    case .promptSyntax(let made, let asked):
+      "the inversion was made of prompts that are \(made.rawValue), and they say something else if they are "
+        + "\(asked.rawValue)"
+    case .contexts(let made, let asked):
+      "the inversion was tuned for prompts of \(made) \(made == 1 ? "context" : "contexts"), and those of the edit take "
+        + "\(asked)"
     }
   }
 
@@ -63,6 +73,8 @@ extension InversionError.Difference {
     case .posterior: "ask for the same, or invert again"
     case .generator: "invert again"
     case .sourcePrompt, .negativePrompt: "give that one or none, or invert again"
+    case .promptSyntax: "ask for the same syntax, or invert again"
+    case .contexts: "give shorter prompts, or invert again with a prompt as long"
     }
   }
 }

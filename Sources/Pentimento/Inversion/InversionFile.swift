@@ -77,6 +77,7 @@ public enum InversionFile {
     metadata["negative-prompt"] = origin.negativePrompt
     metadata["picture-size"] = origin.original?.text
     metadata["size-option"] = origin.sizeOption
+    if origin.promptSyntax != .plain { metadata["prompt-syntax"] = origin.promptSyntax.rawValue }
     if origin.posterior != .mean { metadata["posterior"] = origin.posterior.rawValue }
     for (name, value) in saved.inversion.parameters { metadata["parameter.\(name)"] = value }
     return metadata
@@ -137,13 +138,16 @@ public enum InversionFile {
     guard let posterior = Posterior.Choice(rawValue: metadata["posterior"] ?? "mean") else {
       throw Unsound.lacks("posterior")
     }
+    guard let syntax = PromptSyntax(rawValue: metadata["prompt-syntax"] ?? "plain") else {
+      throw Unsound.lacks("prompt-syntax")
+    }
     return SavedInversion.Origin(
       method: try metadata.value("method"), modelName: try metadata.value("model"),
       model: try metadata.value("model-sha256"), picture: try metadata.value("picture-sha256"),
       width: size.width, height: size.height, prompt: metadata["prompt"],
       sourcePrompt: metadata["source-prompt"], negativePrompt: metadata["negative-prompt"], seed: seed,
       generator: try metadata.value("generator"), original: Extent(metadata["picture-size"]),
-      sizeOption: metadata["size-option"], posterior: posterior)
+      sizeOption: metadata["size-option"], posterior: posterior, promptSyntax: syntax)
   }
 
   private static func read(

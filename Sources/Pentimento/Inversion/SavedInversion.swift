@@ -33,6 +33,8 @@ public struct SavedInversion: Sendable, Equatable {
     public var sizeOption: String?
     /// The latent of the picture that was inverted.
     public var posterior = Posterior.Choice.mean
+    /// How its prompts were read.
+    public var promptSyntax = PromptSyntax.plain
   }
 }
 
@@ -53,6 +55,7 @@ extension SavedInversion.Origin {
     original = job.pictures.geometry.picture
     sizeOption = request.size?.text
     posterior = request.posterior
+    promptSyntax = request.syntax
   }
 
   /// Size of the picture that it was made from.
@@ -87,6 +90,7 @@ extension EditRequest {
       try require(origin.posterior == asked, .posterior(made: origin.posterior, asked: asked))
     }
     request.posteriorChoice = origin.posterior
+    request.promptSyntax = promptSyntax ?? origin.promptSyntax
     try require(origin.generator == SeededTape.generator, .generator(made: origin.generator))
 
     if let sourcePrompt {
@@ -119,7 +123,7 @@ extension EditRequest {
 extension Inversion {
   /// Whether the predictions behind it point away from the negative prompt: not with a weight of 1. Embeddings were
   /// tuned beside its prediction or from its own embedding.
-  fileprivate var readsNegativePrompt: Bool {
+  var readsNegativePrompt: Bool {
     guard embeddings.isEmpty else { return true }
     let weight = parameters["source-cfg-scale"] ?? parameters["cfg-scale"]
     return weight.map { Double($0) != 1 } ?? true

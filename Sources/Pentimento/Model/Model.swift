@@ -110,7 +110,7 @@ public final class Model: Sendable {
   /// Both sides of a working picture are multiples of this many pixels.
   public var sizeMultiple: Int { components.flatMap(\.networks).compactMap(\.sizeMultiple).max()! }
 
-  /// Tokens of a prompt, begin and end marks included.
+  /// Tokens of one context of a prompt, begin and end marks included.
   package var tokens: Int { textEncoders[0].encoder.configuration.tokens }
 
   /// Graphs that were built since the model was opened.

@@ -2,12 +2,16 @@ import Editing
 import NeuralGraph
 import Runtime
 
-/// The picture that a network works on, in pixels.
+/// How large what a network works on is: the picture, in pixels, and the prompt.
 package struct NetworkSize: Hashable, Sendable {
   package var width: Int
   package var height: Int
+  /// Sequences of the text encoder that a prompt has, one below the other; what is told no prompt has one.
+  package var contexts: Int
 
-  package init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
+  package init(width: Int, height: Int, contexts: Int = 1) {
+    (self.width, self.height, self.contexts) = (width, height, contexts)
+  }
 }
 
 /// Values that a run gives back beside a network's outputs.

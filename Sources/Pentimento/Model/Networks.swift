@@ -21,7 +21,7 @@ struct TextNetwork: Network {
 /// gradients are.
 struct DenoisingNetwork: Network {
   var unet: UNet
-  /// Of a prompt.
+  /// Of one context of a prompt.
   var tokens: Int
   var pixelsPerLatent: Int
 
@@ -41,8 +41,8 @@ struct DenoisingNetwork: Network {
 
   func define(_ g: Scope, _ size: NetworkSize, keeping kept: KeptValues) throws -> [String: Value] {
     let values = try unet.define(
-      height: size.height / pixelsPerLatent, width: size.width / pixelsPerLatent, tokens: tokens,
-      attentionMaps: kept.contains(.attentionMaps), g)
+      height: size.height / pixelsPerLatent, width: size.width / pixelsPerLatent,
+      tokens: size.contexts * tokens, attentionMaps: kept.contains(.attentionMaps), g)
     var outputs = ["out": values.out]
     for (i, map) in values.attentionMaps.enumerated() { outputs["\(Self.attentionPrefix)\(i)"] = map }
     if kept.differentiates {

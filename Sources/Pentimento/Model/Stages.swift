@@ -35,13 +35,15 @@ package struct Stages: Sendable {
   /// Noise network for a working size in pixels.
   ///
   /// - Parameters:
+  ///   - contexts: of every prompt.
   ///   - kept: values beside those that the demands ask for.
   ///   - lanes: queries that come at once and may share a pass over streamed weights; nil for the network's own number.
   package func noise(
-    width: Int, height: Int, demands: NetworkDemands = [], keeping kept: KeptValues = [], lanes: Int? = nil
+    width: Int, height: Int, contexts: Int = 1, demands: NetworkDemands = [],
+    keeping kept: KeptValues = [], lanes: Int? = nil
   ) throws -> Stage {
     try stage(
-      "denoise", of: "unet", NetworkSize(width: width, height: height),
+      "denoise", of: "unet", NetworkSize(width: width, height: height, contexts: contexts),
       keeping: kept.union(KeptValues(demands)), lanes: lanes)
   }
 

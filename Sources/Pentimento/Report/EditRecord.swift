@@ -125,6 +125,10 @@ extension EditJob {
     ] {
       options.set(name, value.map(JSONValue.string))
     }
+    // Plain text is what is not said, unless an inversion says otherwise.
+    if request.syntax != .plain || request.inversion?.origin.promptSyntax == .weighted {
+      options.set("prompt-syntax", .string(request.syntax.rawValue))
+    }
     if !request.concepts.isEmpty {
       options.set("concept", .array(request.concepts.map { .string($0.written) }))
     }

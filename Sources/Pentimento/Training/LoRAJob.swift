@@ -18,6 +18,8 @@ public struct LoRAJob: Sendable {
   let encoder: Stage
   /// The noise network whose side branches are trained.
   let noise: Stage
+  /// Of the prompt.
+  let contexts: Int
 
   /// Gradients of a run, each a pass forward and backward.
   public var gradients: Int { request.training.steps }
@@ -57,8 +59,9 @@ public struct LoRAJob: Sendable {
     try await tie(origin.identity)
     watch?.stage("text")
     let encoded = try await thread.run {
-      try PromptEncoder(model: editor.model, pool: editor.pool, stages: text).encode(
-        [request.prompt], negativePrompt: nil, width: workingSize.width, height: workingSize.height)
+      try PromptEncoder(
+        model: editor.model, pool: editor.pool, stages: text, contexts: contexts
+      ).encode([request.texts], width: workingSize.width, height: workingSize.height)[0]
     }
     for text in encoded.cut { watch?.cut(text) }
     watch?.stage("encode")
@@ -110,6 +113,8 @@ extension LoRAJob {
   func origin(of picture: Picture) throws -> LoRAOrigin {
     var run = try editor.identity(seed: seed, LoRATraining.name, parameters)
     run.tie("prompt", request.prompt, shown: "\"\(request.prompt)\"")
+    // Files that were trained before there were others have none.
+    if request.promptSyntax != .plain { run.tie("prompt syntax", request.promptSyntax.rawValue) }
     run.tie("working size", "\(workingSize)")
     run.tie("picture", SHA256.hex(of: picture.pixels), shown: "a picture")
     return LoRAOrigin(identity: run)
@@ -153,9 +158,10 @@ extension Editor {
     let reading = request.picture.passBytes + geometry.workingPictureBytes
     let picture = 3 * width * height
     let values = try training.trainedCount()
+    let contexts = try model.contexts(of: request.texts.all)
     let stored = TrainingBytes(
-      model, latents: 2, height: geometry.latentHeight, width: geometry.latentWidth, conditions: 2,
-      values: values)
+      model, latents: 2, height: geometry.latentHeight, width: geometry.latentWidth,
+      conditions: 2 * contexts, values: values)
     let taken = baseline + picture
     refused.check("read picture", taken + reading)
     func stages(_ model: Model, beside bytes: Int) -> Stages {
@@ -170,7 +176,7 @@ extension Editor {
     }
     let second = stages(training, beside: stored.second)
     let noise = try refused.planned(beside: taken + stored.second) {
-      try second.noise(width: width, height: height, keeping: .parameterGradients)
+      try second.noise(width: width, height: height, contexts: contexts, keeping: .parameterGradients)
     }
     if let worst = refused.worst { throw worst }
     var rows = [MemoryPlan.Stage(name: "read picture", stored: reading)]
@@ -180,7 +186,13 @@ extension Editor {
     return LoRAJob(
       editor: self, request: request,
       plan: MemoryPlan(stages: rows, held: picture, baseline: baseline), geometry: geometry, text: text,
-      encoder: encoder!, noise: noise!)
+      encoder: encoder!, noise: noise!, contexts: contexts)
+  }
+}
+
+extension LoRARequest {
+  fileprivate var texts: PromptEncoder.Texts {
+    PromptEncoder.Texts(prompts: [prompt], negativePrompt: nil, syntax: promptSyntax)
   }
 }
 

@@ -6,6 +6,8 @@ public struct LoRARequest: Sendable {
   public var picture: any PictureSource
   /// What the picture shows; for a drag, what its result shows.
   public var prompt: String
+  /// How the prompt is read.
+  public var promptSyntax = PromptSyntax.plain
   public var training = LoRATraining()
   /// Draw the latent from the autoencoder's posterior in every step, as the released script does; its mean otherwise.
   public var samplesPosterior = true
