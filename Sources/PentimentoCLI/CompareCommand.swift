@@ -12,10 +12,10 @@ struct CompareCommand: RunCommand {
       and of edits of a picture. 6 dB are half the error.
       """)
 
-  @Argument(help: "The quantized model.", completion: .file()) var model: String
-  @Argument(help: "The model that it was made from.", completion: .file()) var reference: String
+  @Argument(help: "The quantized model.", completion: .models) var model: String
+  @Argument(help: "The model that it was made from.", completion: .models) var reference: String
 
-  @Option(name: [.customShort("i"), .customLong("image")], help: "A picture.", completion: .file())
+  @Option(name: [.customShort("i"), .customLong("image")], help: "A picture.", completion: .pictures)
   var picture: String
 
   @Option(name: .long, help: "What the picture shows.") var sourcePrompt: String
