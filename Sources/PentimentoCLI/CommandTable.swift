@@ -22,7 +22,8 @@ struct CommandTable: Sendable {
     guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(text.utf8)) else {
       preconditionFailure("the parser describes its commands in another way")
     }
-    commands = tool.command.subcommands.filter(\.isShown).map(\.ownOptionsAlone)
+    // The parser has added its own command.
+    commands = tool.command.subcommands.filter { $0.isShown && $0.name != "help" }.map(\.ownOptionsAlone)
   }
 
   /// Of the commands; "help" is one more.

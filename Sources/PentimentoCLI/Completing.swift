@@ -79,14 +79,13 @@ struct Completing: Sendable {
 
   /// As the scripts of the shells read it: a line that begins with a colon for files, or lines of a word, a tab and what it
   /// means.
-  var lines: String {
-    if let files { return ([":files"] + files).joined(separator: " ") }
-    if takesFolders { return ":folders" }
+  var rows: [[String]] {
+    if let files { return [[([":files"] + files).joined(separator: " ")]] }
+    if takesFolders { return [[":folders"]] }
     return words.map { word, meaning in
-      // Up to the first full stop; a tab and a line's end have a meaning of their own.
-      let short = meaning.split(separator: ". ", maxSplits: 1).first ?? ""
-      return "\(word)\t\(short.split(whereSeparator: \.isWhitespace).joined(separator: " "))"
-    }.joined(separator: "\n")
+      // Up to the first full stop.
+      [word, meaning.split(separator: ". ", maxSplits: 1).first.map(String.init) ?? ""]
+    }
   }
 }
 

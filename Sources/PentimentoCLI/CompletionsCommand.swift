@@ -22,8 +22,7 @@ struct CompleteCommand: RunCommand {
   var words: [String] = []
 
   func run() async throws {
-    let lines = Completing(words).lines
-    if !lines.isEmpty { try StandardOutput.write(lines) }
+    try StandardOutput.write(rows: Completing(words).rows)
   }
 }
 

@@ -16,7 +16,7 @@ struct HelpExample: Sendable {
     "say what the result shows",
     #"pentimento edit -i ball.png -p "a green ball on snow at night" -o green.png"#)
   private static let fast = HelpExample(
-    "faster, and nearer to the photo: say what it shows too",
+    "in fewer steps: say what the picture shows, too",
     """
     pentimento edit --fast -i ball.png --source-prompt "a red ball on snow at night" \
     -p "a blue ball on snow at night" -o blue.png

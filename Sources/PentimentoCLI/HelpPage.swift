@@ -101,9 +101,14 @@ enum HelpPage {
     let settings = command.options.filter { $0.section == SettingOptions.title }
     guard !settings.isEmpty else { return nil }
     guard isShort else { return "\(SettingOptions.title):\n" + entries(settings, layout) }
+    // Those that most of its methods take.
+    let usual = settings.filter { setting in
+      2 * command.methods.count { $0.options.contains(setting.name) } > command.methods.count
+    }
+    let goals = command.methods.contains { !$0.about.goals.isEmpty }
     return layout.paragraphs(
-      "\(SettingOptions.title) (--steps, --cfg-scale, --strength, …): 'pentimento methods NAME' explains those of one, "
-        + "'pentimento methods --for GOAL' lists methods by what they are good for, and --help-all explains all."
-    )
+      "\(SettingOptions.title) (\(usual.map(\.title).joined(separator: ", ")), …): 'pentimento methods NAME' explains "
+        + "those of one, \(goals ? "'pentimento methods --for GOAL' lists methods by what they are good for, " : "")"
+        + "and --help-all explains all.")
   }
 }

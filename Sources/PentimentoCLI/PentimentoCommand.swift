@@ -24,7 +24,12 @@ struct PentimentoCommand: ParsableCommand {
   ///   the parser throws.
   static func parse(command words: [String]) throws -> any ParsableCommand {
     if let text = Answer(beforeParsing: words) { throw text }
-    do { return try parseAsRoot(words) } catch {
+    do {
+      let command = try parseAsRoot(words)
+      // The parser gives help as a command, too.
+      if !(command is any RunCommand), let text = Answer(helpIn: words) { throw text }
+      return command
+    } catch  where exitCode(for: error) != .success {
       if let text = Answer(helpIn: words) { throw text }
       throw WrongWords(words) ?? error
     }

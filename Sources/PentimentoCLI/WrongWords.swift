@@ -17,6 +17,8 @@ struct WrongWords: Error, CustomStringConvertible {
     let given = GivenWords(Array(words.dropFirst()), of: command)
     for word in given.words {
       switch word {
+      // A number where the parser missed another word: it says which.
+      case .unknown(let number) where Double(number) != nil: continue
       case .unknown(let option): self = Self.option(option, of: command, table)
       case .option(let option, let typed, let value?):
         guard !option.values.isEmpty, !option.values.contains(value) else { continue }
@@ -45,16 +47,13 @@ struct WrongWords: Error, CustomStringConvertible {
     if let setting = settingElsewhere(typed, of: command) { return Self(setting) }
     let others = table.commands(taking: typed).map { "'pentimento \($0.name)'" }
     if let hint = OtherPrograms.hint(option: typed, of: command) { return Self("\(lack): \(hint)") }
-    let near = command.spellings.filter { $0.hasPrefix("--") }.near(typed)
-    if !others.isEmpty {
-      return Self("\(lack): it is one of \(others.alternatives)")
-    }
+    if !others.isEmpty { return Self("\(lack): it is one of \(others.alternatives)") }
+    let near = command.spellings(near: typed)
     guard near.isEmpty else { return Self("\(lack): did you mean \(near.alternatives)?") }
-    let far = table.commands.filter { !$0.spellings.filter { $0.hasPrefix("--") }.near(typed).isEmpty }
-    if let first = far.first, let meant = first.spellings.near(typed).first {
-      return Self("\(lack): did you mean \(meant) of 'pentimento \(first.name)'?")
+    for other in table.commands {
+      guard let meant = other.spellings(near: typed).first else { continue }
+      return Self("\(lack): did you mean \(meant) of 'pentimento \(other.name)'?")
     }
-    if Double(typed) != nil { return Self("\(lack): say first what the number is for") }
     return Self("\(lack): 'pentimento \(command.name) --help-all' lists those that it has")
   }
 
@@ -80,6 +79,14 @@ struct WrongWords: Error, CustomStringConvertible {
       return Self("\(typed) cannot be \"\(value)\": give \(all); \(hint)")
     }
     return Self("\(typed) cannot be \"\(value)\": \(advice)")
+  }
+}
+
+extension CommandInfo {
+  /// Long options that are spelt nearly so. The dashes do not count.
+  fileprivate func spellings(near typed: String) -> [String] {
+    func plain(_ option: String) -> String { String(option.drop { $0 == "-" }) }
+    return spellings.filter { $0.hasPrefix("--") }.map(plain).near(plain(typed)).map { "--\($0)" }
   }
 }
 

@@ -61,7 +61,6 @@ import Testing
     #expect(try await completed(["edit", "-i", "pho"]) == ["phones", "photo two.jpg", "photo.png"])
     #expect(try await completed(["edit", "--image", "=", "photo.p"]) == ["photo.png"])
     #expect(try await completed(["edit", "--concept", "+snow", ":", "7", "--pro"]).first == "--progress")
-    #expect(try await completed(["edit", "--lora", "phones/x", ":", ""]) == [])
   }
 
   @Test("every shell that is here can read its script", arguments: ["bash", "zsh", "fish"])

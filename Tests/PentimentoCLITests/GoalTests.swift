@@ -17,7 +17,7 @@ import Testing
     #expect(!meant.isEmpty && lines.count == 2 * meant.count)
     for (i, method) in meant.enumerated() {
       #expect(lines[2 * i].hasPrefix("\(method.about.name) "))
-      let command = lines[2 * i + 1].drop { $0 == " " }
+      let command = String(lines[2 * i + 1].drop { $0 == " " })
       #expect(
         command.hasPrefix("pentimento edit --method \(method.about.name) ") && command.hasSuffix("-o out.png")
       )

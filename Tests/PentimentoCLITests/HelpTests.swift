@@ -46,12 +46,13 @@ import Testing
   @Test("short help begins with what everyone needs, fits few screens and names all other options")
   func shortHelp() async throws {
     let (short, all) = try await (output("edit", "--help"), output("edit", "--help-all"))
-    #expect(try await output("help", "edit") == short && output("edit", "-h") == short)
+    #expect(try await output("help", "edit") == short)
+    #expect(try await output("edit", "-h") == short)
     let lines = short.split(separator: "\n", omittingEmptySubsequences: false)
     let place = { (option: String) in lines.firstIndex { $0.hasPrefix("  \(option)") } ?? .max }
     #expect(place("-i, --image") < place("-p, --prompt") && place("-p, --prompt") < 30)
     #expect(place("-o, --output") < place("--method") && place("--method") < place("-m, --model"))
-    #expect(lines.count <= 90)
+    #expect(lines.count <= 100)
     // Settings are explained with their methods; of an option with several names one is enough.
     let settings = EditMethods.all.options
     #expect(settings.allSatisfy { options(in: all).contains("--\($0)") })
