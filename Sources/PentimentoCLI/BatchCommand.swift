@@ -29,7 +29,9 @@ struct BatchCommand: RunCommand {
   @Argument(help: "A file of jobs, a folder of pictures, or - for standard input.", completion: .file())
   var jobs: String
 
-  @Option(help: ArgumentHelp("Where the results go; it is made where there is none.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Where the results go; it is made where there is none.", valueName: "folder"),
+    completion: .directory)
   var out: String
 
   @OptionGroup var edit: EditOptions
@@ -166,6 +168,7 @@ struct BatchCommand: RunCommand {
     var work = Batch.Work(
       request: { job in
         // Words of a job are those of an edit; what is for the batch is unknown there.
+        if let wrong = WrongWords([EditCommand.configuration.commandName!] + job.words) { throw wrong }
         _ = try EditOptions.parse(job.words)
         let merged = try BatchCommand.parse(own + job.words)
         try merged.checkCommon()
@@ -234,6 +237,7 @@ struct BatchCommand: RunCommand {
       throw ValidationError(
         "--save-mask and --save-inversion name one file: give names in the jobs (save_mask, save_inversion)")
     }
+    try edit.noise.refuseDrawn("a batch goes on with the same command")
     guard try edit.settings.list.isEmpty else {
       throw ValidationError("--\(SettingOptions.listed) takes one value in a batch: write a job for each")
     }

@@ -7,11 +7,19 @@ struct CheckpointOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Keep in a file how far the run has come, so that after a break of any kind the same command goes on there and ends "
-        + "with the same bytes. The file goes when the result is written.", valueName: "file"))
+        + "with the same bytes. The file goes when the result is written.", valueName: "file"),
+    completion: .file())
   var checkpoint: String?
 
   /// With the option that named it.
   var named: [NamedFile] { checkpoint.map { [NamedFile("--checkpoint", $0)] } ?? [] }
+
+  /// Refuses what would be another run at the next start.
+  ///
+  /// - Throws: `ValidationError`.
+  func check(_ noise: SeedOptions) throws {
+    if checkpoint != nil { try noise.refuseDrawn("--checkpoint goes on with the same command") }
+  }
 
   /// Does `work` with the file, which is taken away after it.
   ///

@@ -14,11 +14,11 @@ struct CompareCommand: RunCommand {
       Without one: which weights of two containers differ, how either stores them, and what that lost.
       """)
 
-  @Argument(help: "The quantized model, or a container.", completion: .file()) var model: String
-  @Argument(help: "The model that it was made from, or another container.", completion: .file())
+  @Argument(help: "The quantized model, or a container.", completion: .models) var model: String
+  @Argument(help: "The model that it was made from, or another container.", completion: .models)
   var reference: String
 
-  @Option(name: [.customShort("i"), .customLong("image")], help: "A picture.", completion: .file())
+  @Option(name: [.customShort("i"), .customLong("image")], help: "A picture.", completion: .pictures)
   var picture: String?
 
   @Option(name: .long, parsing: .unconditional, help: "What the picture shows.") var sourcePrompt: String?

@@ -25,6 +25,7 @@ struct EditCommand: RunCommand {
 
   func run() async throws {
     try checkPicture()
+    try checkpoint.check(edit.noise)
     let values = try edit.settings.list
     let outputs = try EditOutputs(
       pictures: EditOutputs.paths(out.output, values).map(out.picture), mask: edit.region.maskOutput,

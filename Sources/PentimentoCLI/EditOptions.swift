@@ -8,10 +8,14 @@ import Pentimento
 struct EditOptions: ParsableArguments {
   @Option(
     name: [.customShort("i"), .customLong("image"), .customLong("input"), .customLong("init-img")],
-    help: "The picture to edit (PNG, JPEG or PPM; - for standard input).")
+    help: ArgumentHelp("The picture to edit (PNG, JPEG or PPM; - for standard input).", valueName: "file"),
+    completion: .pictures)
   var image: String?
 
-  @Option(help: "How to edit; 'pentimento methods' lists them. auto: by what was given.")
+  @Option(
+    help: ArgumentHelp(
+      "How to edit; 'pentimento methods' lists them. auto: by what was given.", valueName: "name"),
+    completion: .list(["auto"] + EditMethods.all.names))
   var method = "auto"
 
   @Flag(
@@ -20,12 +24,15 @@ struct EditOptions: ParsableArguments {
         + "steps; without one ddpm-inversion with the solver dpm2."))
   var fast = false
 
-  @Option(parsing: .unconditional, help: "What the picture shows; \"\" is allowed.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What the picture shows; \"\" is allowed.", valueName: "text"))
   var sourcePrompt: String?
 
   @Option(
     help: ArgumentHelp(
-      "A network that 'train-translator' wrote, for the method translate.", valueName: "file"))
+      "A network that 'train-translator' wrote, for the method translate.", valueName: "file"),
+    completion: .file(extensions: ["safetensors"]))
   var translator: String?
 
   @Option(
@@ -34,10 +41,10 @@ struct EditOptions: ParsableArguments {
   var task: String?
 
   @OptionGroup var prompts: PromptOptions
-  @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
-  @OptionGroup(title: "Region") var region: RegionOptions
-  @OptionGroup(title: "LoRA of the picture") var learning: LearningOptions
-  @OptionGroup(title: "Inversion") var inversion: InversionOptions
+  @OptionGroup(title: SettingOptions.title) var settings: SettingOptions
+  @OptionGroup var region: RegionOptions
+  @OptionGroup var learning: LearningOptions
+  @OptionGroup var inversion: InversionOptions
   @OptionGroup var noise: SeedOptions
   @Option(
     help: ArgumentHelp(
@@ -45,7 +52,7 @@ struct EditOptions: ParsableArguments {
         + "as the official code of some methods does.", valueName: "mean|sample"))
   var posterior: Posterior.Choice?
 
-  @OptionGroup var size: SizeOptions
+  @OptionGroup var size: ExtentOptions
 
   /// Where the picture lies; nil if none was named.
   var picturePath: String? { image ?? region.pictureOfDragFile }
@@ -78,8 +85,9 @@ struct EditOptions: ParsableArguments {
     request.picture = request.picture ?? stand
     request.keepsInversion = inversion.saveInversion != nil
     request.comparesInt8 = inversion.compareInt8
+    try PromptWords.check(sourcePrompt)
     request.sourcePrompt = sourcePrompt
-    request.seed = noise.seed
+    request.seed = noise.chosen()
     request.posteriorChoice = posterior
     request.translator = try translator.map(Translator.init(path:))
     request.task = task

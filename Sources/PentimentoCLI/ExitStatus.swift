@@ -48,7 +48,8 @@ enum ExitStatus: Int32 {
     case PictureFileError.unknownExtension: self = .usage
     case let error as PictureFileError: self = error.isAboutWriting ? .cannotWrite : .badInput
     case WorkingSizeError.pictureTooSmall: self = .badInput
-    case is WorkingSizeError, is ValidationError, is TraceError, is SettingError, is MaskNotMade:
+    case is WorkingSizeError, is ValidationError, is WrongWords, is TraceError, is SettingError,
+      is MaskNotMade:
       self = .usage
     case _ where TraceResults.isWriteError(error): self = .cannotWrite
     case _ where Model.isModelError(error): self = .badModel

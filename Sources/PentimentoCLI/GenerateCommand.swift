@@ -7,9 +7,9 @@ struct GenerateCommand: RunCommand {
     commandName: "generate", abstract: "Make a picture from a text, with concepts if there are any.")
 
   @OptionGroup var prompts: PromptOptions
-  @OptionGroup(title: "Settings of the methods") var settings: SettingOptions
+  @OptionGroup(title: SettingOptions.title) var settings: SettingOptions
   @OptionGroup var noise: SeedOptions
-  @OptionGroup var size: SizeOptions
+  @OptionGroup var size: ExtentOptions
   @OptionGroup var out: OutputOptions
   @OptionGroup var preview: PreviewOptions
   @OptionGroup var messages: MessageOptions
@@ -22,13 +22,15 @@ struct GenerateCommand: RunCommand {
   var reportsJSON: Bool { out.report == .json }
 
   func run() async throws {
+    try refuseOthersSettings()
+    try checkpoint.check(noise)
     let outputs = try EditOutputs(pictures: [out.picture(out.output)])
     try outputs.check()
     try preview.check()
     let editor = try runtime.editor(
       RunFiles(written: outputs.named + preview.named + checkpoint.named))
     var request = EditRequest()
-    request.seed = noise.seed
+    request.seed = noise.chosen()
     request.showsPreviews = preview.preview != nil
     request.size = try size.request
     try prompts.apply(to: &request)
@@ -46,5 +48,15 @@ struct GenerateCommand: RunCommand {
       return result.report
     }
     try printResult(report, out)
+  }
+
+  /// Settings are declared for all commands at once.
+  private func refuseOthersSettings() throws {
+    guard let command = CommandTable.shared[Self.configuration.commandName!] else { return }
+    for name in settings.settings.keys.sorted() {
+      if let sentence = WrongWords.settingElsewhere("--\(name)", of: command) {
+        throw ValidationError(sentence)
+      }
+    }
   }
 }

@@ -6,13 +6,13 @@ struct InversionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Keep the picture's inversion in a file, so that further prompts cost the sampling alone.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var saveInversion: String?
 
   @Option(
     help: ArgumentHelp(
       "Use a kept inversion instead of inverting. --image may be left out, and so may what it was made with.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var inversion: String?
 
   @Flag(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Editing
 import FoundationEssentials
 import ImageFiles
+import Kernels
 import Pentimento
 import Platform
 import Tensors
@@ -11,7 +12,8 @@ struct ModelOptions: ParsableArguments {
     name: .shortAndLong,
     help: ArgumentHelp(
       "The model: a diffusers folder, or a single .safetensors or .gguf file of Stable Diffusion 1, 2 or XL (default: "
-        + "$PENTIMENTO_MODEL, then the model that comes with the program).", valueName: "folder|file"))
+        + "$PENTIMENTO_MODEL, then the model that comes with the program).", valueName: "folder|file"),
+    completion: .models)
   var model: String?
 
   @OptionGroup var reading: ModelReadingOptions
@@ -20,7 +22,7 @@ struct ModelOptions: ParsableArguments {
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "A LoRA (.safetensors, of diffusers or kohya-ss), and how strongly it acts (default: 1). Repeatable.",
-      valueName: "file[:scale]"))
+      valueName: "file[:scale]"), completion: .file(extensions: ["safetensors"]))
   var lora: [String] = []
 
   @OptionGroup var numerics: NumericsOptions
@@ -74,7 +76,7 @@ struct ThreadOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Instruction set of the kernels (default: $PENTIMENTO_ISA, then the best that this processor has).",
-      valueName: "name"))
+      valueName: "name"), completion: .list(KernelSet.runnable.map(\.name)))
   var isa: String?
 
   func validate() throws {
@@ -107,21 +109,23 @@ struct ModelReadingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "For a single file of unusual shapes: a folder of diffusers configuration files, and tokenizers if it has some.",
-      valueName: "folder"))
+      valueName: "folder"), completion: .directory)
   var config: String?
 
   @Option(
     help: ArgumentHelp(
       "Take the text encoder from here: a whole model, or a file or folder of this network.",
-      valueName: "folder|file"))
+      valueName: "folder|file"), completion: .models)
   var textEncoder: String?
 
   @Option(
     name: .customLong("text-encoder-2"),
-    help: ArgumentHelp("The same for the second text encoder of XL.", valueName: "folder|file"))
+    help: ArgumentHelp("The same for the second text encoder of XL.", valueName: "folder|file"),
+    completion: .models)
   var textEncoder2: String?
 
-  @Option(help: ArgumentHelp("The same for the autoencoder.", valueName: "folder|file"))
+  @Option(
+    help: ArgumentHelp("The same for the autoencoder.", valueName: "folder|file"), completion: .models)
   var vae: String?
 
   @Option(help: "What the network predicts, epsilon or v, whatever the model says.")
@@ -165,10 +169,14 @@ struct ModelReadingOptions: ParsableArguments {
 }
 
 struct PromptOptions: ParsableArguments {
-  @Option(name: .shortAndLong, parsing: .unconditional, help: "What the result shows.")
+  @Option(
+    name: .shortAndLong, parsing: .unconditional,
+    help: ArgumentHelp("What the result shows.", valueName: "text"))
   var prompt: String?
 
-  @Option(name: .shortAndLong, parsing: .unconditional, help: "What the result should not show.")
+  @Option(
+    name: [.customShort("n"), .customLong("negative-prompt"), .customLong("neg-prompt")],
+    parsing: .unconditional, help: ArgumentHelp("What the result should not show.", valueName: "text"))
   var negativePrompt: String?
 
   @Option(
@@ -188,6 +196,7 @@ struct PromptOptions: ParsableArguments {
   var concept: [String] = []
 
   func apply(to request: inout EditRequest) throws {
+    for text in [prompt, negativePrompt] + concept { try PromptWords.check(text) }
     request.prompt = prompt
     request.negativePrompt = negativePrompt
     request.promptSyntax = promptSyntax
@@ -195,27 +204,12 @@ struct PromptOptions: ParsableArguments {
   }
 }
 
-struct SeedOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: "Seed of the noise. (default: 42, or that of the inversion)")
-  var seed: UInt64?
-}
-
-struct SizeOptions: ParsableArguments {
-  @Option(
-    parsing: .unconditional,
-    help: "Working size: one number for the side of a square of that area, or WIDTHxHEIGHT.")
-  var size: String?
-
-  /// Nil where none was given.
-  var request: WorkingSize.Request? {
-    get throws { try size.map(WorkingSize.Request.init(parsing:)) }
-  }
-}
-
 struct OutputOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong,
-    help: "Where the result goes (.png, .jpg or .ppm; - for standard output), never onto the picture itself.")
+    name: [.customShort("o"), .customLong("output"), .customLong("output-path")],
+    help: ArgumentHelp(
+      "Where the result goes (.png, .jpg or .ppm; - for standard output), never onto the picture itself.",
+      valueName: "file"), completion: .pictures)
   var output: String
 
   @Option(

@@ -12,57 +12,54 @@ struct PentimentoCommand: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      EditCommand.self, GenerateCommand.self, BatchCommand.self, PlanCommand.self, MethodsCommand.self, InspectCommand.self,
+      EditCommand.self, GenerateCommand.self, BatchCommand.self, PlanCommand.self, MethodsCommand.self,
+      InspectCommand.self,
       TrainLoRACommand.self, TrainTranslatorCommand.self, QuantizeCommand.self, CompareCommand.self,
-      VerifyCommand.self, TraceCommand.self,
+      VerifyCommand.self, TraceCommand.self, CompletionsCommand.self, ManCommand.self, CompleteCommand.self,
     ])
 
-  /// The command that the words make, with what the parser would say of wrong ones put right: a name of a command
-  /// that there is none of brings near ones, and an unknown option goes before one that is missing.
+  /// The command that the words make.
+  ///
+  /// - Throws: `Answer` where the words ask for a text; `WrongWords` where the table knows what is wrong with them; else what
+  ///   the parser throws.
   static func parse(command words: [String]) throws -> any ParsableCommand {
-    if let word = words.first, !word.hasPrefix("-"), !commandNames.contains(word) {
-      let near = commandNames.near(word)
-      let names =
-        near.isEmpty
-        ? "use \(commandNames.joined(separator: ", "))" : "did you mean \(near.joined(separator: " or "))?"
-      throw ValidationError("there is no command \"\(word)\": \(names)")
+    if let text = Answer(beforeParsing: words) { throw text }
+    do {
+      let command = try parseAsRoot(words)
+      // The parser gives help as a command, too.
+      if !(command is any RunCommand), let text = Answer(helpIn: words) { throw text }
+      return command
+    } catch  where exitCode(for: error) != .success {
+      if let text = Answer(helpIn: words) { throw text }
+      throw WrongWords(words) ?? error
     }
-    do { return try parseAsRoot(words) } catch { throw unknownOption(in: words, after: error) ?? error }
   }
 
-  private static var commandNames: [String] {
-    configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
-  }
+  /// A text that was asked for.
+  struct Answer: Error {
+    var text: String
 
-  /// The error for an option that the command does not have, where the parser only complained of one that is
-  /// missing: `--ouput` for `--output`. Found by giving what is missing.
-  private static func unknownOption(in words: [String], after error: any Error) -> (any Error)? {
-    // A value for an option without choices, and one for the weights of quantize.
-    let probes = ["probe.safetensors", "int8"]
-    var (words, error) = (words, error)
-    for _ in 0..<4 {
-      guard let missing = missingArgument(error) else { break }
-      var next: (any Error)?
-      for probe in probes {
-        let more = words + (missing.hasPrefix("-") ? [missing, probe] : [probe])
-        do {
-          _ = try parseAsRoot(more)
-          return nil
-        } catch let other where !message(for: other).contains("is invalid for") {
-          (words, next) = (more, other)
-        } catch {}
-        if next != nil { break }
+    /// Nil where the words have to be parsed to know.
+    init?(beforeParsing words: [String]) {
+      switch (words.first, words.count) {
+      case (nil, _), ("help", 1), ("--help", 1), ("-h", 1), ("--help-all", 1): text = HelpPage.program()
+      case ("help", 2):
+        guard let command = CommandTable.shared[words[1]] else { return nil }
+        text = HelpPage.command(command, all: false)
+      case ("--generate-completion-script", 2):
+        guard let shell = Shell(rawValue: words[1]) else { return nil }
+        text = shell.script
+      default: return nil
       }
-      guard let next else { return nil }
-      error = next
     }
-    return message(for: error).hasPrefix("Unknown option") ? error : nil
-  }
 
-  /// `--output` of "Missing expected argument '--output <output>'".
-  private static func missingArgument(_ error: any Error) -> String? {
-    let parts = message(for: error).split(separator: "'")
-    guard parts.count > 1, parts[0] == "Missing expected argument " else { return nil }
-    return parts[1].split(separator: " ").first.map(String.init)
+    /// Nil where the words do not ask for help.
+    init?(helpIn words: [String]) {
+      guard let command = words.first.flatMap({ CommandTable.shared[$0] }) else { return nil }
+      let given = GivenWords(Array(words.dropFirst()), of: command)
+      let asked = given.options.filter { $0.option.name == "help" }.map(\.typed)
+      guard !asked.isEmpty else { return nil }
+      text = HelpPage.command(command, all: asked.contains(OptionInfo.helpAll))
+    }
   }
 }

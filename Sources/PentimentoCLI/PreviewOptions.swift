@@ -9,7 +9,7 @@ struct PreviewOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Show in a picture (.png, .jpg or .ppm) what the edit has come to: a linear guess from the latent, soft and cheap. It "
-        + "is replaced as the edit goes on.", valueName: "file"), completion: .file())
+        + "is replaced as the edit goes on.", valueName: "file"), completion: .pictures)
   var preview: String?
 
   @Option(parsing: .unconditional, help: "Steps from one preview to the next. (default: 5)")

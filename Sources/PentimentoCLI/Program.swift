@@ -21,7 +21,14 @@ import Platform
       return say(error, ExitStatus(error), as: .asked(by: programWords))
     }
     let command: any ParsableCommand
-    do { command = try PentimentoCommand.parse(command: arguments) } catch {
+    do {
+      command = try PentimentoCommand.parse(command: arguments)
+    } catch let answer as PentimentoCommand.Answer {
+      do { try StandardOutput.write(answer.text) } catch { return say(error, ExitStatus(error)) }
+      return .done
+    } catch let error as WrongWords {
+      return say(error, .usage, as: .asked(by: arguments))
+    } catch {
       return end(parsing: error, as: .asked(by: arguments))
     }
     guard let command = command as? any RunCommand else {
@@ -72,7 +79,8 @@ import Platform
   private static func say(_ error: any Error, _ status: ExitStatus, as form: ErrorForm = .sentence)
     -> ExitStatus
   {
-    let text = sentence(for: error)
+    let sentence = sentence(for: error)
+    let text = sentence + NearFiles.advice(on: sentence, programWords)
     Messages.complain("error: \(text)", status: status)
     // What cannot take a report cannot take an error.
     if !(error is OutputError) { form.write(text, status) }

@@ -16,10 +16,11 @@ struct QuantizeCommand: RunCommand {
 
   @Argument(
     help: "The model: a diffusers folder, or a single file of Stable Diffusion 1, 2 or XL.",
-    completion: .file())
+    completion: .models)
   var input: String
 
-  @Argument(help: "The file to write; ends in .safetensors.", completion: .file())
+  @Argument(
+    help: "The file to write; ends in .safetensors.", completion: .file(extensions: ["safetensors"]))
   var output: String?
 
   @Flag(
@@ -54,7 +55,7 @@ struct QuantizeCommand: RunCommand {
     help: ArgumentHelp(
       "For int8: run the model on this picture, rotate the input channels of layers that gain by it, and report how "
         + "well each part of the model, quantized alone, reconstructs the picture from its inversion. Takes hundreds of "
-        + "evaluations.", valueName: "picture"), completion: .file())
+        + "evaluations.", valueName: "picture"), completion: .pictures)
   var calibrate: String?
 
   @Option(parsing: .unconditional, help: "What the picture of --calibrate shows.")

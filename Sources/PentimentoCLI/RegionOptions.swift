@@ -7,9 +7,9 @@ import Pentimento
 /// Where an edit acts: masks and points, in pixels of the picture.
 struct RegionOptions: ParsableArguments {
   @Option(
-    help:
-      "A picture of any size laid over the input: white = edit. auto: as the method finds it (drag: near the paths)."
-  )
+    help: ArgumentHelp(
+      "A picture of any size laid over the input: white = edit. auto: as the method finds it (drag: near the paths).",
+      valueName: "file|auto"), completion: .pictures)
   var mask: String?
 
   @Option(
@@ -37,7 +37,9 @@ struct RegionOptions: ParsableArguments {
   )
   var detail = true
 
-  @Option(help: "Write the mask that was used, given or found (.png or .pgm).")
+  @Option(
+    help: ArgumentHelp("Write the mask that was used, given or found (.png or .pgm).", valueName: "file"),
+    completion: .file(extensions: ["png", "pgm"]))
   var saveMask: String?
 
   @Option(
@@ -48,7 +50,8 @@ struct RegionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A JSON file with lists \"source\" and \"target\" of points and perhaps a \"prompt\"; origin_image.png and "
-        + "mask.png beside it are taken where --image and --mask are not given.", valueName: "file"))
+        + "mask.png beside it are taken where --image and --mask are not given.", valueName: "file"),
+    completion: .file(extensions: ["json"]))
   var dragFile: String?
 
   @Option(help: "Drag all points at once (together, the default) or one after the other (sequential).")

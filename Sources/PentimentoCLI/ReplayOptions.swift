@@ -11,7 +11,7 @@ struct ReplayOptions: ParsableArguments {
     help: ArgumentHelp(
       "Take every option that is not given from a picture that this program made. Files are looked for by their names "
         + "beside it and in the current folder. What differs is said.", valueName: "picture"),
-    completion: .file())
+    completion: .pictures)
   var paramsFrom: String?
 
   /// Says what is not as it was, or that nothing is.
@@ -56,11 +56,8 @@ enum Replay {
       "crop",
       "detail", "quality", "posterior",
     ] + SettingOptions.names
-  private static let aliases = [
-    "-i": "image", "--input": "image", "--init-img": "image", "-p": "prompt", "-n": "negative-prompt",
-    "-m": "model",
-    "--guidance-scale": "cfg-scale", "--lr": "learning-rate", "--drag-file": "drag",
-  ]
+  /// Options that say what another one says.
+  private static let aliases = ["drag-file": "drag", "width": "size", "height": "size"]
 
   /// The same words where `--params-from` is not among them.
   ///
@@ -71,7 +68,7 @@ enum Replay {
     if let made = record.string("command"), ["edit", "generate"].contains(command), made != command {
       throw ValidationError("\(picture) was made by '\(made)', not by '\(command)'")
     }
-    let given = Set(words.compactMap(option))
+    let given = self.given(words)
     var more: [String] = []
     for name in record.names where !given.contains(name) {
       // What is dragged comes from a file with a mask and a prompt.
@@ -112,15 +109,13 @@ enum Replay {
     return nil
   }
 
-  /// The option that a word names, by its first name and without a `no-` before it.
-  private static func option(_ word: String) -> String? {
-    guard word.hasPrefix("-"), word != "-" else { return nil }
-    let name = String(word.prefix { $0 != "=" })
-    if let other = aliases[name] { return other }
-    guard name.hasPrefix("--") else { return nil }
-    let rest = String(name.dropFirst(2))
-    return rest.hasPrefix("no-") && plain.contains(String(rest.dropFirst(3)))
-      ? String(rest.dropFirst(3)) : rest
+  /// Options that the words give, by their first names.
+  private static func given(_ words: [String]) -> Set<String> {
+    guard let command = words.first.flatMap({ CommandTable.shared[$0] }) else { return [] }
+    return Set(
+      GivenWords(Array(words.dropFirst()), of: command).options.map {
+        aliases[$0.option.name] ?? $0.option.name
+      })
   }
 
   /// Where a file of that name lies; nil for a model that is found by other means.

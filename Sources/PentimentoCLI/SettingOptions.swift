@@ -7,11 +7,11 @@ import Pentimento
 ///
 /// Numbers are parsed unconditionally: "-3" is a value, never an option, even where it is then refused.
 struct SettingOptions: ParsableArguments {
-  @Option(setting: "steps") var steps: Double?
-  @Option(setting: "cfg-scale", or: "guidance-scale") var cfgScale: Double?
+  @Option(setting: "steps", or: "num-inference-steps") var steps: Double?
+  @Option(setting: "cfg-scale", or: "guidance-scale", "cfg") var cfgScale: Double?
   @Option(setting: "source-cfg-scale") var sourceCfgScale: Double?
   @Option(setting: "skip") var skip: Double?
-  @Option(setting: "strength") var strength: Double?
+  @Option(setting: "strength", or: "denoising-strength") var strength: Double?
   @Option(setting: "eta") var eta: Double?
   @Option(setting: "sampler") var sampler: PictureSampler?
   @Option(setting: "embed-guidance") var embedGuidance: Double?
@@ -39,7 +39,10 @@ struct SettingOptions: ParsableArguments {
   @Option(setting: "lora-min") var loraMin: Double?
   @Option(setting: "zero-last") var zeroLast: Double?
   @Flag(help: .setting("official-last-step")) var officialLastStep = false
-  @Option(setting: "preset") var preset: String?
+  @Option(
+    help: .setting(MethodPreset.option),
+    completion: .list(EditMethods.all.flatMap { $0.presets.map(\.name) }))
+  var preset: String?
   @Option(setting: "interpolation") var interpolation: NumberList?
   @Option(setting: "inner-steps") var innerSteps: Double?
   @Option(setting: "weight-decay") var weightDecay: Double?
@@ -67,6 +70,9 @@ struct SettingOptions: ParsableArguments {
     }
     return settings
   }
+
+  /// Of the section of the help that has them.
+  static let title = "Settings of the methods"
 
   /// The setting that may have several values.
   static let listed = "interpolation"
@@ -116,8 +122,8 @@ extension Flag: SettingOption {
 }
 
 extension Option where Value == Double? {
-  fileprivate init(setting name: String, or other: String? = nil) {
-    let names = [NameSpecification.Element.customLong(name)] + (other.map { [.customLong($0)] } ?? [])
+  fileprivate init(setting name: String, or others: String...) {
+    let names = ([name] + others).map { NameSpecification.Element.customLong($0) }
     self.init(name: NameSpecification(names), parsing: .unconditional, help: .setting(name))
   }
 }
@@ -145,9 +151,7 @@ struct NumberList: ExpressibleByArgument {
 extension Option where Value == NumberList? {
   fileprivate init(setting name: String) {
     self.init(
-      name: .customLong(name), parsing: .unconditional,
-      help: ArgumentHelp(
-        stringLiteral: ArgumentHelp.setting(name).abstract + " Several with commas make a sheet."))
+      name: .customLong(name), parsing: .unconditional, help: .setting(name))
   }
 }
 
@@ -165,13 +169,27 @@ extension Proximity: SettingWord {}
 private let tables = EditMethods.all.map { (about: $0.about, rows: $0.rows, options: $0.options, method: $0) }
 
 extension ArgumentHelp {
-  /// What the methods' tables say: who takes it where those are few, the first one's sentence, and the range.
   fileprivate static func setting(_ name: String) -> ArgumentHelp {
-    let takers = tables.filter { $0.options.contains(name) }
+    ArgumentHelp(stringLiteral: SettingOptions.meaning(of: name, among: EditMethods.all))
+  }
+}
+
+extension SettingOptions {
+  /// Methods that take a setting.
+  static func takers(of name: String) -> [any EditingMethod.Type] {
+    tables.filter { $0.options.contains(name) }.map(\.method)
+  }
+
+  /// What the methods' tables say: who takes it where those are few, the first one's sentence, and the range.
+  ///
+  /// - Parameter methods: those that a command has.
+  static func meaning(of name: String, among methods: [any EditingMethod.Type]) -> String {
+    let own = Set(methods.names)
+    let takers = tables.filter { own.contains($0.about.name) && $0.options.contains(name) }
     if name == MethodPreset.option { return presets(of: takers.map(\.method)) }
     guard let row = takers.first?.rows.first(where: { $0.options.contains(name) }) else { return "" }
     var text = row.option == name ? row.meaning : row.shorthand!.meaning
-    if takers.count <= 3 {
+    if takers.count <= 3, takers.count < methods.count {
       text = takers.map(\.about.name).joined(separator: ", ") + ": " + text
     } else {
       text = text.prefix(1).uppercased() + text.dropFirst()
@@ -181,16 +199,14 @@ extension ArgumentHelp {
     if row.option == name, row.bounds != .any, rows.allSatisfy({ $0.bounds == row.bounds }) {
       text += " (\(([row.unit].compactMap { $0 } + ["\(row.bounds)"]).joined(separator: ", ")))"
     }
-    return ArgumentHelp(stringLiteral: text + ".")
+    return text + "." + (name == listed ? " Several with commas make a sheet." : "")
   }
-}
 
-extension ArgumentHelp {
-  private static func presets(of takers: [any EditingMethod.Type]) -> ArgumentHelp {
+  private static func presets(of takers: [any EditingMethod.Type]) -> String {
     let texts = takers.map { method in
       "\(method.about.name): " + method.presets.map { "\($0.name) (\($0.meaning))" }.joined(separator: ", ")
     }
-    return ArgumentHelp(stringLiteral: "Values that go together, for " + texts.joined(separator: "; ") + ".")
+    return "Values that go together, for " + texts.joined(separator: "; ") + "."
   }
 }
 

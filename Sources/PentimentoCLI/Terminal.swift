@@ -18,6 +18,14 @@ enum StandardOutput {
     try writeBytes(text.printable(keepsLines: true) + "\n")
   }
 
+  /// Writes a line for each row, with a tab between its cells.
+  ///
+  /// - Throws: `OutputError`.
+  static func write(rows: [[String]]) throws(OutputError) {
+    let lines = rows.map { $0.map { $0.printable() }.joined(separator: "\t") + "\n" }
+    try writeBytes(lines.joined())
+  }
+
   /// Writes a report as JSON for people and programs.
   ///
   /// - Throws: `OutputError`.

@@ -13,10 +13,12 @@ struct TraceCommand: RunCommand {
       methods are those of 'edit', with the case's noise instead of a seed's.
       """)
 
-  @Argument(help: "The case's folder.")
+  @Argument(help: "The case's folder.", completion: .directory)
   var caseFolder: String
 
-  @Option(name: .shortAndLong, help: "The safetensors file to write.")
+  @Option(
+    name: .shortAndLong, help: "The safetensors file to write.",
+    completion: .file(extensions: ["safetensors"]))
   var output: String
 
   @OptionGroup var model: ModelOptions

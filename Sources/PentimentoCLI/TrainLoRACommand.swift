@@ -12,13 +12,13 @@ struct TrainLoRACommand: RunCommand {
       and drags in one go (Hu et al. 2022; Nie et al. 2024).
       """)
 
-  @Argument(help: "The picture (PNG, JPEG or PPM).", completion: .file()) var picture: String
+  @Argument(help: "The picture (PNG, JPEG or PPM).", completion: .pictures) var picture: String
   @Option(
     name: .shortAndLong, parsing: .unconditional, help: "What it shows; for a drag, what its result shows.")
   var prompt: String
 
   @OptionGroup var learning: LoRAOptions
-  @Option(parsing: .unconditional, help: "Seed of the noise. (default: 42)") var seed: UInt64?
+  @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: TrainingOutputOptions
   @OptionGroup var messages: MessageOptions
@@ -31,10 +31,12 @@ struct TrainLoRACommand: RunCommand {
 
   func run() async throws {
     try out.plot.check()
+    try PromptWords.check(prompt)
+    try checkpoint.check(noise)
     let editor = try runtime.editor(RunFiles(read: [picture], written: out.named + checkpoint.named))
     var request = LoRARequest(try OpenPicture(picture), prompt: prompt)
     (request.training, request.samplesPosterior) = (learning.training, learning.posterior != .mean)
-    (request.seed, request.size) = (seed, try size.request)
+    (request.seed, request.size) = (noise.chosen(), try size.request)
     let job = try editor.prepare(request)
     let notes = Notes()
     let report = try await checkpoint.use { journal in
@@ -68,7 +70,7 @@ struct LearningOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A folder in which such LoRAs stay: one of the same picture, prompt, model, seed and settings is used again.",
-      valueName: "folder"))
+      valueName: "folder"), completion: .directory)
   var loraCache: String?
 
   func validate() throws {

@@ -14,7 +14,7 @@ struct TrainTranslatorCommand: RunCommand {
       of each is taken.
       """)
 
-  @Argument(help: "Pictures that show what the tasks begin with.", completion: .file())
+  @Argument(help: "Pictures that show what the tasks begin with.", completion: .pictures)
   var images: [String] = []
 
   @Option(
@@ -56,7 +56,7 @@ struct TrainTranslatorCommand: RunCommand {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "What results should not show.")
   var negativePrompt: String?
 
-  @Option(parsing: .unconditional, help: "Seed of the noise. (default: 42)") var seed: UInt64?
+  @OptionGroup var noise: SeedOptions
   @OptionGroup var size: SizeOptions
   @OptionGroup var out: TrainingOutputOptions
   @OptionGroup var messages: MessageOptions
@@ -80,6 +80,8 @@ struct TrainTranslatorCommand: RunCommand {
 
   func run() async throws {
     try out.plot.check()
+    for prompt in task { try PromptWords.check(prompt) }
+    try checkpoint.check(noise)
     let editor = try runtime.editor(RunFiles(read: images, written: out.named + checkpoint.named))
     let job = try editor.prepare(request(for: editor.model))
     let notes = Notes()
@@ -111,7 +113,7 @@ struct TrainTranslatorCommand: RunCommand {
     var request = TranslatorRequest(try images.map { try OpenPicture($0) }, tasks)
     request.generated = generate
     (request.width, request.blocks) = (width, blocks)
-    (request.negativePrompt, request.seed, request.size) = (negativePrompt, seed, try size.request)
+    (request.negativePrompt, request.seed, request.size) = (negativePrompt, noise.chosen(), try size.request)
     var training = TranslatorTraining()
     (training.steps, training.batch, training.warmup) = (steps, batch, warmup)
     training.guidance = cfgScale ?? model.guidanceOfScores ?? training.guidance

@@ -5,7 +5,9 @@ import Pentimento
 
 /// What a training leaves.
 struct TrainingOutputOptions: ParsableArguments {
-  @Option(name: .shortAndLong, help: "The file to write; ends in .safetensors.", completion: .file())
+  @Option(
+    name: .shortAndLong, help: "The file to write; ends in .safetensors.",
+    completion: .file(extensions: ["safetensors"]))
   var output: String
 
   @OptionGroup var plot: PlotOptions
@@ -44,7 +46,7 @@ struct TrainingOutputOptions: ParsableArguments {
 
 /// A picture of the losses.
 struct PlotOptions: ParsableArguments {
-  @Option(help: "Draw the loss of every step (.png or .ppm).", completion: .file())
+  @Option(help: "Draw the loss of every step (.png or .ppm).", completion: .pictures)
   var plot: String?
 
   /// With the option that named it.

@@ -33,7 +33,7 @@ import Testing
       text.contains("needs: ") && text.contains("evaluations: ")
         && (text.contains("  --steps ") || method == "translate"))
     // Every option named is one of the command.
-    let help = try await output("help", "edit")
+    let help = try await output("edit", "--help-all")
     for word in text.split(whereSeparator: \.isWhitespace) where word.hasPrefix("--") {
       #expect([" ", ",", "\n", "/"].contains { help.contains(word + $0) }, "\(word)")
     }
@@ -77,7 +77,7 @@ import Testing
       }
       var command: Command
     }
-    for command in ["edit", "generate"] {
+    for command in ["edit", "plan"] {
       let text = try await output(command, "--experimental-dump-help")
       let help = try JSONDecoder().decode(Help.self, from: Data(text.utf8))
       let settings = (help.command.arguments ?? []).filter { $0.sectionTitle == "Settings of the methods" }
@@ -88,7 +88,7 @@ import Testing
           !($0.abstract ?? "").isEmpty || $0.preferredName?.name.hasPrefix("no-") == true
         })
     }
-    let help = try await output("help", "edit")
+    let help = try await output("edit", "--help-all")
     #expect(help.contains("inpaint: order of the solver (1 to 2)."))
   }
 
@@ -158,7 +158,7 @@ import Testing
       manual.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         .contains(statuses[list.lowerBound..<end.upperBound]))
     #expect(try await output("--version") == "0.1.0\n")
-    let help = try await output("edit", "--help")
+    let help = try await output("edit", "--help-all")
     for option in ["--image", "--prompt", "--concept", "--mask", "--save-mask", "--drag-file", "--seed"] {
       #expect(help.contains(option))
     }

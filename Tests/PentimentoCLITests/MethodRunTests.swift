@@ -182,7 +182,9 @@ import Testing
     ("infedit", "few steps are asked for", ["-p", "x", "--source-prompt", "y", "--fast"]),
     ("ddpm-inversion", "few steps are asked for", ["-p", "x", "--fast"]),
     ("ledits++", "few steps are asked for", ["--concept", "-x", "--fast"]),
-    ("turbo-edit", "the model takes few steps", ["-p", "x", "--source-prompt", "y", "--spacing", "trailing"]),
+    (
+      "turbo-edit", "the model takes few steps", ["-p", "x", "--source-prompt", "y", "--spacing", "trailing"]
+    ),
     ("sdedit", "the model takes few steps", ["-p", "x", "--spacing", "trailing"]),
     ("sdedit", "there is a mask", ["-p", "x", "--mask", "mask.png", "--spacing", "trailing"]),
   ]

@@ -30,7 +30,7 @@ import Testing
     Refusal("--method", "sdedit", "--strength", "nan", says: "--strength nan"),
     Refusal("--method", "sdedit", "--strength", "1e300", says: "--strength 1e+300"),
     Refusal("--method", "sdedit", "--steps", "3", "--strength", "0.2", says: "less than one of 3 steps"),
-    Refusal("--seed", "-1", says: "'-1' is invalid"),
+    Refusal("--seed", "-2", says: "'-2' is invalid"),
     Refusal("--seed", "x", says: "'x' is invalid"),
     Refusal("--size", "0", says: "outside 64…8192"),
     Refusal("--size", "-64", says: "not understood"),
@@ -39,13 +39,13 @@ import Testing
     Refusal("--threads", "0", says: "1 to 256"),
     Refusal("--threads", "-1", says: "1 to 256"),
     Refusal("--feather", "-3", says: "0 to 1000"),
-    Refusal("--sampler", "euler", says: "'euler' is invalid"),
-    Refusal("--prompt-syntax", "a1111", says: "'a1111' is invalid"),
+    Refusal("--sampler", "euler", says: "--sampler cannot be \"euler\": give ode", "deterministic is ode"),
+    Refusal("--prompt-syntax", "a1111", says: "--prompt-syntax cannot be \"a1111\": give plain"),
     Refusal(
       "-n", "((snow:50):3)", "--prompt-syntax", "weighted", says: "\"snow\" has a weight of 150.0",
       "from -100 to 100"),
-    Refusal("--report", "xml", says: "'xml' is invalid"),
-    Refusal("--colour", "red", says: "Unknown option"),
+    Refusal("--report", "xml", says: "--report cannot be \"xml\": give json"),
+    Refusal("--colour", "red", says: "edit has no option --colour: "),
   ]
 
   @Test("a value that cannot be is refused by name", arguments: values)
@@ -232,7 +232,7 @@ import Testing
     ])
   func unknownBeforeMissing(words: [String]) async throws {
     let option = try #require(words.first { $0.hasPrefix("--") })
-    var refusal = Refusal(says: "Unknown option '\(option)'")
+    var refusal = Refusal(says: "\(words[0]) has no option \(option): ")
     refusal.arguments = words
     try await refusal.check(in: .furnished())
   }

@@ -20,6 +20,9 @@ public struct EditMethod: Sendable, Equatable {
   /// - Parameter model: the model's own defaults; nil where no model is at hand.
   package func explanation(model: MethodSettings?) -> String { type.explanation(model: model) }
 
+  /// The same for programs.
+  package func description(model: MethodSettings?) -> MethodDescription { type.description(model: model) }
+
   /// See `EditingMethod.defaults`.
   package func defaults(of kind: ModelKind, beside given: MethodSettings) -> MethodSettings {
     type.defaults(of: kind, beside: given)

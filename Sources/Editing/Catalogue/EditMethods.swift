@@ -65,6 +65,9 @@ extension EditingMethod {
     }
     lines.append("  needs: " + names(about.needs))
     if !about.accepts.isEmpty { lines.append("  can use: " + names(about.accepts)) }
+    if !about.goals.isEmpty {
+      lines.append("  good for: " + about.goals.map(\.rawValue).joined(separator: ", "))
+    }
     lines.append("  evaluations: \(about.evaluations)")
     var table = [["", "paper"] + (model == nil ? [] : ["model"]) + [""]]
     for row in rows {

@@ -67,6 +67,21 @@ public struct MethodSummary: Sendable, Equatable {
     case lora = "LoRA of the picture"
   }
 
+  /// What a method is good at.
+  public enum Goal: String, Sendable, Codable, CaseIterable {
+    /// Another colour or material of the same thing.
+    case colour
+    /// Another thing, or one that was not there.
+    case object
+    case style
+    /// A thing at another place.
+    case move
+    /// A thing gone.
+    case remove
+    /// Few network evaluations.
+    case fast
+  }
+
   /// Whether a method finds a mask where none is given.
   public enum MaskFinding: Sendable {
     case never
@@ -80,6 +95,8 @@ public struct MethodSummary: Sendable, Equatable {
   public var name: String
   public var summary: String
   public var paper: String
+  /// Empty for a baseline, and for what makes a picture of nothing but text.
+  public var goals: [Goal] = []
   public var needs: [Need]
   /// What it can use beside.
   public var accepts: [Need] = []
@@ -93,12 +110,12 @@ public struct MethodSummary: Sendable, Equatable {
   public var evaluations: String
 
   public init(
-    name: String, summary: String, paper: String, needs: [Need], accepts: [Need] = [],
-    needsWords: Bool = false,
+    name: String, summary: String, paper: String, goals: [Goal] = [], needs: [Need],
+    accepts: [Need] = [], needsWords: Bool = false,
     samplers: [Sampler] = [], maskRule: MaskRule = .soft, findsMask: MaskFinding = .never, evaluations: String
   ) {
     (self.name, self.summary, self.paper, self.evaluations) = (name, summary, paper, evaluations)
-    (self.needs, self.accepts, self.needsWords) = (needs, accepts, needsWords)
+    (self.goals, self.needs, self.accepts, self.needsWords) = (goals, needs, accepts, needsWords)
     (self.samplers, self.maskRule, self.findsMask) = (samplers, maskRule, findsMask)
   }
 }

@@ -20,7 +20,7 @@ public struct CycleDiffusion: InvertingMethod {
     name: "cycle-diffusion",
     summary: "Draws the photo's path from the posterior and repeats its noise to the target.",
     paper: "Wu & De la Torre 2023, A Latent Space of Stochastic Diffusion Models",
-    needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.sde],
+    goals: [.colour], needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.sde],
     evaluations: "⌊strength·steps⌋·(1 or 2, + 1 or 2) = 120, 80 with a saved inversion")
 
   public static let parameters: [Parameter<CycleDiffusion>] = [

@@ -20,7 +20,7 @@ public struct CycleSDE: InvertingMethod {
     summary: "Records the noise that leads a noised photo back and follows it to the target.",
     paper:
       "Nie et al. 2024, The Blessing of Randomness: SDE Beats ODE in General Diffusion-based Image Editing",
-    needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.sde],
+    goals: [.object], needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.sde],
     evaluations:
       "K·(1 or 2, + 1 or 2), K = ⌊strength·steps⌋ but at most steps − 1: 198, 99 with a saved inversion")
 

@@ -16,7 +16,7 @@ public struct DDIMTranslation: InvertingMethod {
     name: "ddim-inversion",
     summary: "Runs the sampler backwards with the source prompt, forwards with the target.",
     paper: "Song, Meng & Ermon 2021, Denoising Diffusion Implicit Models",
-    needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.ode],
+    goals: [.object], needs: [.image, .sourcePrompt, .targetPrompt], samplers: [.ode],
     evaluations: "(1 or 2)·⌊strength·steps⌋ + 2·⌊strength·steps⌋ = 150, 100 with a saved inversion")
 
   public static let parameters: [Parameter<DDIMTranslation>] = [

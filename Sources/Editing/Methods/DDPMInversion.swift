@@ -38,7 +38,7 @@ public struct DDPMInversion: InvertingMethod {
     name: "ddpm-inversion",
     summary: "Finds the noise with which sampling retraces the photo, then samples with it to the target.",
     paper: "Huberman-Spiegelglas et al. 2024, An Edit Friendly DDPM Noise Space",
-    needs: [.image, .targetPrompt], accepts: [.sourcePrompt],
+    goals: [.colour, .object, .style], needs: [.image, .targetPrompt], accepts: [.sourcePrompt],
     evaluations:
       "(1 or 2)·(steps − skip) + 2·(steps − skip) = 192 or 256; (1 or 2)·steps + 2·(steps − skip) = 228 or 328 to "
       + "save the inversion, 2·(steps − skip) = 128 with a saved one; with solver dpm2 (1 or 2)·steps + 2·steps = 45 "

@@ -21,7 +21,8 @@ public struct DeltaDenoisingScore: NoiseScoreDescent {
   public static let about = MethodSummary(
     name: "dds", summary: "Moves the photo's latent along the difference of the two prompts' predictions.",
     paper: "Hertz, Aberman & Cohen-Or 2023, Delta Denoising Score",
-    needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], needsWords: true,
+    goals: [.colour, .object], needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask],
+    needsWords: true,
     evaluations: "4·iterations = 800")
 
   public static var caseKinds: [String: Self] { ["dds": Self()] }

@@ -25,7 +25,7 @@ public struct DiffEdit: InvertingMethod {
   public static let about = MethodSummary(
     name: "diffedit", summary: "Finds where the prompts differ and edits there; the rest stays bit for bit.",
     paper: "Couairon et al. 2023, DiffEdit; Nie et al. 2024, The Blessing of Randomness",
-    needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], needsWords: true,
+    goals: [.object], needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], needsWords: true,
     samplers: [.ode, .sde], maskRule: .majority, findsMask: .always,
     evaluations: "4·⌊strength·steps⌋ = 140, and 4·maps = 40 for the mask; 70 with a saved inversion")
 

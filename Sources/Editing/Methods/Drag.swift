@@ -36,7 +36,7 @@ public struct Drag: EditingMethod {
   public static let about = MethodSummary(
     name: "drag", summary: "Moves what is under a point to another, in small drags through a noised latent.",
     paper: "Nie et al. 2024, The Blessing of Randomness (SDE-Drag)",
-    needs: [.image, .targetPrompt, .points], accepts: [.mask, .lora], samplers: [.sde, .ode],
+    goals: [.move], needs: [.image, .targetPrompt, .points], accepts: [.mask, .lora], samplers: [.sde, .ode],
     maskRule: .majority, findsMask: .onRequest,
     evaluations: "4·K·drags, K = ⌊strength·steps⌋: 480 per drag; drags ≈ longest path/(8·step-size) pixels")
 

@@ -35,7 +35,7 @@ public struct InfEdit: EditingMethod {
     name: "infedit",
     summary: "Samples beside a path that is known to lead to the photo; inverts nothing.",
     paper: "Xu et al. 2024, Inversion-Free Image Editing with Natural Language",
-    needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true,
+    goals: [.colour, .object, .fast], needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true,
     evaluations: "(1 or 2)·⌊strength·steps⌋ for each prompt = 45")
 
   public static let parameters: [Parameter<InfEdit>] = [

@@ -25,7 +25,8 @@ public struct Inpainting: EditingMethod {
   public static let about = MethodSummary(
     name: "inpaint", summary: "Repaints inside a mask; outside the photo's latent stays bit for bit.",
     paper: "Nie et al. 2024, The Blessing of Randomness; Lu et al. 2022, DPM-Solver++",
-    needs: [.image, .targetPrompt, .mask], needsWords: true, samplers: [.ode, .sde], maskRule: .nearest,
+    goals: [.object, .remove], needs: [.image, .targetPrompt, .mask], needsWords: true,
+    samplers: [.ode, .sde], maskRule: .nearest,
     evaluations: "2·⌊strength·steps⌋ = 100")
 
   public static let parameters: [Parameter<Inpainting>] = [

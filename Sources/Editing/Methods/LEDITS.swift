@@ -23,7 +23,7 @@ public struct LEDITS: InvertingMethod, ConceptMethod {
   public static let about = MethodSummary(
     name: "ledits", summary: "Retraces the photo's noise while concepts, and a target prompt if given, edit.",
     paper: "Tsaban & Passos 2023, LEDITS: Real Image Editing with DDPM Inversion and Semantic Guidance",
-    needs: [.image, .concepts], accepts: [.sourcePrompt, .targetPrompt],
+    goals: [.object, .style, .remove], needs: [.image, .concepts], accepts: [.sourcePrompt, .targetPrompt],
     evaluations: "(1 or 2)·(steps − skip) + (steps − skip)·(1 or 2, + concepts) = 192 for one concept alone; "
       + "(1 or 2)·steps for the first part to save the inversion, nothing with a saved one")
 

@@ -33,7 +33,8 @@ public struct LEDITSPlusPlus: InvertingMethod, ConceptMethod {
     name: "ledits++",
     summary: "Few-step exact inversion; concepts act inside masks the network finds itself.",
     paper: "Brack et al. 2024, LEDITS++: Limitless Image Editing using Text-to-Image Models",
-    needs: [.image, .concepts], accepts: [.sourcePrompt, .mask], findsMask: .inHindsight,
+    goals: [.colour, .style, .remove], needs: [.image, .concepts], accepts: [.sourcePrompt, .mask],
+    findsMask: .inHindsight,
     evaluations: "(1 or 2)·steps + steps·(1 + concepts) = 90 for one concept, 60 with a saved inversion")
 
   public static let parameters: [Parameter<LEDITSPlusPlus>] =

@@ -29,7 +29,8 @@ public struct NegativePromptInversion: InvertingMethod {
     name: "npi",
     summary: "DDIM inversion, then sampling away from the source prompt, only where the prompts disagree.",
     paper: "Miyake et al. 2023, Negative-prompt Inversion; Han et al. 2024, ProxEdit",
-    needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true, samplers: [.ode],
+    goals: [.colour, .object], needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true,
+    samplers: [.ode],
     evaluations: "steps + 2·steps = 150, 100 with a saved inversion")
 
   public static let parameters: [Parameter<NegativePromptInversion>] = [

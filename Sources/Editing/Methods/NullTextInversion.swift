@@ -29,7 +29,8 @@ public struct NullTextInversion: TunedInversion {
     summary:
       "Tunes the empty prompt's embedding until sampling retraces the photo, then samples to the target.",
     paper: "Mokady et al. 2023, Null-text Inversion for Editing Real Images",
-    needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true, samplers: [.ode],
+    goals: [.colour, .object], needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true,
+    samplers: [.ode],
     evaluations: "up to steps·(5 + inner-steps) = 750 and up to steps·inner-steps = 500 gradients; "
       + "2·steps = 100 with a saved inversion")
 

@@ -27,7 +27,8 @@ public struct PosteriorDistillation: ScoreDescent {
   public static let about = MethodSummary(
     name: "pds", summary: "Moves the photo's latent as dds does, with a pull back to the photo.",
     paper: "Koo, Park & Sung 2024, Posterior Distillation Sampling",
-    needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask], needsWords: true,
+    goals: [.colour, .object], needs: [.image, .sourcePrompt, .targetPrompt], accepts: [.mask],
+    needsWords: true,
     evaluations: "4·iterations = 800")
 
   public static let parameters: [Parameter<PosteriorDistillation>] =

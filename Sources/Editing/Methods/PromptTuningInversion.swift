@@ -44,7 +44,8 @@ public struct PromptTuningInversion: TunedInversion {
     summary:
       "Tunes the target's embedding until sampling retraces the photo, then goes back towards the target.",
     paper: "Dong et al. 2023, Prompt Tuning Inversion for Text-Driven Image Editing",
-    needs: [.image, .targetPrompt], accepts: [.sourcePrompt], needsWords: true, samplers: [.ode],
+    goals: [.colour, .object], needs: [.image, .targetPrompt], accepts: [.sourcePrompt], needsWords: true,
+    samplers: [.ode],
     evaluations:
       "steps·(5 + inner-steps) = 750 and steps·inner-steps = 500 gradients; 2·steps = 100 with a saved "
       + "inversion; preset quick: 300 and 50 gradients")

@@ -22,7 +22,8 @@ public struct SDEdit: EditingMethod {
   public static let about = MethodSummary(
     name: "sdedit", summary: "Noises the photo part of the way and denoises it towards the prompt.",
     paper: "Meng et al. 2022, SDEdit; Nie et al. 2024, The Blessing of Randomness",
-    needs: [.image, .targetPrompt], accepts: [.mask], needsWords: true, samplers: [.ode, .sde],
+    goals: [.style, .fast], needs: [.image, .targetPrompt], accepts: [.mask], needsWords: true,
+    samplers: [.ode, .sde],
     maskRule: .gradual,
     evaluations: "2·⌊strength·steps⌋ = 50")
 

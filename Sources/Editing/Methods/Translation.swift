@@ -12,7 +12,7 @@ public struct Translation: EditingMethod {
   public static let about = MethodSummary(
     name: "translate", summary: "One pass of a network trained for the task by train-translator.",
     paper: "Hertz, Aberman & Cohen-Or 2023, Delta Denoising Score, section 5",
-    needs: [.image, .translator], accepts: [.mask], evaluations: "0")
+    goals: [.colour, .object, .fast], needs: [.image, .translator], accepts: [.mask], evaluations: "0")
 
   public static let parameters: [Parameter<Translation>] = []
 

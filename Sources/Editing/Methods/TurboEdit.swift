@@ -23,7 +23,7 @@ public struct TurboEdit: InvertingMethod {
     name: "turbo-edit",
     summary: "Edit-friendly inversion in a handful of steps, for models distilled to few.",
     paper: "Deutch et al. 2024, TurboEdit: Text-Based Image Editing Using Few-Step Diffusion Models",
-    needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true,
+    goals: [.colour, .object, .fast], needs: [.image, .sourcePrompt, .targetPrompt], needsWords: true,
     evaluations: "3·steps − 1 = 11, 2·steps = 8 with a saved inversion")
 
   public static let parameters: [Parameter<TurboEdit>] = [

@@ -12,18 +12,19 @@ public enum Inspection {
   public static func describe(
     _ url: URL, isForModel: Bool = false, _ open: (URL) throws -> Model, tensors: Bool
   ) throws -> String {
-    var isFolder = true
-    _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    if !isFolder, !isForModel, try isWeightFile(url.path) {
-      return try describe(weightFile: url.path, tensors: tensors)
+    if let path = try weightFile(at: url, isForModel: isForModel) {
+      return try describe(weightFile: path, tensors: tensors)
     }
     return describe(try open(url), tensors: tensors)
   }
 
-  /// A weight file that is no whole model.
-  private static func isWeightFile(_ path: String) throws -> Bool {
-    let file = try openTensorFile(path: path)
-    return try !SingleFileModel.isModel(file) && ContainerModel(at: path) == nil
+  /// The path of a weight file that is no whole model; nil for a model.
+  static func weightFile(at url: URL, isForModel: Bool) throws -> String? {
+    var isFolder = true
+    _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
+    guard !isFolder, !isForModel else { return nil }
+    let file = try openTensorFile(path: url.path)
+    return try !SingleFileModel.isModel(file) && ContainerModel(at: url.path) == nil ? url.path : nil
   }
 
   /// What is in a model and how much of it.

@@ -1,0 +1,46 @@
+import FoundationEssentials
+
+/// Files that are perhaps meant by the name of one that does not exist.
+enum NearFiles {
+  /// Options that name what is written.
+  private static let written: Set = [
+    "output", "out", "save-mask", "save-inversion", "plot", "preview", "checkpoint", "lora-cache",
+  ]
+  /// Of a folder's names so many are looked at.
+  private static let most = 10_000
+
+  /// "; did you mean photo.png?" for a sentence on a file of the command that is not there, else nothing.
+  ///
+  /// - Parameters:
+  ///   - sentence: says the file's path.
+  ///   - words: of the whole call.
+  static func advice(on sentence: String, _ words: [String], table: CommandTable = .shared) -> String {
+    guard let command = words.first.flatMap({ table[$0] }) else { return "" }
+    let given = GivenWords(Array(words.dropFirst()), of: command)
+    let named = given.words.compactMap { word -> String? in
+      switch word {
+      case .option(let option, _, let value): written.contains(option.name) ? nil : value
+      case .argument(let path): path
+      case .unknown: nil
+      }
+    }
+    for path in named where !path.isEmpty && sentence.contains(path) && !sentence.contains("did you mean") {
+      let near = near(path)
+      if !near.isEmpty { return "; did you mean \(near.alternatives)?" }
+    }
+    return ""
+  }
+
+  /// Paths of files in the same folder that are called nearly so, at most three; none where there is such a file or no such
+  /// folder.
+  static func near(_ path: String) -> [String] {
+    let manager = FileManager.default
+    guard !path.contains("\0"), !manager.fileExists(atPath: path) else { return [] }
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    let folder = String(path.dropLast(name.count))
+    guard path.hasSuffix(name),
+      let names = try? manager.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)
+    else { return [] }
+    return names.prefix(most).sorted().near(name).map { folder + $0 }
+  }
+}
