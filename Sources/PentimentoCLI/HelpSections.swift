@@ -17,7 +17,7 @@ struct HelpSection: Sendable {
     HelpSection(
       "Picture and prompts",
       first: ["image", "prompt", "source-prompt", "negative-prompt", "concept", "mask", "drag"],
-      ["task", "translator", "generate"]),
+      ["prompt-syntax", "task", "translator", "generate"]),
     HelpSection(
       "Training", of: ["train-lora", "train-translator"],
       [
@@ -26,7 +26,11 @@ struct HelpSection: Sendable {
       ]),
     HelpSection(
       "File", of: ["quantize", "inspect", "compare"],
-      ["weights", "scales", "native-size", "keep", "calibrate", "sampler", "tensors", "verify", "edits"]),
+      [
+        "weights", "dry-run", "rule", "keep", "scales", "native-size", "calibrate", "sampler", "tensors",
+        "verify",
+        "edits",
+      ]),
     HelpSection(
       "Result", first: ["output", "out", "size", "seed", "params-from"],
       [
