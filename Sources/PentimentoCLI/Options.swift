@@ -70,7 +70,9 @@ extension ActivationPrecision: ExpressibleByArgument {}
 
 /// What computes.
 struct ThreadOptions: ParsableArguments {
-  @Option(name: .shortAndLong, parsing: .unconditional, help: "Threads. The result does not depend on them.")
+  @Option(
+    name: .shortAndLong, parsing: .unconditional,
+    help: "Threads. The result does not depend on them. (default: those of the processor)")
   var threads = min(256, Processors.here.threads)
 
   @Option(

@@ -27,7 +27,10 @@ struct PentimentoCommand: ParsableCommand {
     do {
       let command = try parseAsRoot(words)
       // The parser gives help as a command, too.
-      if !(command is any RunCommand), let text = Answer(helpIn: words) { throw text }
+      if !(command is any RunCommand) {
+        if let text = Answer(helpIn: words) { throw text }
+        if let wrong = WrongWords(words) { throw wrong }
+      }
       return command
     } catch  where exitCode(for: error) != .success {
       if let text = Answer(helpIn: words) { throw text }

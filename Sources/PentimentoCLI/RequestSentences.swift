@@ -54,7 +54,7 @@ extension SettingError {
   fileprivate var sentence: String {
     switch self {
     case .value(let setting, let value, let allowed):
-      "--\(setting) cannot be \(value): give \(allowed)"
+      "--\(setting) cannot be \(value): " + advice(allowed, insteadOf: value)
     case .notUsed(let setting, let method, let takes):
       "\(method) has no use for --\(setting): it takes \(takes.map { "--\($0)" }.joined(separator: ", "))"
         + advice(
@@ -65,6 +65,13 @@ extension SettingError {
       "--\(setting) and --\(other) say different things: give one of them"
     }
   }
+}
+
+/// "give paper or quick", or which of them was perhaps meant.
+private func advice(_ allowed: String, insteadOf value: String) -> String {
+  let words = allowed.split(separator: " or ").map(String.init)
+  let near = words.count > 1 ? words.near(String(value.filter { $0 != "\"" })) : []
+  return near.isEmpty ? "give \(allowed)" : "did you mean \(near.alternatives)? (\(words.alternatives))"
 }
 
 extension RequestError {

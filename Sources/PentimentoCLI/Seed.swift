@@ -27,7 +27,7 @@ struct SeedOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Seed of the noise; -1 draws one, which is said and recorded. (default: 42, or that of the inversion)",
+      "Seed of the noise; -1 draws one, which is said and recorded. (default: 42)",
       valueName: "number|-1"))
   var seed: Seed?
 

@@ -9,9 +9,13 @@ struct WrongWords: Error, CustomStringConvertible {
   /// - Parameter words: all of the call, the command's name first.
   init?(_ words: [String], table: CommandTable = .shared) {
     guard let name = words.first else { return nil }
+    guard name != "help" else {
+      guard words.count == 2, table[words[1]] == nil else { return nil }
+      self = Self.command(words[1], table)
+      return
+    }
     guard let command = table[name] else {
-      guard !name.hasPrefix("-") else { return nil }
-      self = Self.command(name, table)
+      self = name.hasPrefix("-") ? Self.option(beforeCommand: name, table) : Self.command(name, table)
       return
     }
     let given = GivenWords(Array(words.dropFirst()), of: command)
@@ -23,11 +27,27 @@ struct WrongWords: Error, CustomStringConvertible {
       case .option(let option, let typed, let value?):
         guard !option.values.isEmpty, !option.values.contains(value) else { continue }
         self = Self.value(value, of: option, typed: typed)
+      case .argument(let word) where command.arguments.isEmpty: self = Self.argument(word, of: command)
       case .option, .argument: continue
       }
       return
     }
     return nil
+  }
+
+  /// A word without an option before it, of a command that takes none.
+  private static func argument(_ word: String, of command: CommandInfo) -> Self {
+    let advice = command.option("--image") == nil ? "leave it out" : "a picture is named with --image"
+    return Self("\(command.name) has no use for the word \"\(word)\": \(advice)")
+  }
+
+  /// An option where the command should be.
+  private static func option(beforeCommand typed: String, _ table: CommandTable) -> Self {
+    let lack = "pentimento has no option \(typed)"
+    let others = table.commands(taking: String(typed.prefix { $0 != "=" })).map { "'pentimento \($0.name)'" }
+    if !others.isEmpty { return Self("\(lack): it is one of \(others.alternatives)") }
+    let near = ["--help", "--version"].near(typed)
+    return Self("\(lack): \(near.isEmpty ? "name a command first" : "did you mean \(near.alternatives)?")")
   }
 
   /// A command that there is none of.

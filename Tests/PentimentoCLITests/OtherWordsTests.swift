@@ -6,6 +6,13 @@ import Testing
 
   static let refusals: [Refusal] = [
     Refusal("edti", says: "there is no command \"edti\": did you mean edit?"),
+    Refusal("help", "edti", says: "there is no command \"edti\": did you mean edit?"),
+    Refusal("--hepl", says: "pentimento has no option --hepl: did you mean --help?"),
+    Refusal("-i", "photo.png", says: "it is one of 'pentimento edit'"),
+    Refusal("edit", "photo.png", "-p", "x", says: "a picture is named with --image"),
+    Refusal(
+      "edit", "-i", "photo.png", "-p", "x", "-o", "o.png", "--method", "pti", "--preset", "quik",
+      says: "did you mean quick? (paper, source or quick)"),
     Refusal("img2img", says: "that is 'pentimento edit'"),
     Refusal("edit", "--promt", "x", says: "edit has no option --promt: did you mean --prompt?"),
     Refusal("generate", "--radius", "3", "-p", "x", "-o", "o.png", says: "'pentimento edit --method drag'"),
