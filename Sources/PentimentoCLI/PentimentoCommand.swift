@@ -14,7 +14,7 @@ struct PentimentoCommand: ParsableCommand {
     subcommands: [
       EditCommand.self, GenerateCommand.self, BatchCommand.self, PlanCommand.self, MethodsCommand.self, InspectCommand.self,
       TrainLoRACommand.self, TrainTranslatorCommand.self, QuantizeCommand.self, CompareCommand.self,
-      VerifyCommand.self, TraceCommand.self,
+      VerifyCommand.self, DoctorCommand.self, TraceCommand.self,
     ])
 
   /// The command that the words make, with what the parser would say of wrong ones put right: a name of a command
