@@ -99,7 +99,7 @@ import Testing
     #expect(edit.status == run.status)
 
     let config = "unet/config.json"
-    let damaged = try place.addModel("damaged", replacing: config, by: Array("{}".utf8))
+    let damaged = try place.addModel("damaged", replacing: config, by: Array("no JSON".utf8))
     let named = try await Self.run(["-m", damaged.path], in: place)
     #expect(named.status == Status.badModel && named.output.contains(config))
     #expect(!named.output.contains("PENTIMENTO_MODEL"))
