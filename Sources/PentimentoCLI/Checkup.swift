@@ -94,7 +94,7 @@ struct Checkup {
     do { trial = try ModelTrial(model, threads: threads) } catch is CancellationError {
       throw CancellationError()
     } catch {
-      let subject = if case RequestError.overBudget = error { "memory of it" } else { "model" }
+      let subject = if case RequestError.overBudget = error { "model's memory" } else { "model" }
       return try add(.problem(subject, sentence(for: error), ExitStatus(error)))
     }
     report.model!.plannedPeakBytes = trial.plannedPeak
@@ -156,7 +156,7 @@ struct Checkup {
 
 extension ReferenceEdit {
   fileprivate func finding(_ subject: String, sharesBits: Bool) -> Finding {
-    let took = "64×64 in \(seconds.rounded(to: 2)) s, at most \(ProcessMemory.peak.megabytesUp) MB"
+    let took = "64×64 in \(seconds.rounded(to: 2)) s, \(ProcessMemory.peak.megabytesUp) MB at the peak"
     switch agreement {
     case .same: return .ok(subject, "\(took): the known picture, bit for bit")
     case .close(let levels):
