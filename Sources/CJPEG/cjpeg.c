@@ -1,3 +1,7 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr */
+#endif
+
 #include "cjpeg.h"
 
 #include <dlfcn.h>
@@ -30,7 +34,7 @@ static struct {
   tj_handle (*init_compress)(void);
   int (*compress)(tj_handle, const unsigned char *pixels, int width, int pitch, int height, int format,
                   unsigned char **bytes, unsigned long *count, int subsampling, int quality, int flags);
-  bool is_complete, is_missing;
+  bool is_complete, is_missing, is_third;
 } tj;
 
 /* ISO C has no cast from an object's address to a function's. */
@@ -48,6 +52,8 @@ static void look(void) {
                    find(library, "tjGetErrorCode", &tj.error_code) && find(library, "tjDestroy", &tj.destroy) &&
                    find(library, "tjInitCompress", &tj.init_compress) &&
                    find(library, "tjCompress2", &tj.compress);
+  void *third;
+  tj.is_third = tj.is_complete && find(library, "tj3Init", &third);
   bool is_refused = why && (strstr(why, "failed to map") || strstr(why, "annot allocate"));
   tj.is_missing = !tj.is_complete && !is_refused;
 }
@@ -59,6 +65,15 @@ bool cjpeg_is_available(void) {
 }
 
 bool cjpeg_is_missing(void) { return !cjpeg_is_available() && tj.is_missing; }
+
+int cjpeg_generation(void) { return tj.is_third ? 3 : 2; }
+
+const char *cjpeg_path(void) {
+  Dl_info place;
+  void *function;
+  memcpy(&function, &tj.init, sizeof function);
+  return function && dladdr(function, &place) ? place.dli_fname : NULL;
+}
 
 cjpeg_outcome cjpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, size_t channels,
                            uint8_t *pixels, char *message) {

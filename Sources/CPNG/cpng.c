@@ -203,3 +203,7 @@ size_t cpng_deflate(const uint8_t *bytes, size_t count, uint8_t *into, size_t ro
 }
 
 size_t cpng_deflate_room(size_t count) { return compressBound(count); }
+
+const char *cpng_version(void) { return png_get_libpng_ver(NULL); }
+
+const char *cpng_zlib_version(void) { return zlibVersion(); }

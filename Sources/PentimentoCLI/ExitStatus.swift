@@ -43,6 +43,7 @@ enum ExitStatus: Int32 {
     }
     switch error {
     case is ArgumentsUnreadable: self = .refused
+    case let error as DoctorProblem: self = error.status
     case is OutputError: self = .cannotWrite
     case let error as FileError where error.isAboutWriting: self = .cannotWrite
     case PictureFileError.unknownExtension: self = .usage

@@ -15,7 +15,8 @@ struct PentimentoCommand: ParsableCommand {
       EditCommand.self, GenerateCommand.self, BatchCommand.self, PlanCommand.self, MethodsCommand.self,
       InspectCommand.self,
       TrainLoRACommand.self, TrainTranslatorCommand.self, QuantizeCommand.self, CompareCommand.self,
-      VerifyCommand.self, TraceCommand.self, CompletionsCommand.self, ManCommand.self, CompleteCommand.self,
+      VerifyCommand.self, DoctorCommand.self, TraceCommand.self, CompletionsCommand.self, ManCommand.self,
+      CompleteCommand.self,
     ])
 
   /// The command that the words make.

@@ -82,8 +82,8 @@ import Platform
     let sentence = sentence(for: error)
     let text = sentence + NearFiles.advice(on: sentence, programWords)
     Messages.complain("error: \(text)", status: status)
-    // What cannot take a report cannot take an error.
-    if !(error is OutputError) { form.write(text, status) }
+    // What cannot take a report cannot take an error, and a report of problems has been given.
+    if !(error is OutputError), !(error is DoctorProblem) { form.write(text, status) }
     return status
   }
 

@@ -105,23 +105,10 @@ struct Verification {
     }
   }
 
-  /// An inversion with its gradients, and a sampling to another prompt, at 64 pixels.
   private static func edit(_ model: Model, threads: Int, _ set: KernelSet) async throws -> Picture {
     let editor = try Editor(
       model: model, threads: threads, maximumMemory: nil, reachable: nil, kernels: set)
-    let side = 64
-    let pixels = (0..<side * side).flatMap { i -> [UInt8] in
-      let (x, y) = (i % side, i / side)
-      let isInside = (x - 32) * (x - 32) + (y - 36) * (y - 36) < 400
-      return isInside ? [200, 40, UInt8(40 + y)] : [UInt8(60 + x), 150, UInt8(255 - 2 * y)]
-    }
-    var request = EditRequest(
-      try EditMethod(named: "null-text", settings: ["steps": .number(5), "inner-steps": .number(2)]))
-    request.picture = Picture(width: side, height: side, pixels: pixels)
-    request.sourcePrompt = "a red ball on grass under a blue sky"
-    request.prompt = "a green ball on grass under a blue sky"
-    request.size = .side(side)
-    return try await editor.prepare(request).run().working
+    return try await ReferenceEdit(editor).picture
   }
 
   private static func decibels(_ a: Picture, _ b: Picture) -> Double {

@@ -8,8 +8,9 @@ import Testing
   @Test(
     "explain themselves without building anything",
     arguments: [
-      "bench-peers", "check-batch", "check-plan", "check-quantize", "check-supervisors", "demo", "fuzz",
-      "gallery", "measure-memory", "shards", "test",
+      "bench-peers", "check-batch", "check-package", "check-plan", "check-quantize", "check-supervisors",
+      "demo", "fuzz",
+      "gallery", "install", "measure-memory", "package", "shards", "test",
     ])
   func help(name: String) async throws {
     for option in ["--help", "-h"] {

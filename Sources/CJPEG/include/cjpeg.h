@@ -18,6 +18,11 @@ bool cjpeg_is_available(void);
 /* Whether that is because it is not installed; otherwise the system refused the memory for it. */
 bool cjpeg_is_missing(void);
 
+/* TurboJPEG's generation, 2 or 3, and the file that it was loaded from; NULL where the system does not say. Only where
+ * it is available. */
+int cjpeg_generation(void);
+const char *cjpeg_path(void);
+
 /* Decodes `count` bytes of a file whose header states `width`·`height` pixels into height·width·channels bytes,
  * channels 1 (files of one component) or 3 (RGB). Progressive files of more than 500 scans are refused.
  * `message` (CJPEG_MESSAGE_BYTES) has the library's first complaint, or its last where it gave up. */

@@ -58,6 +58,10 @@ bool cpng_write_chunk(cpng_writer *writer, const char *name, const uint8_t *byte
 bool cpng_write_row(cpng_writer *writer, const uint8_t *row);
 bool cpng_write_end(cpng_writer *writer);
 
+/* Of the libraries that the program runs with. */
+const char *cpng_version(void);
+const char *cpng_zlib_version(void);
+
 /* zlib's streams, as chunks have them. Both return how many bytes there are, 0 where they are no such stream or more
  * than `room`. */
 size_t cpng_inflate(const uint8_t *bytes, size_t count, uint8_t *into, size_t room);

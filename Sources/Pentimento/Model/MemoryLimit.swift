@@ -9,6 +9,9 @@ public struct MemoryLimit: Sendable, Equatable {
     case machine
     /// The address space that the process may have (`ulimit -v`).
     case addressSpace
+
+    /// The case's own name.
+    var word: String { "\(self)" }
   }
 
   public var bytes: Int

@@ -21,9 +21,21 @@ public enum ModelLocation {
     if let named = ProcessInfo.processInfo.environment["PENTIMENTO_MODEL"], !named.isEmpty {
       return URL(fileURLWithPath: named)
     }
-    let candidates = places(around: executable).map(\.model)
-    for folder in candidates where exists(folder, "model_index.json") { return folder }
-    throw ModelLocationError.notFound(searched: candidates.map(\.path))
+    if let embedded { return embedded }
+    throw ModelLocationError.notFound(searched: embeddedPaths)
+  }
+
+  /// The model that comes with the program, whatever `PENTIMENTO_MODEL` says; nil where it is not there.
+  public static var embedded: URL? {
+    places(around: executable).map(\.model).first { exists($0, "model_index.json") }
+  }
+
+  /// Where it is looked for.
+  public static var embeddedPaths: [String] { places(around: executable).map(\.model.path) }
+
+  /// Whether the vocabulary is there that models without one of their own take.
+  public static var hasPublishedVocabulary: Bool {
+    publishedMergesPaths.contains { FileManager.default.fileExists(atPath: $0) }
   }
 
   /// The merges of CLIP's published tokenizer, for models that bring none: `clip/merges.txt` beside the embedded

@@ -15,7 +15,9 @@ public enum ProcessMemory {
 
   /// What this process can hold before something has to give: its share now and nine tenths of what is free, what its
   /// control groups leave it, or what is left of its address space, whichever is least. Nil if the kernel does not say.
-  public static var reachable: MemoryLimit? {
+  public static var reachable: MemoryLimit? { limits.min { $0.bytes < $1.bytes } }
+
+  private static var limits: [MemoryLimit] {
     let status = contents("/proc/self/status")
     let resident = figure("VmRSS:", of: status) ?? 0
     let free = figure("MemAvailable:", in: "/proc/meminfo").map { resident + $0 / 10 * 9 }
@@ -28,7 +30,19 @@ public enum ProcessMemory {
       free.map { MemoryLimit(bytes: $0, source: .machine) },
       space.map { MemoryLimit(bytes: $0, source: .addressSpace) },
     ]
-    return limits.compactMap { $0 }.min { $0.bytes < $1.bytes }
+    return limits.compactMap { $0 }
+  }
+
+  /// The same, with the figures that it comes from.
+  static var facts: MachineFacts.Memory {
+    let limits = limits
+    let least = limits.min { $0.bytes < $1.bytes }
+    let physical = figure("MemTotal:", in: "/proc/meminfo")
+    return MachineFacts.Memory(
+      physical: physical, available: figure("MemAvailable:", in: "/proc/meminfo"),
+      // Version 1 says "no limit" with a number that no machine has.
+      controlGroup: limits.first { $0.source == .controlGroup && $0.bytes < physical ?? .max }?.bytes,
+      addressSpace: Heap.addressSpace, reachable: least?.bytes, limit: least?.source.word)
   }
 
   /// What the limit of the address space lets a process hold; nil where there is none.
