@@ -42,7 +42,9 @@ struct OtherPrograms: Sendable {
       hint: "each LoRA is named with --lora FILE:STRENGTH"),
     OtherPrograms(
       "--type", "--quantize", "--tensor-type-rules",
-      hint: "'pentimento quantize IN OUT.safetensors --weights int8' writes a quantized model"),
+      hint:
+        "'pentimento quantize IN OUT.safetensors --weights int8' writes a quantized model, --rule NAME=fp16 says what "
+        + "some weights become"),
     OtherPrograms(
       "--vae-tiling", "--vae-tile-size", "--max-vram", "--lowvram", "--medvram", "--low-vram",
       "--reduce-memory",

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// The pages for people: the first page and the articles of the library's documentation catalogue.
 struct Manual: Sendable, CustomTestStringConvertible {
