@@ -26,14 +26,14 @@ extension Tokenizer {
   ///     states z of a chunk, each row by its weight:  z_i ← w_i · z_i;  chunks one below the other: [k·L, width]
   ///     pooled vector (XL): of the first chunk, without weights
   ///
-  /// A part with a weight of its own is tokenized for itself, and `contextEnd` ends a chunk wherever it is, so that two of
-  /// them leave one that is empty; one behind everything adds none. Nothing is moved to the next chunk for a comma's sake.
+  /// A part with a weight of its own is tokenized for itself, and BREAK ends a chunk wherever it is, so that two of them
+  /// leave one that is empty; one behind everything adds none. Nothing is moved to the next chunk for a comma's sake.
   ///
-  /// Rows are multiplied as A1111 does with its emphasis mode "No norm"
-  /// (`modules/sd_hijack_clip.py`, `modules/sd_emphasis.py`). Its other mode multiplies the whole chunk once more, by the ratio
-  /// of the means of z before and after. That is left out: final norms make the mean of z nearly zero (0.004 at a standard
-  /// deviation of 1.1 in the embedded model), so that 1.5 for one word divides all the others by up to 1.3, and one word more
-  /// may turn their sign; for XL A1111 itself advises against it. All weights 1 leave every bit as it is.
+  /// Rows are multiplied as A1111 does with its emphasis mode "No norm" (`modules/sd_hijack_clip.py`,
+  /// `modules/sd_emphasis.py`). Its other mode multiplies the whole chunk once more, by the ratio of the means of z before
+  /// and after. That is left out: final norms make the mean of z nearly zero (0.004 at a standard deviation of 1.1 in the
+  /// embedded model), so that 1.5 for one word divides all others by up to 1.3, and one more may turn their sign; for XL
+  /// A1111 itself advises against it. All weights 1 leave every bit as it is.
   ///
   /// - Parameter maxLength: L, the text encoder's `max_position_embeddings`.
   /// - Returns: one at least.
