@@ -174,7 +174,7 @@ struct OptionInfo: Decodable, Sendable {
     section = try text(.sectionTitle)
     isOptional = try fields.decode(Bool.self, forKey: .isOptional)
     isRepeating = try fields.decode(Bool.self, forKey: .isRepeating)
-    let strategy = try fields.decode(String.self, forKey: .parsingStrategy)
+    let strategy = try text(.parsingStrategy)
     (takesAnyWord, takesSeveral) = (strategy == "unconditional", strategy == "upToNextOption")
     let declared = try fields.decodeIfPresent(DeclaredCompletion.self, forKey: .completionKind)
     completion =

@@ -52,7 +52,8 @@ struct GenerateCommand: RunCommand {
 
   /// Settings are declared for all commands at once.
   private func refuseOthersSettings() throws {
-    guard let command = CommandTable.shared[Self.configuration.commandName!] else { return }
+    guard !settings.settings.isEmpty, let command = CommandTable.shared[Self.configuration.commandName!]
+    else { return }
     for name in settings.settings.keys.sorted() {
       if let sentence = WrongWords.settingElsewhere("--\(name)", of: command) {
         throw ValidationError(sentence)

@@ -41,7 +41,7 @@ struct SettingOptions: ParsableArguments {
   @Flag(help: .setting("official-last-step")) var officialLastStep = false
   @Option(
     help: .setting(MethodPreset.option),
-    completion: .list(EditMethods.all.flatMap { $0.presets.map(\.name) }))
+    completion: .list(presetNames))
   var preset: String?
   @Option(setting: "interpolation") var interpolation: NumberList?
   @Option(setting: "inner-steps") var innerSteps: Double?
@@ -168,9 +168,16 @@ extension Proximity: SettingWord {}
 /// to describe before the first argument is read.
 private let tables = EditMethods.all.map { (about: $0.about, rows: $0.rows, options: $0.options, method: $0) }
 
+/// What is said of every setting where all methods are at hand, worked out once: the parser makes its options many times.
+private let meanings = Dictionary(
+  uniqueKeysWithValues: EditMethods.all.options.map {
+    ($0, SettingOptions.meaning(of: $0, among: EditMethods.all))
+  })
+private let presetNames = EditMethods.all.flatMap { $0.presets.map(\.name) }
+
 extension ArgumentHelp {
   fileprivate static func setting(_ name: String) -> ArgumentHelp {
-    ArgumentHelp(stringLiteral: SettingOptions.meaning(of: name, among: EditMethods.all))
+    ArgumentHelp(stringLiteral: meanings[name] ?? "")
   }
 }
 

@@ -63,6 +63,24 @@ import Testing
     #expect(try await completed(["edit", "--concept", "+snow", ":", "7", "--pro"]).first == "--progress")
   }
 
+  @Test("fish, where it is, completes a method, a setting and a file")
+  func fish() async throws {
+    let script = #"""
+      command -v fish >/dev/null || exit 77
+      export HOME=$PWD PATH=$(dirname "$pentimento"):$PATH
+      exec fish --no-config -c 'pentimento completions fish | source
+        complete -C "pentimento edit --method led"
+        complete -C "pentimento edit --method drag --ra"
+        complete -C "pentimento edit --image=ma"'
+      """#
+    let place = try Workplace.furnished()
+    try place.add("map.txt", "x".utf8)
+    let run = try await Command.shell(script, in: place)
+    guard run.status != 77 else { return }
+    let words = run.output.split(separator: "\n").map { String($0.prefix { $0 != "\t" }) }
+    #expect(words == ["ledits", "ledits++", "--radius", "--image=mask.png"], "\(run.output) \(run.errors)")
+  }
+
   @Test("every shell that is here can read its script", arguments: ["bash", "zsh", "fish"])
   func syntax(shell: String) async throws {
     let run = try await Command.shell(
