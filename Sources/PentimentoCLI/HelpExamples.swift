@@ -23,7 +23,7 @@ struct HelpExample: Sendable {
     """)
   private static let concept = HelpExample(
     "add something (+) or remove something (-)",
-    #"pentimento edit -i ball.png --concept "+a watercolour" -o watercolour.png"#)
+    #"pentimento edit -i ball.png --concept "+a watercolor" -o watercolor.png"#)
   private static let again = HelpExample(
     "the same edit with other noise", "pentimento edit --params-from green.png --seed -1 -o other.png")
 

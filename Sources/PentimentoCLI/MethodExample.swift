@@ -29,7 +29,7 @@ extension EditingMethod {
 private struct Words {
   var source: String
   var target: String
-  var concept = "+a watercolour"
+  var concept = "+a watercolor"
   var object = "a green ball"
 }
 
@@ -41,7 +41,7 @@ extension MethodSummary.Goal {
     case .object:
       Words(
         source: "a ball on snow", target: "a cube on snow", concept: "+a cube", object: "a red cube")
-    case .style: Words(source: "a photo of a house", target: "a watercolour of a house")
+    case .style: Words(source: "a photo of a house", target: "a watercolor of a house")
     case .move: Words(source: "a ball on snow", target: "a ball on snow on the right")
     case .remove: Words(source: "a ball on snow", target: "snow", concept: "-a ball")
     }

@@ -193,7 +193,7 @@ struct PromptOptions: ParsableArguments {
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "Add (+) or remove (-) something: \"+snow:7\", \"-glasses:5,threshold=0.9,warmup=2,cooldown=20\", "
-        + "\"+watercolour:style\" (presets style, face, object). Repeatable.",
+        + "\"+watercolor:style\" (presets style, face, object). Repeatable.",
       valueName: "+|-text[:option,…]"))
   var concept: [String] = []
 

@@ -129,7 +129,10 @@ import WeightStorage
     #expect(compared.output.contains("made from the same files"))
     let differences = compared.output.split(separator: "\n").filter { $0.contains("unet.") }
     #expect(
-      !differences.isEmpty && differences.allSatisfy { $0.contains("unet.mid_block") && $0.hasPrefix("I8 ") })
+      !differences.isEmpty
+        && differences.allSatisfy {
+          $0.contains("unet.mid_block") && $0.hasPrefix("I8 ") && $0.contains("F16")
+        })
     let same = try await Command.run(["compare", files[0], files[0], "--report", "json"], in: place)
     #expect(same.output.contains("\"differences\" : []"), "\(same.output)")
   }

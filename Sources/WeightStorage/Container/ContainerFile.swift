@@ -76,9 +76,11 @@ package struct ContainerFile: Sendable {
 
   package var components: some Collection<String> { tensors.keys }
 
-  /// Of all weights, component first.
+  /// Of all weights, component first; their scales are no weights.
   package var weightNames: [String] {
-    tensors.flatMap { part, weights in weights.map { "\(part).\($0.name)" } }
+    let names = tensors.flatMap { part, weights in weights.map { "\(part).\($0.name)" } }
+    let scales = Set(names.map { $0 + Self.scaleSuffix })
+    return names.filter { !scales.contains($0) }
   }
 
   /// The weights of a component, used where they are mapped.
