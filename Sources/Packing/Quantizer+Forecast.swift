@@ -32,13 +32,13 @@ extension Quantizer {
       end = (end + ContainerFile.alignment - 1) / ContainerFile.alignment * ContainerFile.alignment + bytes
     }
     for (i, (item, format)) in zip(items, formats).enumerated() {
-      let bytes = item.weight.type(storedAs: format.element).byteCount
-      place(bytes)
+      let before = end
+      place(item.weight.type(storedAs: format.element).byteCount)
       let isInt8 = format.element == .s8
       var entry = QuantizationReport.Entry(
         name: item.name, shape: item.weight.shape,
         from: try item.checkpoint.element(of: item.source).rawValue,
-        to: format.element.rawValue, bytes: bytes + (isInt8 ? 4 * item.weight.shape[0] : 0),
+        to: format.element.rawValue, bytes: end - before + (isInt8 ? 4 * item.weight.shape[0] : 0),
         signalToNoise: nil, rotation: format.rotation,
         activationBits: isInt8 ? format.activations.rawValue : nil)
       if chosen.contains(i) {

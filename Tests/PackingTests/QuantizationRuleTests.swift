@@ -43,7 +43,8 @@ import WeightStorage
       WeightRule("unet.mid_block.*.to_q", .int8),
     ]
     let report = try model.quantize(to: url, request, threads: 2)
-    for entry in report.entries where entry.shape.count > 1 {
+    // Positions are no table that is looked up: they are added, as a bias is.
+    for entry in report.entries where entry.shape.count > 1 && !entry.name.contains("position_embedding") {
       let expected =
         !entry.name.hasPrefix("unet")
         ? "f16"

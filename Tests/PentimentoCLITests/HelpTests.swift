@@ -40,7 +40,7 @@ import Testing
         environment: ["PATH": "\(programs.url.path):/usr/bin:/bin"])
       #expect(run.status == Status.done, "\(command): \(run.errors)")
     }
-    #expect(Set(["watercolour.png", "pentimento.1"]).isSubset(of: try place.contents))
+    #expect(Set(["watercolor.png", "pentimento.1"]).isSubset(of: try place.contents))
   }
 
   @Test("short help begins with what everyone needs, fits few screens and names all other options")

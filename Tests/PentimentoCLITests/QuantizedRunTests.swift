@@ -134,7 +134,7 @@ import WeightStorage
           $0.contains("unet.mid_block") && $0.hasPrefix("I8 ") && $0.contains("F16")
         })
     let same = try await Command.run(["compare", files[0], files[0], "--report", "json"], in: place)
-    #expect(same.output.contains("\"differences\" : []"), "\(same.output)")
+    #expect(same.output.filter { !$0.isWhitespace }.contains("\"differences\":[]"), "\(same.output)")
   }
 
   @Test("compare equal in 32 bits, whatever their native size")
