@@ -293,7 +293,7 @@ import Testing
     arguments: [
       Refusal(edit + ["-q", "-v"], says: "--quiet and --verbose"),
       Refusal(edit + ["-q", "--progress", "none"], says: "--quiet says nothing"),
-      Refusal(edit + ["--progress", "bar"], says: "'bar' is invalid"),
+      Refusal(edit + ["--progress", "bar"], says: "--progress cannot be \"bar\": "),
       Refusal(edit + ["--progress-every", "-1"], says: "--progress-every takes 0 to 86400"),
       Refusal(edit + ["--progress", "none", "--progress-every", "1"], says: "--progress none"),
       Refusal(edit + ["--preview-every", "2"], says: "--preview-every is for --preview"),

@@ -24,7 +24,6 @@ lay_out() {
 
 # words PREFIX COMMAND...: what the program laid out there prints.
 words() { ${runner[@]+"${runner[@]}"} "$1/bin/pentimento" "${@:2}"; }
-words() { local p=(${runner[@]+"${runner[@]}"} "$1/bin/pentimento"); "${p[@]}" "${@:2}" 2>/dev/null || case $2 in completions) "${p[@]}" --generate-completion-script "$3" ;; *) printf '.TH PENTIMENTO 1\n.SH NAME\npentimento \\- edits photographs with Stable Diffusion models on small computers\n.SH DESCRIPTION\n.nf\n' && "${p[@]}" --help | sed 's/[\\-]/\\&/g; s/^\./\\\&./' ;; esac; }  # until the program has both commands
 
 # Who owns what is installed, in the form that Debian wants.
 copyright() {
