@@ -24,21 +24,24 @@ extension Quantizer {
     var report = QuantizationReport(precision: precision, scales: scales)
     let packer = WeightPacker(CountingSink(), scales: scales, pool)
     let int8 = items.indices.filter { formats[$0].element == .s8 && items[$0].weight.isPanels }
+    let count = min(sample, int8.count)
+    // From the middle of as many equal parts.
     let chosen = Set(
-      (0..<min(sample, int8.count)).map { int8[($0 * int8.count + int8.count / 2) / min(sample, int8.count)] }
-    )
+      (0..<count).map { (part: Int) -> Int in int8[(2 * part + 1) * int8.count / (2 * count)] })
     var (end, done) = (0, 0)
     func place(_ bytes: Int) {
-      end = (end + ContainerFile.alignment - 1) / ContainerFile.alignment * ContainerFile.alignment + bytes
+      let alignment = ContainerFile.alignment
+      end = (end + alignment - 1) / alignment * alignment + bytes
     }
     for (i, (item, format)) in zip(items, formats).enumerated() {
       let before = end
       place(item.weight.type(storedAs: format.element).byteCount)
       let isInt8 = format.element == .s8
+      let scaleBytes = isInt8 ? 4 * item.weight.shape[0] : 0
       var entry = QuantizationReport.Entry(
         name: item.name, shape: item.weight.shape,
         from: try item.checkpoint.element(of: item.source).rawValue,
-        to: format.element.rawValue, bytes: end - before + (isInt8 ? 4 * item.weight.shape[0] : 0),
+        to: format.element.rawValue, bytes: end - before + scaleBytes,
         signalToNoise: nil, rotation: format.rotation,
         activationBits: isInt8 ? format.activations.rawValue : nil)
       if chosen.contains(i) {

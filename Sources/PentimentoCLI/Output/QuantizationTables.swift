@@ -27,11 +27,14 @@ extension QuantizationReport {
       let parts = entry.name.split(separator: ".").filter { Int($0) == nil && $0 != "weight" }
       return "\(parts.first ?? "") \(parts.last ?? "")"
     }
-    let rows = kinds.map { kind, entries in (kind, entries.count, entries.reduce(0) { $0 + $1.bytes }) }
-    return ["", "stay fp16"]
-      + rows.sorted { ($1.2, $0.0) < ($0.2, $1.0) }.map { kind, count, bytes in
-        "\(count)".padding(to: 8) + String(megabytes: bytes).aligned(to: 8) + " MB  \(kind)"
-      }
+    let rows: [(kind: String, count: Int, bytes: Int)] = kinds.map { kind, entries in
+      (kind: kind, count: entries.count, bytes: entries.reduce(0) { $0 + $1.bytes })
+    }
+    let sorted = rows.sorted { ($1.bytes, $0.kind) < ($0.bytes, $1.kind) }
+    let lines = sorted.map { row in
+      "\(row.count)".padding(to: 8) + String(megabytes: row.bytes).aligned(to: 8) + " MB  \(row.kind)"
+    }
+    return ["", "stay fp16"] + lines
   }
 
   private var losses: [String] {
@@ -40,8 +43,9 @@ extension QuantizationReport {
     var lines = [""]
     if let sampled {
       let values = entries.compactMap(\.signalToNoise).sorted()
+      let int8 = entries.count { $0.to == "s8" }
       lines.append(
-        "signal to noise expected from \(sampled) of \(entries.filter { $0.to == "s8" }.count) int8 weights: "
+        "signal to noise expected from \(sampled) of \(int8) int8 weights: "
           + "\(values[values.count / 2]) dB in the middle, \(values[0]) dB at the least")
     } else {
       lines.append("signal to noise of the weights that lost most, dB")
