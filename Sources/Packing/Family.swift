@@ -39,22 +39,3 @@ enum Family: Sendable {
   /// Whether a text encoder is OpenCLIP's, whatever its names.
   func isOpenCLIP(_ component: String) -> Bool { self == .sd2 || component == "text_encoder_2" }
 }
-
-/// What files are that hold no model of the three families.
-enum Stranger {
-  /// Why a file is not used, from its names; nil if nothing speaks against it.
-  static func reason(_ names: Set<String>) -> String? {
-    func has(_ prefix: String) -> Bool { names.contains { $0.hasPrefix(prefix) } }
-    if has("lora_") || names.contains(where: { $0.hasPart(".lora") || $0.hasSuffix(".alpha") }) {
-      return "it is a LoRA; name the model that it was made for, and this file as its LoRA"
-    }
-    let network = has("model.diffusion_model.") ? "model.diffusion_model." : ""
-    if ["joint_blocks.", "double_blocks."].contains(where: { has(network + $0) }) {
-      return "its noise network is a transformer (Stable Diffusion 3, Flux); use a model of another kind"
-    }
-    if has("conditioner.embedders.0.model.") {
-      return "it is the refiner of Stable Diffusion XL; use the base model"
-    }
-    return nil
-  }
-}

@@ -32,6 +32,7 @@ package struct SingleFileModel: ModelFiles {
     let names = NameTree(file.tensors.map(\.name))
     if let reason = Stranger.reason(names.leaves) { throw .notAWholeModel(file: path, reason: reason) }
     guard let denoiser = Place.of("unet", in: names.leaves) else {
+      if let lone = Self.loneNetwork(names.leaves) { throw .loneNetwork(file: path, network: lone) }
       throw .notAWholeModel(
         file: path,
         reason: "it has no tensor of a noise network (model.diffusion_model.…); check what was downloaded")
@@ -68,6 +69,12 @@ package struct SingleFileModel: ModelFiles {
     } else {
       notes = description.notes
     }
+  }
+
+  /// The network that a file without a noise network holds.
+  private static func loneNetwork(_ names: Set<String>) -> String? {
+    TinyAutoencoderFile.isIn(names)
+      ? "vae" : ["vae", "text_encoder", "text_encoder_2"].first { Place.of($0, in: names) != nil }
   }
 
   /// Whether a file is meant as a whole model.

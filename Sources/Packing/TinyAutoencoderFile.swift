@@ -75,9 +75,13 @@ struct TinyAutoencoderFile {
     configuration = ModelDescription.json(try TinyAutoencoderFields(Shapes(weights)))
   }
 
-  private static func layouts(of file: any TensorFile) -> [Layout] {
-    let names = Set(file.tensors.map(\.name))
-    return Half.allCases.compactMap { half in Layout.all.first { $0.half == half && $0.isIn(names) } }
+  /// Whether a file with tensors of these names holds one of the halves.
+  static func isIn(_ names: Set<String>) -> Bool { !layouts(of: names).isEmpty }
+
+  private static func layouts(of file: any TensorFile) -> [Layout] { layouts(of: Set(file.tensors.map(\.name))) }
+
+  private static func layouts(of names: Set<String>) -> [Layout] {
+    Half.allCases.compactMap { half in Layout.all.first { $0.half == half && $0.isIn(names) } }
   }
 
   private static func read(

@@ -25,9 +25,11 @@ package struct DiffusersFolder: ModelFiles {
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw .file(FileReader.isLinkLoop(path) ? .linkLoop(file: path) : .missing(file: path))
     }
-    guard isFolder else { throw .notAModelFolder(folder: path, reason: "it is a single file") }
-    guard FileManager.default.fileExists(atPath: "\(path)/model_index.json") else {
-      throw .notAModelFolder(folder: path, reason: "it has no model_index.json")
+    guard isFolder else {
+      throw .notAModelFolder(folder: path, reason: "it is a single file", meant: nil)
+    }
+    guard Self.isModel(path) else {
+      throw .notAModelFolder(folder: path, reason: "it has no model_index.json", meant: Self.near(path))
     }
     let label = "model_index.json"
     let bytes = try WeightFileError.ofFile { () throws(FileError) in
@@ -42,6 +44,22 @@ package struct DiffusersFolder: ModelFiles {
         && FileManager.default.fileExists(atPath: "\(path)/\(key)", isDirectory: &isFolder)
         && isFolder
     }.sorted()
+  }
+
+  private static func isModel(_ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: "\(path)/model_index.json")
+  }
+
+  /// What is perhaps meant by a folder that is no model: one around it, one below it (a hub's cache keeps models in
+  /// `snapshots/COMMIT`), or the one file of tensors in it.
+  private static func near(_ path: String) -> String? {
+    func names(_ folder: String) -> [String] { (try? FileReader.names(in: folder)) ?? [] }
+    let here = names(path)
+    let below = here.map { "\(path)/\($0)" } + names("\(path)/snapshots").map { "\(path)/snapshots/\($0)" }
+    let around = path.lastIndex(of: "/").map { String(path[..<$0]) }
+    if let model = ([around].compactMap { $0 } + below).first(where: isModel) { return model }
+    let files = here.filter { name in [".safetensors", ".gguf"].contains(where: name.hasSuffix) }
+    return files.count == 1 ? "\(path)/\(files[0])" : nil
   }
 
   package func has(_ component: String) -> Bool { components.contains(component) }

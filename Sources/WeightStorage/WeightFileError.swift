@@ -35,7 +35,8 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case unsupportedElement(file: String, tensor: String, dtype: String, wanted: String)
 
   // A model folder.
-  case notAModelFolder(folder: String, reason: String)
+  /// `meant` is what was perhaps to be named instead.
+  case notAModelFolder(folder: String, reason: String, meant: String?)
   case missingWeights(folder: String)
   case badShardIndex(file: String, reason: String)
   case configuration(ConfigurationError)
@@ -44,6 +45,8 @@ public enum WeightFileError: Error, Equatable, Sendable {
   case notAWholeModel(file: String, reason: String)
   /// A single file of fewer networks than a model needs; the missing ones by their names in a diffusers folder.
   case lacksNetworks(file: String, networks: [String])
+  /// A file of a network other than the noise network, by its name in a diffusers folder.
+  case loneNetwork(file: String, network: String)
   case unknownTensor(file: String, tensor: String)
   case unusualShapes(file: String, reason: String)
   case severalScales(file: String, tensor: String, count: Int)
@@ -113,8 +116,9 @@ extension WeightFileError: CustomStringConvertible {
     case .unsupportedElement(let file, let tensor, let dtype, let wanted):
       "\(file): tensor \(tensor) is stored as \(dtype) where \(wanted) is needed; "
         + "save the model as F16, BF16 or F32"
-    case .notAModelFolder(let folder, let reason):
-      "\(folder): is not a model in diffusers layout: \(reason); name the folder that holds model_index.json"
+    case .notAModelFolder(let folder, let reason, let meant):
+      "\(folder): is not a model in diffusers layout: \(reason); "
+        + (meant.map { "did you mean \($0)?" } ?? "name the folder that holds model_index.json")
     case .missingWeights(let folder):
       "\(folder): has no .safetensors weights; download the model's .safetensors files into it"
     case .badShardIndex(let file, let reason):
@@ -127,6 +131,9 @@ extension WeightFileError: CustomStringConvertible {
       "\(file): is not a whole Stable Diffusion 1, 2 or XL model: it has no "
         + networks.map { Self.words[$0] ?? $0 }.joined(separator: " and no ")
         + "; name a file that has it too, or the folder that holds model_index.json"
+    case .loneNetwork(let file, let network):
+      "\(file): holds \(network == "vae" ? "an" : "a") \(Self.words[network] ?? network) alone; name a model, and "
+        + "this file as its \(Self.words[network] ?? network)"
     case .unknownTensor(let file, let tensor):
       "\(file): tensor \(tensor) belongs to no part of Stable Diffusion 1, 2 or XL; use the plain text-to-image model"
     case .unusualShapes(let file, let reason):

@@ -39,8 +39,8 @@ import WeightStorage
   private static let (unet, text) = ("model.diffusion_model.", "cond_stage_model.transformer.text_model.")
 
   static let damages: [Damage] = [
-    Damage("with a key that nobody knows", says: "tensor control_model.x belongs to no part") {
-      $0["control_model.x"] = [1]
+    Damage("with a key that nobody knows", says: "tensor some_model.x belongs to no part") {
+      $0["some_model.x"] = [1]
     },
     Damage(
       "with a key that nobody knows in the UNet", says: "tensor \(unet)input_blocks.1.0.extra.weight belongs"
@@ -120,6 +120,44 @@ import WeightStorage
       #expect("\(error)".contains(file.path) || "\(error)".contains("rescale"), "\(error)")
       #expect(Model.isModelError(error))
     }
+  }
+
+  /// What else is published under such names: a tensor of it, what it is, and the next step.
+  static let others: [(tensor: String, kind: String, step: String)] = [
+    ("control_model.input_hint_block.0.weight", "a ControlNet", "name the model that it guides"),
+    ("controlnet_cond_embedding.conv_in.weight", "a ControlNet", "name the model that it guides"),
+    ("lora_controlnet", "a ControlNet", "name the model that it guides"),
+    ("adapter.body.0.resnets.0.block1.weight", "a T2I adapter", "name the model that it guides"),
+    ("ip_adapter.1.to_k_ip.weight", "an IP-Adapter", "name the model that it is for"),
+    ("lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "a LoRA", "this file as its LoRA"),
+    ("unet.mid_block.attentions.0.proj_in.lora_A.weight", "a LoRA", "this file as its LoRA"),
+    ("lora_unet_mid_block_attentions_0_proj_in.hada_w1_a", "a LoRA", "this file as its LoRA"),
+    ("down_blocks.0.motion_modules.0.norm.weight", "a model of videos", "use a model of pictures"),
+    ("model.diffusion_model.input_blocks.1.0.time_stack.x", "a model of videos", "use a model of pictures"),
+    ("conditioner.embedders.0.model.logit_scale", "the refiner", "use the base model"),
+    ("noise_augmentor.data_mean", "an unCLIP model", "use the plain text-to-image model"),
+    ("model.diffusion_model.joint_blocks.0.x_block.attn.proj.weight", "a transformer", "XL family"),
+    ("double_blocks.0.img_attn.qkv.weight", "a transformer", "XL family"),
+    ("transformer_blocks.0.attn.to_k.weight", "a transformer", "XL family"),
+    ("model.diffusion_model.blocks.0.cross_attn.k.weight", "a transformer", "XL family"),
+    ("clip_txt_mapper.weight", "Stable Cascade", "XL family"),
+    ("encoder_hid_proj.weight", "DeepFloyd", "XL family"),
+    ("encoder.block.0.layer.0.SelfAttention.k.weight", "T5", "XL family"),
+    ("vision_model.embeddings.class_embedding", "CLIP's of pictures", "XL family"),
+    ("conv_first.weight", "an upscaler", "XL family"),
+    ("model.layers.0.self_attn.q_proj.weight", "a language model", "XL family"),
+    ("encoder.down.0.block.0.conv1.weight", "an autoencoder alone", "this file as its autoencoder"),
+    ("decoder.layers.0.weight", "an autoencoder alone", "this file as its autoencoder"),
+    ("text_model.encoder.layers.0.mlp.fc1.weight", "a text encoder alone", "this file as its text encoder"),
+    ("transformer.resblocks.0.mlp.c_fc.weight", "a text encoder alone", "this file as its text encoder"),
+  ]
+
+  @Test("is of another kind, which is said with the next step", arguments: others.indices)
+  func otherKinds(index: Int) throws {
+    let (tensor, kind, step) = Self.others[index]
+    let file = try SingleFile(sparse: [(tensor, [4, 4, 3, 3])])
+    let sentence = try refusal { try Model(at: URL(fileURLWithPath: file.path)) }
+    #expect(sentence.contains(kind) && sentence.contains(step), "\(sentence)")
   }
 
   @Test("is a latent consistency model's folder whose configuration is another model's")

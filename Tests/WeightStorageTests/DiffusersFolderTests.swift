@@ -62,12 +62,31 @@ import WeightStorage
       try DiffusersFolder(path: "/no/such")
     }
     let file = folder.path + "/unet/config.json"
-    #expect(throws: WeightFileError.notAModelFolder(folder: file, reason: "it is a single file")) {
+    #expect(throws: WeightFileError.notAModelFolder(folder: file, reason: "it is a single file", meant: nil)) {
       try DiffusersFolder(path: file)
     }
-    let unet = folder.path + "/unet"
-    #expect(throws: WeightFileError.notAModelFolder(folder: unet, reason: "it has no model_index.json")) {
-      try DiffusersFolder(path: unet)
+  }
+
+  @Test("names what was perhaps meant: the model around a network's folder, one below, the one file of tensors")
+  func meant() throws {
+    func meant(_ path: String) throws -> String? {
+      do throws(WeightFileError) { _ = try DiffusersFolder(path: path) } catch {
+        guard case .notAModelFolder(path, "it has no model_index.json", let meant) = error else { throw error }
+        return meant
+      }
+      Issue.record("was opened")
+      return nil
     }
+    #expect(try meant(folder.path + "/unet") == folder.path)
+    let hub = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+    defer { try? FileManager.default.removeItem(atPath: hub) }
+    try FileManager.default.createDirectory(atPath: hub + "/snapshots", withIntermediateDirectories: true)
+    #expect(try meant(hub) == nil)
+    try Data().write(to: URL(fileURLWithPath: hub + "/model.safetensors"))
+    #expect(try meant(hub) == hub + "/model.safetensors")
+    try Data().write(to: URL(fileURLWithPath: hub + "/other.gguf"))
+    #expect(try meant(hub) == nil)
+    try FileManager.default.copyItem(atPath: folder.path, toPath: hub + "/snapshots/39593d5")
+    #expect(try meant(hub) == hub + "/snapshots/39593d5")
   }
 }

@@ -27,8 +27,20 @@ enum NearFiles {
     for path in named where !path.isEmpty && sentence.contains(path) && !sentence.contains("did you mean") {
       let near = near(path)
       if !near.isEmpty { return "; did you mean \(near.alternatives)?" }
+      if isElsewhere(path) { return "; nothing is downloaded here: fetch it first, and name the file or folder" }
     }
     return ""
+  }
+
+  /// An address, or the name that a model has on a hub (`owner/name`) where no folder is called after the owner.
+  private static func isElsewhere(_ path: String) -> Bool {
+    if path.hasPrefix("http:") || path.hasPrefix("https:") { return true }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let owner = parts.first, let first = owner.first, first.isLetter || first.isNumber
+    else { return false }
+    let fileEnds = ["safetensors", "gguf", "ckpt", "png", "jpg", "jpeg", "ppm", "json"]
+    return !fileEnds.contains { path.hasSuffix(".\($0)") }
+      && !FileManager.default.fileExists(atPath: String(owner))
   }
 
   /// Paths of files in the same folder that are called nearly so, at most three; none where there is such a file or no such

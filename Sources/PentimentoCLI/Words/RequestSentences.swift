@@ -23,6 +23,7 @@ func sentence(for error: any Error) -> String {
   case WeightFileError.unusualShapes: "\(error) (--config)"
   case WeightFileError.lacksNetworks(_, let networks):
     "\(error); \(networks.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")) takes one"
+  case WeightFileError.loneNetwork(_, let network): "\(error) (--\(network.replacing("_", with: "-")))"
   case WeightFileError.notAWholeModel(_, let reason) where reason.contains("a LoRA"): "\(error) (--lora)"
   case LoRAError.notALoRA: "\(error); a model goes to --model"
   case ModelLocationError.notFound(let searched):
