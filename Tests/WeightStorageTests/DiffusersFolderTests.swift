@@ -78,15 +78,15 @@ import WeightStorage
       return nil
     }
     #expect(try meant(folder.path + "/unet") == folder.path)
-    let hub = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
-    defer { try? FileManager.default.removeItem(atPath: hub) }
-    try FileManager.default.createDirectory(atPath: hub + "/snapshots", withIntermediateDirectories: true)
+    let cache = try TemporaryFolder()
+    let hub = cache.path
+    try cache.add("snapshots/README", "")
     #expect(try meant(hub) == nil)
-    try Data().write(to: URL(fileURLWithPath: hub + "/model.safetensors"))
+    try cache.add("model.safetensors", "")
     #expect(try meant(hub) == hub + "/model.safetensors")
-    try Data().write(to: URL(fileURLWithPath: hub + "/other.gguf"))
+    try cache.add("other.gguf", "")
     #expect(try meant(hub) == nil)
-    try FileManager.default.copyItem(atPath: folder.path, toPath: hub + "/snapshots/39593d5")
+    try cache.add("snapshots/39593d5/model_index.json", "{}")
     #expect(try meant(hub) == hub + "/snapshots/39593d5")
   }
 }
