@@ -30,7 +30,7 @@ package struct SingleFileModel: ModelFiles {
     self.path = path
     let file = try openTensorFile(path: path)
     let names = NameTree(file.tensors.map(\.name))
-    if let reason = Stranger.reason(names.leaves) { throw .notAWholeModel(file: path, reason: reason) }
+    if let reason = Stranger.reason(file.tensors) { throw .notAWholeModel(file: path, reason: reason) }
     guard let denoiser = Place.of("unet", in: names.leaves) else {
       if let lone = Self.loneNetwork(names.leaves) { throw .loneNetwork(file: path, network: lone) }
       throw .notAWholeModel(

@@ -1,3 +1,5 @@
+import WeightStorage
+
 /// A kind of files that hold no model of the three families, told by names that only its tensors have.
 struct Stranger: Sendable {
   /// What a name begins with, behind the prefix of a noise network in a whole model or without it.
@@ -54,9 +56,15 @@ struct Stranger: Sendable {
     Stranger(beginnings: ["model.layers."], kind: "a language model", advice: otherNetwork),
   ]
 
-  /// Why a file is not used, from its names; nil if nothing speaks against it.
-  static func reason(_ names: Set<String>) -> String? {
-    all.first { names.contains(where: $0.has) }.map { "it is \($0.kind); \($0.advice)" }
+  /// A few rows for a text encoder's table, called after what they mean: `emb_params`, `<cat>`, `clip_l` and `clip_g`.
+  private static let embedding = Stranger(
+    kind: "a textual inversion", advice: "such words are not read; describe the subject, or use a LoRA of it")
+
+  /// Why a file is not used, from its tensors; nil if nothing speaks against it.
+  static func reason(_ tensors: [TensorEntry]) -> String? {
+    let isEmbedding = !tensors.isEmpty && tensors.allSatisfy { !$0.name.contains(".") && $0.shape.count == 2 }
+    let stranger = isEmbedding ? embedding : all.first { stranger in tensors.contains { stranger.has($0.name) } }
+    return stranger.map { "it is \($0.kind); \($0.advice)" }
   }
 
   private func has(_ name: String) -> Bool {

@@ -72,9 +72,18 @@ package struct DiffusersFolder: ModelFiles {
   }
 
   /// Any small file of the folder as it is, `tokenizer/merges.txt`.
+  ///
+  /// - Throws: `lacksFile`, or `otherPipeline` where there is no noise network because the model has another kind.
   package func data(_ name: String) throws(WeightFileError) -> Data {
-    try WeightFileError.ofFile { () throws(FileError) in
-      Data(try FileReader.contents(of: "\(path)/\(name)", label: name))
+    do throws(FileError) {
+      return Data(try FileReader.contents(of: "\(path)/\(name)", label: name))
+    } catch .missing {
+      if name.hasPrefix("unet/"), !index.keys.contains("unet"), let pipeline = try? index["_class_name"].string() {
+        throw .otherPipeline(folder: path, pipeline: pipeline)
+      }
+      throw .lacksFile(folder: path, file: name)
+    } catch {
+      throw .file(error)
     }
   }
 

@@ -72,10 +72,23 @@ struct SafetensorsHeader {
         file: file, reason: "it is a Git LFS pointer; fetch the file itself with git lfs pull")
     }
     if start.allSatisfy({ 0x20..<0x7F ~= $0 || 0x09...0x0D ~= $0 }) {
-      return .notAWeightFile(file: file, reason: "it is text; check what was downloaded")
+      return .notAWeightFile(
+        file: file,
+        reason: "it is text, perhaps what a server said instead of sending it; read it, and download the model again")
     }
-    return nil
+    let other = otherStarts.first { start.starts(with: $0.bytes) }
+    return other.map { .notAWeightFile(file: file, reason: $0.reason) }
   }
+
+  /// What the first bytes say.
+  private static let otherStarts: [(bytes: [UInt8], reason: String)] = [
+    ([0x1F, 0x8B], archive), ([0x37, 0x7A, 0xBC, 0xAF], archive), (Array("Rar!".utf8), archive),
+    ([0xFD, 0x37, 0x7A, 0x58, 0x5A], archive), ([0x28, 0xB5, 0x2F, 0xFD], archive),
+    ([0x89, 0x50, 0x4E, 0x47], picture), ([0xFF, 0xD8, 0xFF], picture),
+    ([0x89, 0x48, 0x44, 0x46], "it is HDF5; use the model's .safetensors files"),
+  ]
+  private static let archive = "it is an archive; unpack it, and name the file of tensors in it"
+  private static let picture = "it is a picture; name the model here, and the picture with its own option"
 
   /// The text's memory is given back with this call.
   private mutating func scanTable(_ text: [UInt8], _ file: String) throws(WeightFileError) -> [Row] {

@@ -38,6 +38,9 @@ public enum WeightFileError: Error, Equatable, Sendable {
   /// `meant` is what was perhaps to be named instead.
   case notAModelFolder(folder: String, reason: String, meant: String?)
   case missingWeights(folder: String)
+  case lacksFile(folder: String, file: String)
+  /// Its index names no UNet; `pipeline` is its class in diffusers.
+  case otherPipeline(folder: String, pipeline: String)
   case badShardIndex(file: String, reason: String)
   case configuration(ConfigurationError)
 
@@ -121,6 +124,10 @@ extension WeightFileError: CustomStringConvertible {
         + (meant.map { "did you mean \($0)?" } ?? "name the folder that holds model_index.json")
     case .missingWeights(let folder):
       "\(folder): has no .safetensors weights; download the model's .safetensors files into it"
+    case .lacksFile(let folder, let file):
+      "\(folder): lacks \(file); download the model again, all its files but the pictures and the pickles"
+    case .otherPipeline(let folder, let pipeline):
+      "\(folder): is a \(pipeline), whose noise network is no UNet; use a model of the Stable Diffusion 1, 2 or XL family"
     case .badShardIndex(let file, let reason):
       "\(file): \(reason); download the model's files again, all of them"
     case .configuration(let error):

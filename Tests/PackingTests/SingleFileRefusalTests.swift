@@ -152,6 +152,13 @@ import WeightStorage
     ("transformer.resblocks.0.mlp.c_fc.weight", "a text encoder alone", "this file as its text encoder"),
   ]
 
+  @Test("is a textual inversion", arguments: [["emb_params"], ["clip_l", "clip_g"], ["<cat>"]])
+  func embedding(names: [String]) throws {
+    let file = try SingleFile(sparse: names.map { ($0, [8, 768]) })
+    let sentence = try refusal { try Model(at: URL(fileURLWithPath: file.path)) }
+    #expect(sentence.contains("a textual inversion; such words are not read"), "\(sentence)")
+  }
+
   @Test("is of another kind, which is said with the next step", arguments: others.indices)
   func otherKinds(index: Int) throws {
     let (tensor, kind, step) = Self.others[index]

@@ -40,7 +40,7 @@ import WeightStorage
   @Test("names files by their place in it")
   func labels() throws {
     let model = try DiffusersFolder(path: folder.path)
-    #expect(throws: WeightFileError.file(.missing(file: "tokenizer/vocab.json"))) {
+    #expect(throws: WeightFileError.lacksFile(folder: folder.path, file: "tokenizer/vocab.json")) {
       try model.data("tokenizer/vocab.json")
     }
     #expect(throws: ConfigurationError.missingKey(file: "unet/config.json", key: "sample_size")) {

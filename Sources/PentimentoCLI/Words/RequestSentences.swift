@@ -22,7 +22,8 @@ func sentence(for error: any Error) -> String {
   case TrainingError.noPicture: "\(error) (--generate)"
   case WeightFileError.unusualShapes: "\(error) (--config)"
   case WeightFileError.lacksNetworks(_, let networks):
-    "\(error); \(networks.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")) takes one"
+    "\(error); \(networks.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")) "
+      + (networks.count == 1 ? "takes one" : "take them")
   case WeightFileError.loneNetwork(_, let network): "\(error) (--\(network.replacing("_", with: "-")))"
   case WeightFileError.notAWholeModel(_, let reason) where reason.contains("a LoRA"): "\(error) (--lora)"
   case LoRAError.notALoRA: "\(error); a model goes to --model"
