@@ -68,7 +68,7 @@ import WeightStorage
         Damage.replacing("decoder.conv_in.bias", by: "decoder.conv_im.bias")),
       Damage("model_index.json", "missing", says: "has no model_index.json") { _ in nil },
       Damage("model_index.json", "cut", says: "model_index.json") { Array($0[..<20]) },
-      Damage("unet/config.json", "missing", says: "unet/config.json: there is no such file") { _ in nil },
+      Damage("unet/config.json", "missing", says: "lacks unet/config.json") { _ in nil },
       Damage("unet/config.json", "empty", says: "unet/config.json is not a JSON object") { _ in [] },
       Damage(
         "unet/config.json", "for inpainting", says: "in_channels is 9",
@@ -76,12 +76,12 @@ import WeightStorage
       Damage(
         "vae/config.json", "with a factor beyond 32 bits", says: "scaling_factor is 1e+99, not a number",
         Damage.replacing("\"scaling_factor\": 0.18215", by: "\"scaling_factor\": 1.0e+99")),
-      Damage("vae/config.json", "missing", says: "vae/config.json: there is no such file") { _ in nil },
-      Damage("text_encoder/config.json", "missing", says: "text_encoder/config.json: there is no such file") {
+      Damage("vae/config.json", "missing", says: "lacks vae/config.json") { _ in nil },
+      Damage("text_encoder/config.json", "missing", says: "lacks text_encoder/config.json") {
         _ in nil
       },
       Damage(
-        "scheduler/scheduler_config.json", "missing", says: "scheduler_config.json: there is no such file"
+        "scheduler/scheduler_config.json", "missing", says: "lacks scheduler/scheduler_config.json"
       ) { _ in nil },
       Damage("scheduler/scheduler_config.json", "a list", says: "is not a JSON object") { _ in
         Array("[]".utf8)
@@ -102,7 +102,7 @@ import WeightStorage
       Damage(
         "text_encoder/config.json", "for wider layers", says: "mlp.fc1.weight",
         Damage.replacing("\"intermediate_size\": 128", by: "\"intermediate_size\": 256")),
-      Damage("tokenizer/vocab.json", "missing", says: "tokenizer/vocab.json: there is no such file") { _ in
+      Damage("tokenizer/vocab.json", "missing", says: "lacks tokenizer/vocab.json") { _ in
         nil
       },
       Damage(
@@ -120,7 +120,7 @@ import WeightStorage
         _ in Array(#"{"beta_start": -0.01, "beta_schedule": "linear"}"#.utf8)
       },
       Damage("tokenizer/vocab.json", "cut", says: "vocab.json") { Array($0[..<100]) },
-      Damage("tokenizer/merges.txt", "missing", says: "tokenizer/merges.txt: there is no such file") { _ in
+      Damage("tokenizer/merges.txt", "missing", says: "lacks tokenizer/merges.txt") { _ in
         nil
       },
       Damage("tokenizer/merges.txt", "of another model", says: "merges.txt") { _ in
