@@ -32,8 +32,8 @@ public struct JobList: JobSource {
     self.entries = shard.part(of: entries)
   }
 
-  /// Every file of a folder, hidden ones left out, in the order of their names; what is none, or cannot be opened under
-  /// its name, is a broken entry, but folders are passed over.
+  /// Every file of a folder, hidden ones and those that lie beside photos left out, in the order of their names; what is
+  /// none, or cannot be opened under its name, is a broken entry, but folders are passed over.
   ///
   /// - Throws: `FileError`.
   public init(folder: String, shard: Shard = .whole, fileExtension: String = "png") throws {
@@ -43,7 +43,7 @@ public struct JobList: JobSource {
         kinds[file] = FileKind(at: "\(folder)/\(file)")
       }
     } catch { throw FileError.missing(file: folder) }
-    let files = kinds.keys.filter { kinds[$0] != .folder }
+    let files = kinds.keys.filter { kinds[$0] != .folder && !Self.liesBeside($0) }
     let stems = Dictionary(grouping: files) { JobLine.stem($0) ?? $0 }
     var names = JobNames()
     let entries = files.sorted().map { file -> BatchEntry in
@@ -57,6 +57,13 @@ public struct JobList: JobSource {
           name: name, output: "\(name).\(fileExtension)", words: ["--image", origin], origin: origin))
     }
     self.entries = shard.part(of: names.checked(entries))
+  }
+
+  /// Notes, settings and indexes, by their extensions. What else is no picture is told where it is opened.
+  private static func liesBeside(_ file: String) -> Bool {
+    let kinds = ["txt", "md", "json", "jsonl", "csv", "xml", "xmp", "html", "log", "ini", "db", "aae", "thm"]
+    let name = file.lowercased()
+    return kinds.contains { name.hasSuffix(".\($0)") }
   }
 
   public var count: Int? { entries.count }

@@ -30,6 +30,9 @@ package struct SingleFileModel: ModelFiles {
     self.path = path
     let file = try openTensorFile(path: path)
     let names = NameTree(file.tensors.map(\.name))
+    if let format = file.texts["format"], format.hasPrefix("pentimento ") {
+      throw .notAWholeModel(file: path, reason: "it is a \(format); name a model, and this file by its own option")
+    }
     if let reason = Stranger.reason(file.tensors) { throw .notAWholeModel(file: path, reason: reason) }
     guard let denoiser = Place.of("unet", in: names.leaves) else {
       if let lone = Self.loneNetwork(names.leaves) { throw .loneNetwork(file: path, network: lone) }

@@ -115,7 +115,7 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     try FileManager.default.createDirectory(
       at: folder.appending(path: "more"), withIntermediateDirectories: true)
-    for name in ["b.png", "a.jpg", "a.png", ".hidden"] {
+    for name in ["b.png", "a.jpg", "a.png", ".hidden", "notes.txt", "a.XMP"] {
       try Data().write(to: folder.appending(path: name))
     }
     var list = try JobList(folder: folder.path)

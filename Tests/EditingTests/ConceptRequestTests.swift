@@ -21,5 +21,6 @@ import Testing
     let read = try ConceptRequest(parsing: concept.written)
     #expect(read.text == concept.text && read.scale == concept.scale && read.preset == concept.preset)
     #expect(read.direction == concept.direction && read.threshold == concept.threshold)
+    #expect(read.written == concept.written)
   }
 }

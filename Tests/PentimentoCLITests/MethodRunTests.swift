@@ -185,6 +185,8 @@ import Testing
     (
       "turbo-edit", "the model takes few steps", ["-p", "x", "--source-prompt", "y", "--spacing", "trailing"]
     ),
+    ("sdedit", "strength is given", ["-p", "x", "--strength", "0.5"]),
+    ("infedit", "strength is given", ["-p", "x", "--source-prompt", "y", "--strength", "0.5"]),
     ("sdedit", "the model takes few steps", ["-p", "x", "--spacing", "trailing"]),
     ("sdedit", "there is a mask", ["-p", "x", "--mask", "mask.png", "--spacing", "trailing"]),
   ]

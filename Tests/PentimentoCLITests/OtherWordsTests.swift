@@ -26,6 +26,10 @@ import Testing
     Refusal("generate", "--batch-count", "4", says: "'pentimento batch'"),
     Refusal("generate", "-b", "4", says: "list of seeds"),
     Refusal("edit", "--vae-tiling", says: "--max-ram"),
+    Refusal("quantize", "--max-vram", "1", says: "--help-all"),
+    Refusal("inspect", "--model", "m", says: "named without one, 'pentimento inspect FILE'"),
+    Refusal("edit", "-i", "photo.png", "--seed", "3", "--seed", "4", says: "--seed is given twice"),
+    Refusal("edit", "-i", "photo.png", "-p", "x", "--prompt", "y", "-o", "o.png", says: "--prompt is given twice"),
     Refusal("edit", "-W", "64", "-i", "photo.png", "-p", "x", "-o", "o.png", says: "give both, or --size"),
     Refusal(
       "generate", "-p", "a cat <lora:fur:0.8>", "-o", "o.png", says: "--lora fur.safetensors:0.8"),

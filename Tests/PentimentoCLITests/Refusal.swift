@@ -43,8 +43,6 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     for word in words {
       #expect(run.errors.contains(word), "\(run.errors)", sourceLocation: sourceLocation)
     }
-    // What the parser finds comes with its own lines on how to write it.
-    if run.errors.hasPrefix("Error: "), status == Status.usage { return }
     let lines = run.complaints
     #expect(lines.count == 1, "\(run.errors)", sourceLocation: sourceLocation)
     guard let line = lines.first else { return }

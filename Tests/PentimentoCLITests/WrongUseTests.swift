@@ -107,7 +107,8 @@ import Testing
     Refusal("--radius", "3", says: "ddpm-inversion has no use for --radius"),
     Refusal("--mask", "mask.png", "--method", "ddpm-inversion", says: "no use for a mask"),
     Refusal("--fast", "--method", "sdedit", says: "--fast chooses a method"),
-    Refusal("--mask", "auto", says: "no use for --mask auto"),
+    Refusal("--mask", "auto", says: "diffedit needs a source prompt"),
+    Refusal("--method", "sdedit", "--mask", "auto", says: "no use for --mask auto"),
     Refusal("--save-mask", "m.png", says: "no use for --save-mask"),
     Refusal("--feather", "3", says: "--feather"),
     Refusal("--mask", "mask.png", "--feather", "3", "--no-paste-back", says: "--feather"),
@@ -219,7 +220,7 @@ import Testing
     try await Refusal("xyz", says: "no command \"xyz\": use edit, generate, batch, plan").check(in: place)
     try await Refusal("edit", "-p", "x", "-o", "out.png", says: "--image").check(in: place)
     try await Refusal("edit", "-i", "photo.png", "-p", "x", says: "--output").check(in: place)
-    try await Refusal("inspect", "a", "b", says: "Unexpected argument").check(in: place)
+    try await Refusal("inspect", "a", "b", says: "unexpected argument").check(in: place)
   }
 
   @Test(
@@ -240,20 +241,21 @@ import Testing
   @Test("what is missing is named where nothing is unknown")
   func missing() async throws {
     let place = try Workplace.furnished()
-    try await Refusal("quantize", "a", "b.safetensors", says: "Missing expected argument '--weights").check(
+    try await Refusal("quantize", "a", "b.safetensors", says: "missing expected argument '--weights").check(
       in: place)
-    try await Refusal("trace", "a", says: "Missing expected argument '--output").check(in: place)
+    try await Refusal("trace", "a", says: "missing expected argument '--output").check(in: place)
     try await Refusal("edit", "-o", "out.png", says: "name it with --image").check(in: place)
   }
 
   static let elsewhere: [Refusal] = [
-    Refusal("--strength", "0.5", says: "no use for --strength", "--strength is for --method infedit, sdedit"),
+    Refusal(
+      "--strength", "0.5", "--fast", says: "no use for --strength", "--strength is for --method infedit, sdedit"),
     Refusal("--radius", "3", says: "--radius is for --method drag"),
     Refusal(
       "--eta", "0.5", "--method", "sdedit", says: "--eta is for --method ddpm-inversion, ledits"),
     Refusal(
       "--mask", "mask.png", "--method", "ddpm-inversion", says: "it is for --method", "inpaint", "diffedit"),
-    Refusal("--mask", "auto", says: "it is for --method diffedit, drag"),
+    Refusal("--method", "sdedit", "--mask", "auto", says: "it is for --method diffedit, drag"),
     Refusal("--save-mask", "m.png", says: "it is for --method", "diffedit"),
     Refusal("--method", "sdedit", "--drag", "1,2:3,4", says: "it is for --method drag"),
   ]
@@ -282,7 +284,7 @@ import Testing
       let first = try await said(sizes[0])
       for size in sizes.dropFirst() { #expect(try await said(size) == first, "\(size)") }
     }
-    for size in ["0", "-1", "M", "7T", "7.5M", "7 M", "99999999999G", "", "7iB"] {
+    for size in ["0", "-1", "400", "M", "7T", "7.5M", "7 M", "99999999999G", "", "7iB"] {
       var refusal = Refusal(says: "--max-ram")
       refusal.arguments = Self.edit + ["-p", "a cat", "--max-ram", size]
       try await refusal.check(in: .furnished())

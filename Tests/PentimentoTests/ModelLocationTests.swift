@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test("are beside an installed program") func installed() {
-    #expect(models("bin/pentimento") == ["share/pentimento"])
+    #expect(models("bin/pentimento") == ["share/pentimento/embedded"])
   }
 
   @Test("are in the package that the program, or a package inside it, was built in") func built() throws {
@@ -45,7 +45,7 @@ import Testing
     try makePackage("App/.build/checkouts/pentimento", ["Sources/Pentimento", "Weights"])
     #expect(
       models("App/.build/x86_64-unknown-linux-gnu/release/app") == [
-        "App/.build/x86_64-unknown-linux-gnu/share/pentimento",
+        "App/.build/x86_64-unknown-linux-gnu/share/pentimento/embedded",
         "App/.build/checkouts/pentimento/Weights/embedded",
       ])
   }

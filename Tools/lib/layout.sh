@@ -8,7 +8,7 @@ lay_out() {
   runner=("$@")
   install -D -m 755 "$program" "$prefix/bin/pentimento"
   while IFS= read -r file; do
-    install -D -m 644 "Weights/embedded/$file" "$prefix/share/pentimento/$file"
+    install -D -m 644 "Weights/embedded/$file" "$prefix/share/pentimento/embedded/$file"
   done < <(cd Weights/embedded && find . -type f | LC_ALL=C sort)
   install -D -m 644 Weights/clip/merges.txt "$prefix/share/pentimento/clip/merges.txt"
   install -d -m 755 "$prefix"/share/{doc/pentimento,man/man1,bash-completion/completions,zsh/site-functions} \

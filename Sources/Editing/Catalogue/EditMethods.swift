@@ -68,7 +68,8 @@ extension EditingMethod {
     if !about.goals.isEmpty {
       lines.append("  good for: " + about.goals.map(\.rawValue).joined(separator: ", "))
     }
-    lines.append("  evaluations: \(about.evaluations)")
+    let paper = model == nil ? "" : " with the paper's settings; 'pentimento plan' counts those of an edit"
+    lines.append("  evaluations: \(about.evaluations)\(paper)")
     var table = [["", "paper"] + (model == nil ? [] : ["model"]) + [""]]
     for row in rows {
       let name = row.isOption ? "--\(row.option)" : "(\(row.option))"

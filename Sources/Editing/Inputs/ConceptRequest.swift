@@ -88,7 +88,7 @@ public struct ConceptRequest: Sendable, Equatable {
     let sign = direction == .add ? "+" : "-"
     // The last colon ends the text, even where nothing follows that it belongs to.
     if options.isEmpty, !text.contains(":") { return sign + text }
-    if options.isEmpty { options = ["weight=1"] }
+    if options.isEmpty { options = ["weight=1.0"] }
     return "\(sign)\(text):\(options.joined(separator: ","))"
   }
 

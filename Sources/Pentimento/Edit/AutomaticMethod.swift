@@ -30,6 +30,7 @@ extension EditMethod {
     switch name {
     case "auto":
       let choice = try choose(for: request, on: kind)
+      if let other = method(taking: settings, insteadOf: choice, for: request) { return other }
       let settings = choice.settings.merging(settings) { _, given in given }
       return (try EditMethod(named: choice.name, settings: settings), choice.reason)
     case "sega" where request.picture != nil:
@@ -45,6 +46,22 @@ extension EditMethod {
     for request: EditRequest, on kind: ModelKind
   ) throws -> (method: EditMethod, reason: String?) {
     try resolve("auto", settings: [:], for: request, on: kind)
+  }
+
+  /// Where the choice has no use for a setting that was given: SDEdit, or else the first method that has, if what was
+  /// given is what it needs.
+  private static func method(
+    taking settings: MethodSettings, insteadOf choice: Choice, for request: EditRequest
+  ) -> (method: EditMethod, reason: String?)? {
+    let given = Set(settings.keys)
+    guard request.inversion == nil, !request.prefersFewSteps,
+      let idle = EditMethods.all.named(choice.name).map({ given.subtracting($0.options) }), !idle.isEmpty
+    else { return nil }
+    let other = ([SDEdit.self] + EditMethods.all).first { type in
+      given.isSubset(of: type.options) && (try? request.checkInputs(of: EditMethod(type))) != nil
+    }
+    let words = idle.sorted().joined(separator: " and ")
+    return other.map { (EditMethod($0, settings: settings), "\(words) \(idle.count == 1 ? "is" : "are") given") }
   }
 
   private struct Choice {
@@ -90,7 +107,7 @@ extension EditMethod {
         ? Choice(LEDITSPlusPlus.name, "there are concepts, and few steps are asked for")
         : Choice(LEDITS.name, "there are concepts")
     }
-    if request.findsMask, hasPrompt, request.sourcePrompt != nil {
+    if request.findsMask, hasPrompt {
       return Choice(DiffEdit.name, "a mask is to be found between a source and a target prompt")
     }
     guard hasPrompt else { throw RequestError.nothingToChoose }

@@ -109,13 +109,12 @@ extension EditChange {
     ].filter { takes.contains($0.0) }.map(\.1)
     let remedy = (remedies + ["a prompt that says the difference"]).joined(separator: ", ")
     if inside < Self.least {
-      notes.append(
-        "The edit changed next to nothing (\(Self.words(inside)) of the latent's unit): try \(remedy).")
+      notes.append("The edit changed almost nothing: try \(remedy).")
     }
     if let outside, outside >= Self.least, !putsBack {
       notes.append(
-        "The edit changed what is masked out too (\(Self.words(outside)) of the latent's unit): put the original back "
-          + "there, or use a method that obeys masks.")
+        "The edit changed what is masked out too: put the original back there, or use a method "
+          + "that obeys masks.")
     }
     for outcome in drags ?? [] where outcome.before >= Self.alike {
       if outcome.atTarget > Self.notArrived {
@@ -130,8 +129,6 @@ extension EditChange {
     }
     return notes
   }
-
-  private static func words(_ value: Double) -> String { "\((value * 1000).rounded() / 1000)" }
 }
 
 /// Cells around the two points of a drag, as far as both lie in the latent.

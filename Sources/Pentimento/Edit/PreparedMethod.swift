@@ -67,7 +67,10 @@ extension EditRequest {
     if let inversion { try type.checkFamily(inversion.inversion) }
   }
 
-  fileprivate func checkInputs(of method: EditMethod) throws {
+  /// Whether what was given is what the method needs, and all of it is of use.
+  ///
+  /// - Throws: `RequestError.missingInput`, `RequestError.inputNotUsed`, `EditError.concept`.
+  func checkInputs(of method: EditMethod) throws {
     let about = method.about
     let given: [(MethodSummary.Need, RequestInput, Bool)] = [
       (.image, .picture, picture != nil || inversion != nil),

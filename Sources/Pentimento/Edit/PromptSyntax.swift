@@ -95,7 +95,7 @@ extension EditRequest {
     guard syntax == .plain, texts.all.contains(where: { WeightedPrompt(parsing: $0.text).looksIntended })
     else { return nil }
     return
-      "Brackets with weights, and BREAK, are text like any other here: prompt-syntax weighted gives them the "
+      "Brackets with weights, and BREAK, are text like any other here: --prompt-syntax weighted gives them the "
       + "meaning that they have in A1111's web UI."
   }
 }

@@ -30,7 +30,7 @@ public enum JournalError: Error, Equatable, CustomStringConvertible {
       "\(file) is a checkpoint of version \(found) and this program goes on with version \(supported): remove it to "
         + "begin again"
     case .damaged(let file, let place):
-      "\(file) is damaged at byte \(place) and cannot be gone on with: remove it to begin again"
+      "\(file) is damaged at byte \(place) and cannot be resumed: remove it to begin again"
     }
   }
 }

@@ -7,7 +7,7 @@ import WeightStorage
 ///
 /// Searched in this order:
 /// 1. the path given, then `$PENTIMENTO_MODEL`;
-/// 2. `../share/pentimento` beside the executable, where the program or an application of the library is installed;
+/// 2. `../share/pentimento/embedded` beside the executable, where the program or an application of the library is installed;
 /// 3. `Weights/` of this package, if the executable was built in it, in a package below it, or in one that
 ///    depends on it by address (SwiftPM keeps a copy in `.build/checkouts`).
 ///
@@ -59,7 +59,7 @@ public enum ModelLocation {
   package static func places(around executable: URL) -> [(shared: URL, model: URL)] {
     var folder = executable.deletingLastPathComponent()
     let installed = folder.deletingLastPathComponent().appending(path: "share/pentimento")
-    var places = [(shared: installed, model: installed)]
+    var places = [(shared: installed, model: installed.appending(path: "embedded"))]
     while folder.path != "/", !folder.path.isEmpty {
       folder.deleteLastPathComponent()
       for package in [folder] + checkouts(in: folder) where isThisPackage(package) {

@@ -9,7 +9,7 @@ import Platform
 struct BatchCommand: RunCommand {
   static let configuration = CommandConfiguration(
     commandName: "batch",
-    abstract: "Edit many pictures with one model; what breaks off is gone on with by the same command.",
+    abstract: "Edit many pictures with one model; the same command resumes an interrupted batch.",
     discussion: """
       JOBS is a file with a JSON object a line, whose keys are the options of 'edit' without their dashes, and id or \
       output for the name of the result, save_mask and save_inversion for names of those; or a folder, every file of which is edited with the options given here; or -, \

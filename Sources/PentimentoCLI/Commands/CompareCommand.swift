@@ -3,6 +3,7 @@ import FoundationEssentials
 import ImageFiles
 import Pentimento
 import Tensors
+import WeightStorage
 
 struct CompareCommand: RunCommand {
   static let configuration = CommandConfiguration(
@@ -46,6 +47,11 @@ struct CompareCommand: RunCommand {
 
   func validate() throws {
     let given = [picture, sourcePrompt, prompt].compactMap { $0 }.count
+    if given == 0, size.size != nil || !edits {
+      let option = edits ? "--size" : "--no-edits"
+      throw ValidationError(
+        "\(option) is for networks that are compared on a picture: give --image, --source-prompt and --prompt")
+    }
     guard given > 0, given < 3 else { return }
     throw ValidationError(
       "networks are compared on a picture: give --image, --source-prompt and --prompt, or none of them for two containers"
@@ -54,7 +60,11 @@ struct CompareCommand: RunCommand {
 
   func run() async throws {
     guard let picture, let sourcePrompt, let prompt else {
-      let comparison = try ContainerComparison(model, reference)
+      let comparison: ContainerComparison
+      do { comparison = try ContainerComparison(model, reference) } catch WeightFileError.noHashes(let file) {
+        throw ValidationError(
+          "\(file) is no container: give --image, --source-prompt and --prompt to compare networks on a picture")
+      }
       if report == .json { return try StandardOutput.write(json: comparison) }
       return try StandardOutput.write(comparison.table)
     }

@@ -7,8 +7,8 @@ struct PentimentoCommand: ParsableCommand {
     commandName: "pentimento",
     abstract: "Edits photographs with Stable Diffusion models on small computers.",
     discussion: """
-      Exit status: \(ExitStatus.list) Standard output has results only; a reader of it that goes early, as head \
-      does, ends the program by SIGPIPE.
+      Exit status: \(ExitStatus.list) Standard output has results only; if its reader closes early, as head does, \
+      the program ends by SIGPIPE.
       """,
     version: programVersion,
     subcommands: [
@@ -27,6 +27,7 @@ struct PentimentoCommand: ParsableCommand {
     if let text = Answer(beforeParsing: words) { throw text }
     do {
       let command = try parseAsRoot(words)
+      if let twice = WrongWords(givenTwiceIn: words) { throw twice }
       // The parser gives help as a command, too.
       if !(command is any RunCommand) {
         if let text = Answer(helpIn: words) { throw text }

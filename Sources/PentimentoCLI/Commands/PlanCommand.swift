@@ -9,11 +9,12 @@ struct PlanCommand: RunCommand {
     commandName: "plan",
     abstract: "Say what an edit will hold in memory, what it will read and how long it will take.",
     discussion: """
-      Takes the options of 'edit'. Without a picture, --size is its size. Times are estimates: the first plan on a machine \
+      Takes the options of 'edit' that have a part in it. Without a picture, --size is its size. Times are estimates: the first plan on a machine \
       measures for two seconds how fast it computes and reads, and the user's cache folder remembers that.
       """)
 
   @OptionGroup var edit: EditOptions
+  @OptionGroup var out: PlannedOutputOptions
   @OptionGroup var replay: ReplayOptions
   @OptionGroup var runtime: RuntimeOptions
 

@@ -75,7 +75,8 @@ final class Notes: Sendable {
     for result in results {
       for cut in result.report.cutPrompts { tell(cut: cut) }
       if let detail = result.report.change?.detail {
-        tell("fine detail of the photo is given back in \(Int((100 * detail).rounded())) % of the picture")
+        let share = Int((100 * detail).rounded())
+        tell("fine detail of the photo is kept in \(share) % of the picture, where nothing changed")
       }
       for warning in result.report.warnings { tell(warning) }
     }

@@ -131,7 +131,7 @@ struct Checkup {
       return try add(
         .warning(
           subject, "left out, since the model that comes with the program is in none of \(places)",
-          "install the package's Weights/embedded as share/pentimento beside the program's bin"))
+          "install the package's Weights/embedded as share/pentimento/embedded beside the program's bin"))
     }
     do {
       let edit = try await ReferenceEdit(Model(at: location), threads: threads)

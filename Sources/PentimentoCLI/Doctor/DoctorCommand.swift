@@ -3,7 +3,7 @@ import Pentimento
 
 struct DoctorCommand: RunCommand {
   static let configuration = CommandConfiguration(
-    commandName: "doctor", abstract: "Look whether edits work here, and say what to do where they do not.",
+    commandName: "doctor", abstract: "Check whether edits work here, and say what to do where they do not.",
     discussion: """
       Looks at the processor, its cores, the memory that an edit may hold, the libraries for pictures, the cache folder, \
       the models, how fast weights are read and computed with, and makes a small edit whose result is known. A line each: \

@@ -5,7 +5,7 @@ import ArgumentParser
 struct MemorySize: ExpressibleByArgument, Equatable {
   let bytes: Int
 
-  /// Nil for anything else, for 0 and for what no machine could address.
+  /// Nil for anything else, for what no machine could address, and for less than a megabyte: `400` was to be `400M`.
   init?(argument: String) {
     let digits = argument.prefix { ("0"..."9").contains($0) }
     let factors = [
@@ -17,7 +17,7 @@ struct MemorySize: ExpressibleByArgument, Equatable {
       return nil
     }
     let (bytes, overflows) = number.multipliedReportingOverflow(by: factor)
-    guard !overflows else { return nil }
+    guard !overflows, bytes >= 1_000_000 else { return nil }
     self.bytes = bytes
   }
 }

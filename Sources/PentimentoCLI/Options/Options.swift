@@ -92,7 +92,7 @@ struct RuntimeOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Memory that the program may hold in all: bytes, or a number with K, M, G (powers of 1000) or Ki, Mi, Gi (of "
+      "Memory that the program may hold in all, as 400M: bytes, or a number with K, M, G (powers of 1000) or Ki, Mi, Gi (of "
         + "1024). Default: what is free. Less means slower, never different.", valueName: "size"))
   var maxRam: MemorySize?
 
@@ -246,6 +246,24 @@ struct OutputOptions: ParsableArguments {
   func picture(_ path: String) throws -> PictureOutput {
     try PictureOutput(path, format: format, quality: quality)
   }
+}
+
+/// Where a result would go, so that the words of an edit are those of its plan.
+struct PlannedOutputOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("o"), .customLong("output"), .customLong("output-path")],
+    help: ArgumentHelp("Where the result would go. The plan holds for every format.", valueName: "file"),
+    completion: .pictures)
+  var output: String?
+
+  @Option(help: "What it would be: png, jpg or ppm.")
+  var format: PictureFormatName?
+
+  @Option(parsing: .unconditional, help: "Of a JPEG, 1 to 100.")
+  var quality: Int?
+
+  @Flag(help: "Without the settings and what the camera noted.")
+  var noMetadata = false
 }
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable { case json }

@@ -26,7 +26,9 @@ enum Messages {
 
   private static let state = Mutex(State())
   private static let began = ContinuousClock.now
-  static let isTerminal = isatty(STDERR_FILENO) == 1
+  /// Whether a line can be written over.
+  static let isTerminal =
+    isatty(STDERR_FILENO) == 1 && !["", "dumb"].contains(ProcessInfo.processInfo.environment["TERM"] ?? "")
 
   /// Says everything in this manner from now on.
   static func use(_ manner: Manner) {

@@ -94,18 +94,15 @@ import Platform
     return status
   }
 
-  /// What the parser has to say: help on standard output, a refusal with the usage on standard error.
+  /// What the parser has to say: help on standard output, a refusal on standard error.
   private static func end(parsing error: any Error, as form: ErrorForm = .sentence) -> ExitStatus {
-    let message = PentimentoCommand.fullMessage(for: error)
     guard PentimentoCommand.exitCode(for: error) == .success else {
-      if Messages.manner.isJSON {
-        Messages.complain(PentimentoCommand.message(for: error), status: .usage)
-      } else {
-        writeToStandardError(message.printable(keepsLines: true) + "\n")
-      }
-      form.write(PentimentoCommand.message(for: error), .usage)
+      let cause = ParserWords.sentence(PentimentoCommand.message(for: error), programWords)
+      Messages.complain("error: \(cause)", status: .usage)
+      form.write(cause, .usage)
       return .usage
     }
+    let message = PentimentoCommand.fullMessage(for: error)
     do { try StandardOutput.write(message) } catch { return say(error, ExitStatus(error)) }
     return .done
   }

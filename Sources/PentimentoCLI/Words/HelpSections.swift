@@ -15,22 +15,19 @@ struct HelpSection: Sendable {
   /// place is their declaration's.
   static let all = [
     HelpSection(
-      "Picture and prompts",
-      first: ["image", "prompt", "source-prompt", "negative-prompt", "concept", "mask", "drag"],
-      ["prompt-syntax", "task", "translator", "generate"]),
-    HelpSection(
-      "Training", of: ["train-lora", "train-translator"],
+      "Training", of: ["train-lora", "train-translator"], first: ["task", "generate"],
       [
         "preset", "rank", "steps", "learning-rate", "weight-decay", "batch", "width", "blocks", "cfg-scale",
         "warmup", "identity-weight", "last-identity-weight", "no-guidance-warmup", "no-identity", "no-source",
       ]),
     HelpSection(
+      "Picture and prompts",
+      first: ["image", "prompt", "source-prompt", "negative-prompt", "concept", "mask", "drag"],
+      ["prompt-syntax", "task", "translator", "generate"]),
+    HelpSection(
       "File", of: ["quantize", "inspect", "compare"],
-      [
-        "weights", "dry-run", "rule", "keep", "scales", "native-size", "calibrate", "sampler", "tensors",
-        "verify",
-        "edits",
-      ]),
+      first: ["weights", "dry-run", "rule", "calibrate", "tensors", "verify"],
+      ["keep", "scales", "native-size", "sampler", "edits"]),
     HelpSection(
       "Result", first: ["output", "out", "size", "seed", "params-from"],
       [

@@ -15,7 +15,10 @@ enum NearFiles {
   ///   - sentence: says the file's path.
   ///   - words: of the whole call.
   static func advice(on sentence: String, _ words: [String], table: CommandTable = .shared) -> String {
-    guard let command = words.first.flatMap({ table[$0] }) else { return "" }
+    // Of a file that could not be written, or read, no other is meant.
+    guard ["no such file", "does not exist"].contains(where: sentence.contains),
+      let command = words.first.flatMap({ table[$0] })
+    else { return "" }
     let given = GivenWords(Array(words.dropFirst()), of: command)
     let named = given.words.compactMap { word -> String? in
       switch word {

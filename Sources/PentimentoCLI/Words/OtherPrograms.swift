@@ -77,12 +77,21 @@ struct OtherPrograms: Sendable {
     OtherPrograms("img2img", "inpaint", "image-to-image", hint: "that is 'pentimento edit'"),
     OtherPrograms("txt2img", "text-to-image", "img_gen", "text2img", hint: "that is 'pentimento generate'"),
     OtherPrograms("convert", hint: "that is 'pentimento quantize'"),
+    OtherPrograms("version", hint: "that is 'pentimento --version'"),
   ]
 
   static func hint(option: String, of command: CommandInfo) -> String? {
-    guard command.option(option) == nil else { return nil }
-    return options.first { $0.names.contains(option) }?.hint
+    guard command.option(option) == nil,
+      let hint = options.first(where: { $0.names.contains(option) })?.hint
+    else { return nil }
+    // What it says of another command holds for all.
+    let named = hint.split { " ,;:'".contains($0) }.filter { $0.hasPrefix("--") }
+    let holds = hint.contains("'pentimento ") || named.allSatisfy { command.option(String($0)) != nil }
+    return holds ? hint : nil
   }
+
+  /// How the model is named where it is an option.
+  static let modelOptions = Set(["--model", "-m"] + options.filter { $0.hint.contains("--model") }.flatMap(\.names))
 
   static func hint(command: String) -> String? { commands.first { $0.names.contains(command) }?.hint }
 

@@ -35,6 +35,20 @@ struct WrongWords: Error, CustomStringConvertible {
     return nil
   }
 
+  /// An option that is no list and is given twice; nil where there is none.
+  init?(givenTwiceIn words: [String], table: CommandTable = .shared) {
+    guard let command = words.first.flatMap({ table[$0] }) else { return nil }
+    var seen: Set<String> = []
+    for (option, typed, _) in GivenWords(Array(words.dropFirst()), of: command).options
+    where option.kind == .option && !option.isRepeating && !option.takesSeveral {
+      guard seen.insert(option.name).inserted else {
+        self.init("\(typed) is given twice: give it once")
+        return
+      }
+    }
+    return nil
+  }
+
   /// A word without an option before it, of a command that takes none.
   private static func argument(_ word: String, of command: CommandInfo) -> Self {
     let advice = command.option("--image") == nil ? "leave it out" : "a picture is named with --image"
@@ -65,6 +79,9 @@ struct WrongWords: Error, CustomStringConvertible {
   private static func option(_ typed: String, of command: CommandInfo, _ table: CommandTable) -> Self {
     let lack = "\(command.name) has no option \(typed)"
     if let setting = settingElsewhere(typed, of: command) { return Self(setting) }
+    if OtherPrograms.modelOptions.contains(typed), ["inspect", "quantize", "compare"].contains(command.name) {
+      return Self("\(lack): the model is named without one, 'pentimento \(command.name) FILE'")
+    }
     let others = table.commands(taking: typed).map { "'pentimento \($0.name)'" }
     if let hint = OtherPrograms.hint(option: typed, of: command) { return Self("\(lack): \(hint)") }
     if !others.isEmpty { return Self("\(lack): it is one of \(others.alternatives)") }
