@@ -25,7 +25,7 @@ import Testing
   private func batch(_ place: Workplace, _ more: [String] = [], out: String = "out") async throws
     -> Command.Run
   {
-    try await Command.run(["batch", "jobs.jsonl", "--out", out] + Self.common + more, in: place)
+    try await Command.run((["batch", "jobs.jsonl", "--out", out] + Self.common).replaced(by: more), in: place)
   }
 
   private func pictures(_ place: Workplace, _ folder: String = "out") throws -> [String: [UInt8]] {

@@ -69,7 +69,7 @@ import Testing
   @Test("is quiet but for errors") func quiet() async throws {
     let place = try Workplace.furnished()
     let long = (0..<90).map { _ in "ball" }.joined(separator: " ")
-    for words in [Self.edit + ["-q"], Self.edit + ["--quiet", "-p", long, "--method", "sdedit"]] {
+    for words in [Self.edit + ["-q"], Self.edit.replaced(by: ["--quiet", "-p", long, "--method", "sdedit"])] {
       let run = try await Command.run(words, in: place)
       #expect(run.status == Status.done && run.errors == "" && run.output == "out.png\n")
     }

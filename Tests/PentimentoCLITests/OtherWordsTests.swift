@@ -26,9 +26,9 @@ import Testing
     Refusal("generate", "--batch-count", "4", says: "'pentimento batch'"),
     Refusal("generate", "-b", "4", says: "list of seeds"),
     Refusal("edit", "--vae-tiling", says: "--max-ram"),
-    Refusal("quantize", "--max-vram", "1", says: "--help-all"),
+    Refusal("quantize", "--max-vram", "1", says: "--max-ram of 'pentimento edit'"),
     Refusal("inspect", "--model", "m", says: "named without one, 'pentimento inspect FILE'"),
-    Refusal("edit", "-i", "photo.png", "--seed", "3", "--seed", "4", says: "--seed is given twice"),
+    Refusal("edit", "-i", "photo.png", "--seed", "3", "--seed", "4", "-o", "o.png", says: "--seed is given twice"),
     Refusal("edit", "-i", "photo.png", "-p", "x", "--prompt", "y", "-o", "o.png", says: "--prompt is given twice"),
     Refusal("edit", "-W", "64", "-i", "photo.png", "-p", "x", "-o", "o.png", says: "give both, or --size"),
     Refusal(
@@ -51,7 +51,7 @@ import Testing
   @Test("an angle bracket that is text stays text")
   func brackets() async throws {
     let run = try await Command.run(
-      Self.edit + ["--prompt", "a cat <3 dogs, 1 > 0, <b:c>", "-o", "out.png"], in: .furnished())
+      Self.edit.replaced(by: ["-p", "a cat <3 dogs, 1 > 0, <b:c>", "-o", "out.png"]), in: .furnished())
     #expect(run.status == Status.done, "\(run.errors)")
   }
 

@@ -111,15 +111,15 @@ import Testing
     let place = try Workplace.furnished()
     for name in ["out.ppm", "ball.inv"] { try place.add(name, "old".utf8) }
     let before = try place.contents
-    let words = Self.edit.dropLast() + ["out.png", "--save-inversion", "ball.inv", "--steps", "20"]
+    let words = Self.edit.replaced(by: ["--save-inversion", "ball.inv", "--steps", "20"])
     let size = try await {
-      let run = try await Command.run(Array(words), in: place)
+      let run = try await Command.run(words, in: place)
       #expect(run.status == Status.done, "\(run.errors)")
       return try (place.bytes("out.png").count, place.bytes("ball.inv").count)
     }()
     try #require(size.0 < 20_480 && size.1 > 20_480, "\(size)")
     for name in ["out.png", "ball.inv"] { try place.add(name, "old".utf8) }
-    let run = try await Command.shell("ulimit -f 40; exec $pentimento \"$@\"", Array(words), in: place)
+    let run = try await Command.shell("ulimit -f 40; exec $pentimento \"$@\"", words, in: place)
     #expect(run.exited && run.status == Status.cannotWrite, "\(run.status) \(run.errors)")
     #expect(run.complaints.count == 1 && run.output == "")
     for name in ["out.png", "ball.inv"] { #expect(try place.bytes(name) == Array("old".utf8), "\(name)") }

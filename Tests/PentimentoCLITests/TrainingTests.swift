@@ -100,7 +100,7 @@ import WeightStorage
   }
 
   private static func with(_ more: String..., without: [String] = []) -> [String] {
-    translator.filter { !without.contains($0) } + more
+    translator.filter { !without.contains($0) }.replaced(by: more)
   }
 
   static let refusals: [Refusal] = [
@@ -238,7 +238,7 @@ import WeightStorage
   }
 
   private static func with(_ more: String..., without: [String] = []) -> [String] {
-    train.filter { !without.contains($0) } + more
+    train.filter { !without.contains($0) }.replaced(by: more)
   }
   private static let drag = [
     "edit", "-i", "photo.png", "-p", "a red cube", "--drag", "30,30:40,30", "-o", "out.png",
