@@ -27,6 +27,14 @@ import Testing
     Refusal("generate", "-b", "4", says: "list of seeds"),
     Refusal("edit", "--vae-tiling", says: "--max-ram"),
     Refusal("quantize", "--max-vram", "1", says: "--max-ram of 'pentimento edit'"),
+    Refusal(
+      "edit", "--image", "photo.png", "--input", "photo.png", "-p", "x", "-o", "o.png", says: "given twice"),
+    Refusal(
+      "edit", "-i", "photo.png", "-p", "x", "-o", "o.png", "--steps", "3", "--num-inference-steps", "4",
+      says: "given twice"),
+    Refusal(
+      "edit", "-i", "photo.png", "-p", "x", "-o", "o.png", "--cfg", "3", "--guidance-scale", "4",
+      says: "given twice"),
     Refusal("inspect", "--model", "m", says: "named without one, 'pentimento inspect FILE'"),
     Refusal("edit", "-i", "photo.png", "--seed", "3", "--seed", "4", "-o", "o.png", says: "--seed is given twice"),
     Refusal("edit", "-i", "photo.png", "-p", "x", "--prompt", "y", "-o", "o.png", says: "--prompt is given twice"),

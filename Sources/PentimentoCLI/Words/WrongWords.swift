@@ -37,7 +37,7 @@ struct WrongWords: Error, CustomStringConvertible {
 
   /// An option that is no list and is given twice; nil where there is none.
   init?(givenTwiceIn words: [String], table: CommandTable = .shared) {
-    guard let command = words.first.flatMap({ table[$0] }) else { return nil }
+    guard Self.mayRepeat(words), let command = words.first.flatMap({ table[$0] }) else { return nil }
     var seen: Set<String> = []
     for (option, typed, _) in GivenWords(Array(words.dropFirst()), of: command).options
     where option.kind == .option && !option.isRepeating && !option.takesSeveral {
@@ -48,6 +48,25 @@ struct WrongWords: Error, CustomStringConvertible {
     }
     return nil
   }
+
+  /// Whether an option may be there twice, told without the table: an ordinary call is spared the megabytes that it takes.
+  private static func mayRepeat(_ words: [String]) -> Bool {
+    let typed = words.filter { $0.hasPrefix("-") }.map { String($0.prefix { $0 != "=" }) }
+    let single = typed.filter { !lists.contains($0) }
+    if Set(single).count < single.count || !otherNames.isDisjoint(with: typed) { return true }
+    // A short name beside a long one of its letter, as -p and --prompt.
+    let short = Set(typed.filter { $0.count == 2 }.compactMap { $0.last?.lowercased() })
+    return typed.contains { $0.hasPrefix("--") && short.contains($0.dropFirst(2).prefix(1).lowercased()) }
+  }
+
+  /// Options that may be repeated.
+  private static let lists: Set = ["--concept", "--lora", "--rule", "--keep", "--task"]
+
+  /// Second long names of options.
+  private static let otherNames: Set = [
+    "--input", "--init-img", "--neg-prompt", "--output-path", "--num-inference-steps", "--guidance-scale", "--cfg",
+    "--denoising-strength", "--lr",
+  ]
 
   /// A word without an option before it, of a command that takes none.
   private static func argument(_ word: String, of command: CommandInfo) -> Self {
