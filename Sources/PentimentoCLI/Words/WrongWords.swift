@@ -36,8 +36,8 @@ struct WrongWords: Error, CustomStringConvertible {
   }
 
   /// An option that is no list and is given twice; nil where there is none.
-  init?(givenTwiceIn words: [String], table: CommandTable = .shared) {
-    guard Self.mayRepeat(words), let command = words.first.flatMap({ table[$0] }) else { return nil }
+  init?(givenTwiceIn words: [String], table: @autoclosure () -> CommandTable = .shared) {
+    guard Self.mayRepeat(words), let name = words.first, let command = table()[name] else { return nil }
     var seen: Set<String> = []
     for (option, typed, _) in GivenWords(Array(words.dropFirst()), of: command).options
     where option.kind == .option && !option.isRepeating && !option.takesSeveral {
