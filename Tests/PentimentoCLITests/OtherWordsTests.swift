@@ -28,13 +28,13 @@ import Testing
     Refusal("edit", "--vae-tiling", says: "--max-ram"),
     Refusal("quantize", "--max-vram", "1", says: "--max-ram of 'pentimento edit'"),
     Refusal(
-      "edit", "--image", "photo.png", "--input", "photo.png", "-p", "x", "-o", "o.png", says: "given twice"),
+      "edit", "-m", "owner/name", "-i", "photo.png", "-p", "x", "-o", "o.png", status: Status.badModel,
+      says: "nothing is downloaded here"),
     Refusal(
-      "edit", "-i", "photo.png", "-p", "x", "-o", "o.png", "--steps", "3", "--num-inference-steps", "4",
-      says: "given twice"),
+      "edit", "-i", "https://a.b/c.png", "-p", "x", "-o", "o.png", status: Status.badPicture,
+      says: "nothing is downloaded here"),
     Refusal(
-      "edit", "-i", "photo.png", "-p", "x", "-o", "o.png", "--cfg", "3", "--guidance-scale", "4",
-      says: "given twice"),
+      "plan", "-i", "photo.png", "-p", "x", "-o", "o.png", "--quality", "9", says: "--quality is for a JPEG"),
     Refusal("inspect", "--model", "m", says: "named without one, 'pentimento inspect FILE'"),
     Refusal("edit", "-i", "photo.png", "--seed", "3", "--seed", "4", "-o", "o.png", says: "--seed is given twice"),
     Refusal("edit", "-i", "photo.png", "-p", "x", "--prompt", "y", "-o", "o.png", says: "--prompt is given twice"),
@@ -55,6 +55,30 @@ import Testing
 
   @Test("are answered by what was perhaps meant", arguments: refusals)
   func refusal(refusal: Refusal) async throws { try await refusal.check(in: .furnished()) }
+
+  @Test("an option is given twice by any two of its names", arguments: ["edit", "train-lora"])
+  func twoNames(command: String) async throws {
+    let help = try await Command.run([command, "--help-all"], in: Workplace())
+    let needed = command == "edit" ? ["-i", "-p", "-o"] : ["-p", "-o"]
+    var (count, words) = (0, [command] + (command == "edit" ? [] : ["photo.png"]))
+    for name in needed { words += [name, "1"] }
+    for line in help.output.split(separator: "\n") where line.hasPrefix("  -") && line.contains(" <") {
+      let names = line.prefix { $0 != "<" }.split { ", ".contains($0) }.map(String.init)
+      guard let first = names.first, names.count > 1 else { continue }
+      count += 1
+      for other in names.dropFirst() {
+        let pair = needed.contains(first) ? [other, "1"] : [first, "1", other, "1"]
+        try await Refusal(words + pair, says: "is given twice").check(in: .furnished())
+      }
+    }
+    #expect(count > 4, "\(help.output)")
+  }
+
+  @Test("a plan takes where the result would go") func planned() async throws {
+    let words = ["plan", "-i", "photo.png", "-p", "x", "-o", "o.jpg", "--quality", "90", "--no-metadata"]
+    let run = try await Command.run(words, in: .furnished())
+    #expect(run.status == Status.done, "\(run.errors)")
+  }
 
   @Test("an angle bracket that is text stays text")
   func brackets() async throws {

@@ -63,12 +63,7 @@ struct BatchCommand: RunCommand {
   @Option(help: "json: a line for every job instead of the paths of the results.")
   var report: ReportFormat?
 
-  @Option(parsing: .unconditional, help: "Of results that are JPEGs, 1 to 100. (default: 92)")
-  var quality: Int?
-
-  @Flag(help: "Leave the settings, and what the cameras noted (EXIF), out of the pictures' files.")
-  var noMetadata = false
-
+  @OptionGroup var encoding: EncodingOptions
   @OptionGroup var messages: MessageOptions
   @OptionGroup var runtime: RuntimeOptions
 
@@ -78,9 +73,6 @@ struct BatchCommand: RunCommand {
   var computing: ThreadOptions? { runtime.model.parallel }
   var manner: Messages.Manner { messages.manner }
   var reportsJSON: Bool { report == .json }
-  func validate() throws {
-    if let quality, !(1...100).contains(quality) { throw ValidationError("--quality takes 1 to 100") }
-  }
 
   func interrupt(_ task: Task<Void, Never>) { Self.stop.set() }
 
@@ -152,8 +144,8 @@ struct BatchCommand: RunCommand {
   ///   - own: the words of this command.
   ///   - adapted: the model that is run.
   private func work(_ own: [String], on adapted: Model) -> Batch.Work {
-    let (folder, reports, keepsMetadata) = (out, jobs == "-" || report == .json, !noMetadata)
-    let (quality, model) = (quality, runtime.model)
+    let (folder, reports, keepsMetadata) = (out, jobs == "-" || report == .json, !encoding.noMetadata)
+    let (quality, model) = (encoding.quality, runtime.model)
     @Sendable func path(_ file: String) -> String { "\(folder)/\(file)" }
     @Sendable func outputs(_ job: BatchJob) throws -> EditOutputs {
       let picture = try PictureOutput(path(job.output), format: nil, quality: quality)

@@ -29,7 +29,7 @@ struct EditCommand: RunCommand {
     let values = try edit.settings.list
     let outputs = try EditOutputs(
       pictures: EditOutputs.paths(out.output, values).map(out.picture), mask: edit.region.maskOutput,
-      inversion: edit.inversion.saveInversion, plot: plot, keepsEXIF: !out.noMetadata)
+      inversion: edit.inversion.saveInversion, plot: plot, keepsEXIF: !out.encoding.noMetadata)
     try outputs.check()
     try preview.check()
     let editor = try runtime.editor(

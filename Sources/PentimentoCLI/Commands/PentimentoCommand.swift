@@ -26,8 +26,8 @@ struct PentimentoCommand: ParsableCommand {
   static func parse(command words: [String]) throws -> any ParsableCommand {
     if let text = Answer(beforeParsing: words) { throw text }
     do {
-      let command = try parseAsRoot(words)
       if let twice = WrongWords(givenTwiceIn: words) { throw twice }
+      let command = try parseAsRoot(words)
       // The parser gives help as a command, too.
       if !(command is any RunCommand) {
         if let text = Answer(helpIn: words) { throw text }

@@ -129,6 +129,6 @@ extension EditReport {
 extension OutputOptions {
   /// What goes into the picture's file.
   func metadata(of report: EditReport, _ record: EditRecord) -> [(String, String)] {
-    noMetadata ? [] : report.metadata(record)
+    encoding.noMetadata ? [] : report.metadata(record)
   }
 }

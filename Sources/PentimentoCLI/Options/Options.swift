@@ -218,22 +218,40 @@ struct OutputOptions: ParsableArguments {
     help: "What standard output or a pipe gets, or a file whatever its name: png (default), jpg or ppm.")
   var format: PictureFormatName?
 
+  @OptionGroup var encoding: EncodingOptions
+
+  @Option(help: "Print a report instead of the path of the result: json.")
+  var report: ReportFormat?
+
+  func validate() throws {
+    if output == "-", report != nil {
+      throw ValidationError("--report and -o -: standard output takes one of them")
+    }
+    try encoding.check(for: output, format)
+  }
+
+  func picture(_ path: String) throws -> PictureOutput {
+    try PictureOutput(path, format: format, quality: encoding.quality)
+  }
+}
+
+/// What is kept in the file of a picture.
+struct EncodingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: "Of a JPEG, 1 to 100. From 90 on every pixel has its own colour. (default: 92)")
   var quality: Int?
 
-  @Option(help: "Print a report instead of the path of the result: json.")
-  var report: ReportFormat?
-
   @Flag(help: "Leave the settings, and what the camera noted (EXIF), out of the picture's file.")
   var noMetadata = false
 
   func validate() throws {
-    if let quality, !(1...100).contains(quality) { throw ValidationError("--quality takes 1 to 100") }
-    if output == "-", report != nil {
-      throw ValidationError("--report and -o -: standard output takes one of them")
+    if let quality, !(1...100).contains(quality) {
+      throw ValidationError("--quality takes 1 to 100: 92 if left out")
     }
+  }
+
+  func check(for output: String, _ format: PictureFormatName?) throws {
     if quality != nil, !Self.isJPEG(output, format) {
       throw ValidationError("--quality is for a JPEG: name a .jpg file, or leave it out")
     }
@@ -241,10 +259,6 @@ struct OutputOptions: ParsableArguments {
 
   static func isJPEG(_ output: String, _ format: PictureFormatName?) -> Bool {
     format.map { $0 == .jpg } ?? ["jpg", "jpeg"].contains { output.lowercased().hasSuffix(".\($0)") }
-  }
-
-  func picture(_ path: String) throws -> PictureOutput {
-    try PictureOutput(path, format: format, quality: quality)
   }
 }
 
@@ -259,11 +273,11 @@ struct PlannedOutputOptions: ParsableArguments {
   @Option(help: "What it would be: png, jpg or ppm.")
   var format: PictureFormatName?
 
-  @Option(parsing: .unconditional, help: "Of a JPEG, 1 to 100.")
-  var quality: Int?
+  @OptionGroup var encoding: EncodingOptions
 
-  @Flag(help: "Without the settings and what the camera noted.")
-  var noMetadata = false
+  func validate() throws {
+    if let output { try encoding.check(for: output, format) }
+  }
 }
 
 enum ReportFormat: String, ExpressibleByArgument, CaseIterable { case json }

@@ -98,7 +98,7 @@ enum Replay {
   private static func writesJPEG(_ words: [String]) -> Bool {
     let output = value(of: "--output", in: words) ?? value(of: "-o", in: words) ?? ""
     let format = value(of: "--format", in: words).flatMap(PictureFormatName.init(rawValue:))
-    return OutputOptions.isJPEG(output, format)
+    return EncodingOptions.isJPEG(output, format)
   }
 
   private static func value(of option: String, in words: [String]) -> String? {

@@ -23,7 +23,7 @@ struct HelpSection: Sendable {
     HelpSection(
       "Picture and prompts",
       first: ["image", "prompt", "source-prompt", "negative-prompt", "concept", "mask", "drag"],
-      ["prompt-syntax", "task", "translator", "generate"]),
+      ["prompt-syntax", "task", "translator"]),
     HelpSection(
       "File", of: ["quantize", "inspect", "compare"],
       first: ["weights", "dry-run", "rule", "calibrate", "tensors", "verify"],

@@ -22,9 +22,9 @@ func sentence(for error: any Error) -> String {
   case TrainingError.noPicture: "\(error) (--generate)"
   case WeightFileError.unusualShapes: "\(error) (--config)"
   case WeightFileError.lacksNetworks(_, let networks):
-    "\(error); \(networks.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: " and ")) "
+    "\(error); \(networks.map(option(ofNetwork:)).joined(separator: " and ")) "
       + (networks.count == 1 ? "takes one" : "take them")
-  case WeightFileError.loneNetwork(_, let network): "\(error) (--\(network.replacing("_", with: "-")))"
+  case WeightFileError.loneNetwork(_, let network): "\(error) (\(option(ofNetwork: network)))"
   case WeightFileError.notAWholeModel(_, let reason) where reason.contains("a LoRA"): "\(error) (--lora)"
   case LoRAError.notALoRA: "\(error); a model goes to --model"
   case ModelLocationError.notFound(let searched):
@@ -38,6 +38,9 @@ func sentence(for error: any Error) -> String {
 private func option(_ name: String) -> String {
   EditMethods.all.options.contains(name) || trainingOptions.contains(name) ? "--\(name)" : name
 }
+
+/// The option that names a network's own file: `--text-encoder-2` of `text_encoder_2`.
+private func option(ofNetwork network: String) -> String { "--\(network.replacing("_", with: "-"))" }
 
 /// What trainings can be told.
 private let trainingOptions = LoRAOptions.declaredNames.union(LearningOptions.declaredNames).union(

@@ -59,10 +59,10 @@ struct WrongWords: Error, CustomStringConvertible {
     return typed.contains { $0.hasPrefix("--") && short.contains($0.dropFirst(2).prefix(1).lowercased()) }
   }
 
-  /// Options that may be repeated.
+  /// Options that may be repeated, and are in ordinary calls.
   private static let lists: Set = ["--concept", "--lora", "--rule", "--keep", "--task"]
 
-  /// Second long names of options.
+  /// Second long names of options; a test finds those that are missing here.
   private static let otherNames: Set = [
     "--input", "--init-img", "--neg-prompt", "--output-path", "--num-inference-steps", "--guidance-scale", "--cfg",
     "--denoising-strength", "--lr",
